@@ -1,0 +1,76 @@
+//! A patch: one change to one or more packages, as its source publishes it.
+
+use super::{Category, Severity};
+use crate::digest::Digest;
+use crate::ids::PatchId;
+use crate::package::PackageName;
+use crate::time::Timestamp;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// What a patch brings an endpoint to: one package in one exact version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The package.
+    pub package: PackageName,
+    /// The exact version to install.
+    pub version: String,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.package, self.version)
+    }
+}
+
+/// Whether installing a patch asks for a reboot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RebootBehaviour {
+    /// Never.
+    Never,
+    /// Perhaps; the endpoint says so afterwards.
+    Possible,
+    /// Always.
+    Required,
+}
+
+/// How a patch stands to others of the same source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relations {
+    /// Patches that this one replaces.
+    pub supersedes: Vec<PatchId>,
+    /// Patches that must be there first.
+    pub requires: Vec<PatchId>,
+    /// Patches that must not be there.
+    pub conflicts: Vec<PatchId>,
+}
+
+/// One patch as its source publishes it. Approval binds to [`Patch::content`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// The source's own name.
+    pub id: PatchId,
+    /// One line for people.
+    pub title: String,
+    /// What it installs.
+    pub target: Target,
+    /// The vendor's category.
+    pub category: Category,
+    /// The vendor's severity.
+    pub severity: Severity,
+    /// CVE numbers it closes.
+    pub cves: Vec<String>,
+    /// When the vendor released it; unknown is a state that rules must cope with.
+    pub released: Option<Timestamp>,
+    /// Whether it asks for a reboot.
+    pub reboot: RebootBehaviour,
+    /// Relations to other patches.
+    pub relations: Relations,
+    /// Digest of what will be installed: changed content is a new candidate.
+    pub content: Digest,
+    /// Which source said so, such as `apt lab-security`.
+    pub source: String,
+}

@@ -1,0 +1,152 @@
+//! What people and host products ask. May be refused; a repeated id returns the first result.
+
+use crate::ids::{Actor, CandidateId, EndpointId, RequestId, Revision, RolloutId};
+use crate::plan::RolloutDraft;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+use alloc::boxed::Box;
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id: the same id again returns the first result and does nothing.
+    pub id: RequestId,
+    /// Who asks.
+    pub by: Actor,
+    /// The revision the asker saw of the thing that the command names; refused when it has changed since.
+    pub expect: Option<Revision>,
+    /// What is asked.
+    pub ask: Command,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Command {
+    /// Let a policy hold from now on. Its revision is the fleet's.
+    AdoptPolicy {
+        /// The policy.
+        policy: Box<Policy>,
+    },
+    /// Do without the trial of a candidate.
+    WaiveTrial {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Until when the waiver holds.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Try a candidate again whose trial failed.
+    RepeatTrial {
+        /// The candidate.
+        candidate: CandidateId,
+    },
+    /// Approve a candidate.
+    Approve {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why.
+        reason: String,
+    },
+    /// Turn a candidate down.
+    Reject {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why.
+        reason: String,
+    },
+    /// Take an approval back: no new orders, recall what has not begun.
+    Revoke {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why.
+        reason: String,
+    },
+    /// Never install a candidate any more.
+    Withdraw {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why.
+        reason: String,
+    },
+    /// Start the rollout of an approved candidate.
+    Start {
+        /// The draft.
+        draft: RolloutDraft,
+    },
+    /// No new orders until resumed; what is under way goes on.
+    Pause {
+        /// The rollout.
+        rollout: RolloutId,
+    },
+    /// Go on.
+    Resume {
+        /// The rollout.
+        rollout: RolloutId,
+    },
+    /// No new orders, recall what has not begun.
+    Halt {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// Go on after a halt, with new evidence.
+    LiftHalt {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// Let the open ring pass whatever its gate says.
+    Promote {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// Let one endpoint try again that failed, was deferred or cancelled.
+    Retry {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Take one endpoint out of a rollout.
+    Remove {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Let a candidate near an endpoint again that was rolled back.
+    ClearHold {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// A rollout or trial was started.
+    Started {
+        /// Its index.
+        rollout: RolloutId,
+    },
+    /// The vote counts, and more are needed.
+    VoteCounted {
+        /// How many more.
+        missing: u8,
+    },
+}

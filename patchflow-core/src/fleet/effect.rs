@@ -1,0 +1,94 @@
+//! What the host is to do. Every effect has an id and a fact that completes it, or is declared at-most-once.
+
+use crate::catalog::{Patch, Target};
+use crate::ids::{AskId, CandidateId, EndpointId, OrderId, RolloutId};
+use crate::risk::Assessment;
+use crate::rollout::{Order, RevertTo};
+use alloc::string::String;
+use alloc::sync::Arc;
+use serde::Serialize;
+
+/// One thing the host is to do. Exhaustive on purpose: a new kind is a major release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Hand an order to the installer. Completed by a report; a repeated id is done already.
+    Submit(Order),
+    /// Ask whether an order can still be stopped. Completed by the answer.
+    Recall {
+        /// The order.
+        order: OrderId,
+        /// Where it is.
+        endpoint: EndpointId,
+    },
+    /// Ask what became of an order. Completed by the answer.
+    Query {
+        /// The order.
+        order: OrderId,
+        /// Where it is.
+        endpoint: EndpointId,
+    },
+    /// Read an endpoint and run its probes. Completed by an inspection.
+    Inspect(InspectOrder),
+    /// Ask people outside. Completed by the answer, or by a command that answers.
+    AskApproval {
+        /// The question.
+        ask: AskId,
+        /// The candidate.
+        candidate: CandidateId,
+        /// The patch.
+        patch: Arc<Patch>,
+        /// Its rating.
+        risk: Assessment,
+        /// The role that may answer.
+        role: String,
+        /// How many must agree.
+        quorum: u8,
+    },
+    /// Tell somebody. At most once: it is not repeated after a crash.
+    Notify(Notice),
+}
+
+/// Read one endpoint after an operation. It changes nothing, so it may be repeated at will.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InspectOrder {
+    /// The order whose outcome is looked at.
+    pub order: OrderId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// What was to be installed, or taken back.
+    pub target: Target,
+    /// The level of a rollback; `None` after an install.
+    pub reverting_to: Option<RevertTo>,
+}
+
+/// Something that people should hear of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// The rollout it is about.
+    pub rollout: Option<RolloutId>,
+    /// The candidate it is about.
+    pub candidate: Option<CandidateId>,
+    /// One sentence.
+    pub text: String,
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// A rollout was halted.
+    Halted,
+    /// A ring holds and asks a person.
+    RingHeld,
+    /// A trial failed.
+    TrialFailed,
+    /// An approval is waited for.
+    ApprovalAsked,
+    /// An endpoint needs an operator.
+    OperatorNeeded,
+    /// A rollout came to its end.
+    Ended,
+}

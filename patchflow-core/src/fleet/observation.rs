@@ -1,0 +1,131 @@
+//! What the world shows. Never refused: what fits nothing becomes a counted stray.
+
+use crate::catalog::Patch;
+use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
+use crate::inventory::{Environment, ScopePath};
+use crate::plan::RollbackPath;
+use crate::rollout::{Inspection, QueryAnswer, RecallAnswer, Report};
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use serde::{Deserialize, Serialize};
+
+/// An endpoint's attributes, as far as decisions need them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointSeen {
+    /// The host's name.
+    pub id: EndpointId,
+    /// Production unless said otherwise.
+    pub environment: Environment,
+    /// Where it belongs.
+    pub scope: ScopePath,
+    /// Attributes that selectors may name.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How an endpoint stands to a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Applicable and missing.
+    Needs,
+    /// At the target or above.
+    Has,
+    /// Not applicable, or no longer.
+    NotApplicable,
+}
+
+/// How an endpoint stands to a candidate, as the comparison of inventory and catalogue tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedSeen {
+    /// The endpoint.
+    pub endpoint: EndpointIx,
+    /// How it stands.
+    pub standing: Standing,
+    /// The version that is there now.
+    pub present: Option<Arc<str>>,
+    /// The way back to it.
+    pub path: RollbackPath,
+}
+
+/// One thing that the world shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "seen", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Observation<'a> {
+    /// Time went by; ask for it at [`crate::fleet::Fleet::next_deadline`].
+    Time,
+    /// Endpoints as the inventory has them; new ones join, changed ones are changed, the rest stays.
+    Endpoints {
+        /// The endpoints.
+        endpoints: Cow<'a, [EndpointSeen]>,
+    },
+    /// An endpoint is gone for good.
+    EndpointGone {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// A source publishes a patch that endpoints of this fleet may need.
+    Published {
+        /// The patch.
+        patch: Cow<'a, Patch>,
+    },
+    /// A vendor pulls a patch.
+    Withdrawn {
+        /// The patch, by its source's name.
+        patch: PatchId,
+        /// Why.
+        reason: Cow<'a, str>,
+    },
+    /// How endpoints stand to a candidate.
+    Needs {
+        /// The candidate.
+        candidate: CandidateId,
+        /// What was found.
+        needs: Cow<'a, [NeedSeen]>,
+    },
+    /// One comparison of inventory and catalogue has been told in full: candidates may move on.
+    Identified,
+    /// An installer reports on an order.
+    #[serde(borrow)]
+    Reported(Report<'a>),
+    /// An installer answers a query.
+    Answered {
+        /// The order.
+        order: OrderId,
+        /// The answer.
+        #[serde(borrow)]
+        answer: QueryAnswer<'a>,
+    },
+    /// An installer answers a recall.
+    RecallAnswered {
+        /// The order.
+        order: OrderId,
+        /// The answer.
+        answer: RecallAnswer,
+    },
+    /// An endpoint was read after an operation.
+    #[serde(borrow)]
+    Inspected(Inspection<'a>),
+    /// An outside approver answers a question.
+    Approval {
+        /// The question.
+        ask: AskId,
+        /// Who answers.
+        by: Actor,
+        /// Yes or no.
+        approve: bool,
+        /// Why.
+        reason: Cow<'a, str>,
+    },
+    /// Endpoints of a rollout's ring raised new alerts.
+    Alerts {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring, from 0.
+        ring: u8,
+        /// How many new ones.
+        new: u32,
+    },
+}

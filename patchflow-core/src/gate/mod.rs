@@ -1,0 +1,11 @@
+//! May the next ring open? Counts against limits give a verdict with its evidence.
+//!
+//! A gate only looks: it never promotes on missing data and never uncounts anything.
+
+mod counts;
+mod limits;
+mod verdict;
+
+pub use counts::{Class, Counts};
+pub use limits::{Limits, OnMaxHold, Percent, BadPercent};
+pub use verdict::{Decision, Rule, Verdict, Standing, judge};

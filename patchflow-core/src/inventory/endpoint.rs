@@ -1,0 +1,82 @@
+//! One endpoint as its inventory describes it.
+
+use super::software::{AvailableUpdate, InstalledSoftware, PatchLevel};
+use crate::ids::EndpointId;
+use crate::time::Timestamp;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Whether real work depends on an endpoint. Trials run on non-production endpoints only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// Real work depends on it; also what an endpoint is taken for when nothing is said (fail closed).
+    Production,
+    /// A test or staging endpoint.
+    NonProduction,
+}
+
+/// Where an endpoint belongs: tenant/client/site/department, or any other path, joined by `/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScopePath(pub String);
+
+impl ScopePath {
+    /// Whether this path is `above` or lies below it. The empty path is above everything.
+    ///
+    /// ```
+    /// use patchflow_core::inventory::ScopePath;
+    /// let site = ScopePath("acme/berlin".into());
+    /// assert!(site.is_within(&ScopePath("acme".into())) && !site.is_within(&ScopePath("ac".into())));
+    /// ```
+    #[must_use]
+    pub fn is_within(&self, above: &Self) -> bool {
+        match self.0.strip_prefix(above.0.as_str()) {
+            Some(rest) => above.0.is_empty() || rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for ScopePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What selectors look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Attributes {
+    /// Where the endpoint belongs.
+    pub scope: ScopePath,
+    /// Free attributes.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One endpoint at one moment, as its inventory reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointRecord {
+    /// The host's name of the endpoint.
+    pub id: EndpointId,
+    /// Production unless the inventory says otherwise.
+    pub environment: Environment,
+    /// Operating system with version, such as `debian 12`.
+    pub os: String,
+    /// Where it belongs.
+    pub scope: ScopePath,
+    /// Free attributes that selectors and stratified rings may name.
+    pub tags: BTreeMap<String, String>,
+    /// Software that is there.
+    pub installed: Vec<InstalledSoftware>,
+    /// Updates that the endpoint's own sources offer.
+    pub available: Vec<AvailableUpdate>,
+    /// How far it is patched.
+    pub patch_level: PatchLevel,
+    /// Whether it waits for a reboot.
+    pub reboot_required: bool,
+    /// When this was read.
+    pub read_at: Timestamp,
+}

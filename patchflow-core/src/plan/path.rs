@@ -1,0 +1,20 @@
+//! The ways back (semantics S10).
+
+use serde::{Deserialize, Serialize};
+
+/// How an endpoint can be brought back to the level it had before a patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum RollbackPath {
+    /// None is known: such an endpoint does not start unless the policy waives it by name.
+    None,
+    /// Install the recorded previous version; its artefact is at hand.
+    Reinstall,
+    /// Remove what was not there before.
+    Uninstall,
+    /// Switch back to the previous versioned directory or image.
+    Switch,
+    /// Restore a snapshot taken before the install.
+    Snapshot,
+}

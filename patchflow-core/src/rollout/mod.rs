@@ -1,0 +1,14 @@
+//! Endpoints on their way through a rollout: one exhaustive table of phases, orders, and members of 16 bytes.
+
+mod member;
+mod order;
+mod phase;
+mod report;
+mod table;
+
+pub use member::Member;
+pub(crate) use order::Head;
+pub use order::{InstallOrder, Order, RebootOrder, RevertOrder, RevertTo};
+pub use phase::Phase;
+pub use report::{Failure, Health, Inspection, Level, QueryAnswer, RecallAnswer, Report, ReportKind};
+pub use table::{Event, diagram};

@@ -1,0 +1,89 @@
+//! Installers: take orders in batches, answer for them for ever after.
+
+use super::{BackendError, Manifest};
+use crate::ids::{EndpointId, OrderId};
+use crate::package::PackageName;
+use crate::plan::RollbackPath;
+use crate::rollout::{Failure, InstallOrder, Order, QueryAnswer, RecallAnswer, Report};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// What an installer can do beyond installing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallerCapabilities {
+    /// The ways back it knows.
+    pub paths: Vec<RollbackPath>,
+    /// Whether it can hold a package at its version on the endpoint itself.
+    pub holds: bool,
+    /// Whether it can reboot an endpoint.
+    pub reboots: bool,
+    /// Whether it can stop an order that has not begun.
+    pub recalls: bool,
+}
+
+/// What became of a submitted order at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Taken; a report will follow. Also the answer for an id that was taken before.
+    Taken(OrderId),
+    /// Not taken, and never will be under this id: a lower fence, too late to start, not supported here.
+    Refused(OrderId, Failure<'static>),
+}
+
+/// What a look before an install shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// The order that was looked at.
+    pub order: OrderId,
+    /// `None` when the install would begin; otherwise what stands in its way.
+    pub obstacle: Option<Failure<'static>>,
+    /// The way back that is really there now.
+    pub path: RollbackPath,
+}
+
+/// Installs, rolls back, reboots. See `docs/contract.md` for the clauses.
+#[async_trait]
+pub trait Installer: Send + Sync {
+    /// How the plugin introduces itself.
+    fn manifest(&self) -> Manifest;
+
+    /// What it can do.
+    fn capabilities(&self) -> InstallerCapabilities;
+
+    /// Looks whether installs would begin: lock, space, dry run, way back. Changes nothing.
+    async fn preflight(&self, orders: &[InstallOrder]) -> Vec<Preflight>;
+
+    /// Takes orders. Returns soon; the work goes on and is reported through [`Installer::reports`]. A repeated id is
+    /// done already, a lower fence is refused, nothing starts after its `start_by`.
+    ///
+    /// # Errors
+    /// The backend's own: then none of the batch is known to be taken, and the same batch may be submitted again.
+    async fn submit(&self, orders: &[Order]) -> Result<Vec<Receipt>, BackendError>;
+
+    /// Stops orders that have not begun. One answer for each.
+    ///
+    /// # Errors
+    /// The backend's own.
+    async fn recall(&self, orders: &[OrderId]) -> Result<Vec<(OrderId, RecallAnswer)>, BackendError>;
+
+    /// What became of orders, from what is stored on the endpoint: also after a restart of the host. One answer for
+    /// each order that could be asked after; the rest is left out and asked again later.
+    ///
+    /// # Errors
+    /// The backend's own.
+    async fn query(&self, orders: &[(OrderId, EndpointId)]) -> Result<Vec<(OrderId, QueryAnswer<'static>)>, BackendError>;
+
+    /// Waits for reports and returns those there are. Dropping the future loses none of them.
+    ///
+    /// # Errors
+    /// The backend's own.
+    async fn reports(&self) -> Result<Vec<Report<'static>>, BackendError>;
+
+    /// Holds a package at its version on an endpoint, or lets it go.
+    ///
+    /// # Errors
+    /// The failure on that endpoint.
+    async fn set_hold(&self, endpoint: &EndpointId, package: &PackageName, held: bool) -> Result<(), Failure<'static>>;
+}
