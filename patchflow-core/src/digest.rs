@@ -67,4 +67,3 @@ impl<'de> Deserialize<'de> for Digest {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
-

@@ -38,7 +38,11 @@ impl Candidate {
     pub fn approved(&self) -> Option<&Approved> {
         match self {
             Self::Approved(state) => Some(state),
-            Self::Identified(_) | Self::Trialled(_) | Self::Rejected(_) | Self::Superseded(_) | Self::Withdrawn(_) => None,
+            Self::Identified(_)
+            | Self::Trialled(_)
+            | Self::Rejected(_)
+            | Self::Superseded(_)
+            | Self::Withdrawn(_) => None,
         }
     }
 

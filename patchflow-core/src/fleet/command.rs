@@ -95,6 +95,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// End a rollout: nothing new starts, what is under way ends, the rest is cancelled.
+    Cancel {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
     /// Go on after a halt, with new evidence.
     LiftHalt {
         /// The rollout.

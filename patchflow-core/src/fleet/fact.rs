@@ -11,7 +11,7 @@ use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, R
 use crate::plan::{PlanFact, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
-use crate::rollout::Event;
+use crate::rollout::{Event, RolloutKind};
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -63,16 +63,6 @@ pub struct EndpointFact {
 }
 
 const _: () = assert!(size_of::<EndpointFact>() == 16);
-
-/// Whether a rollout tries a candidate or deploys it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RolloutKind {
-    /// On non-production endpoints, without an approval.
-    Trial,
-    /// On production endpoints, under an approval.
-    Deployment,
-}
 
 /// Why an approval ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -302,6 +292,15 @@ pub enum RichFact {
         /// The person, when it was one.
         by: Option<Arc<str>>,
         /// Why, as a sentence.
+        reason: String,
+    },
+    /// No new orders any more; the rollout ends when what is under way has ended.
+    RolloutCancelled {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The person, when it was one.
+        by: Option<Arc<str>>,
+        /// Why.
         reason: String,
     },
     /// A person lifted a halt; evidence starts anew.

@@ -1,29 +1,97 @@
-//! The two doors, the loop between them, and what the host may look at.
+//! The two doors, and the loop between them: decide, evolve, react, until nothing follows any more.
 
-use super::{Effect, Observation, Outbox, Outcome, Recorded, Request};
-use crate::candidate::Candidate;
-use crate::error::{CorruptJournal, Refusal};
-use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, PatchId, RolloutId, Seq};
+use super::decide::{self, Facts, Start};
+use super::state::State;
+use super::{Effect, EndpointFact, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
+use crate::error::{CorruptJournal, FailureKind, Refusal};
+use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
+use crate::rollout::{Member, Phase, RingState};
 use crate::time::Timestamp;
 use alloc::string::String;
-use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// A set of endpoints with all its candidates and rollouts: one writer, one journal stream.
+///
+/// Every door takes the time as an argument and an [`Outbox`] that facts and effects are added to. Store the facts,
+/// then release the effects.
 #[derive(Debug)]
 pub struct Fleet {
-    id: FleetId,
+    pub(super) state: State,
+    scratch: Facts,
+    strays: u64,
 }
 
 impl Fleet {
-    /// Founds a fleet. Its first fact holds the seed of every stable choice.
+    /// Founds a fleet. Its first fact holds the seed of every stable choice and the instant deadlines count from.
+    ///
+    /// ```
+    /// use patchflow_core::{fleet::{Fleet, Outbox}, ids::FleetId};
+    /// let mut out = Outbox::new();
+    /// let fleet = Fleet::found(FleetId(1), "acme", 42, "2026-11-21T08:00:00Z".parse().unwrap(), &mut out);
+    /// assert_eq!((fleet.name(), out.facts().len()), ("acme", 1));
+    /// ```
     pub fn found(id: FleetId, name: impl Into<String>, seed: u64, now: Timestamp, out: &mut Outbox) -> Self {
-        let _ = (name.into(), seed, now, out);
-        Self { id }
+        let mut fleet = Self { state: State::default(), scratch: Facts::new(), strays: 0 };
+        fleet.state.cache.live = true;
+        fleet.state.cache.now = now;
+        fleet.apply(
+            now,
+            RichFact::FleetFounded { fleet: id, name: name.into(), seed, epoch: now }.into(),
+            out,
+        );
+        fleet
     }
 
-    /// The world. Never refused: what fits nothing is counted as a stray.
+    /// The world. Never refused: what fits nothing is counted as a stray (see [`Fleet::strays`]).
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
-        let _ = (now, seen, out);
+        let now = self.arrive(now, out);
+        let mut facts = core::mem::take(&mut self.scratch);
+        let state = &self.state;
+        let fits = match &seen {
+            Observation::Time => true,
+            Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
+            Observation::Inspected(seen) => decide::inspected(state, now, seen, &mut facts),
+            Observation::Answered { order, answer } => {
+                decide::answered(state, now, *order, answer, &mut facts)
+            }
+            Observation::RecallAnswered { order, answer } => {
+                decide::recall_answered(state, now, *order, *answer, &mut facts)
+            }
+            Observation::Endpoints { endpoints } => {
+                decide::endpoints(state, endpoints, &mut facts);
+                true
+            }
+            Observation::EndpointGone { endpoint } => decide::endpoint_gone(state, *endpoint, &mut facts),
+            Observation::Published { patch } => {
+                decide::published(state, now, patch, &mut facts);
+                true
+            }
+            Observation::Withdrawn { patch, reason } => decide::withdrawn(state, patch, reason, &mut facts),
+            Observation::Needs { candidate, needs } => decide::needs(state, *candidate, needs, &mut facts),
+            Observation::Identified => {
+                let all = (0..self.state.candidates.len()).map(|i| CandidateId(i as u32));
+                self.state.cache.candidate_agenda.extend(all);
+                true
+            }
+            Observation::Approval { ask, by, approve, reason } => {
+                decide::approval_answered(state, now, *ask, by, *approve, reason, &mut facts)
+            }
+            Observation::Alerts { rollout, ring, new } => {
+                decide::alerts(state, *rollout, *ring, *new, &mut facts)
+            }
+        };
+        if !fits {
+            self.strays += 1;
+        }
+        if let Observation::Answered { order, .. } = &seen
+            && let Some(resync) = &mut self.state.resync
+        {
+            // Answered for, whatever the answer; an answer that changed nothing leaves no fact to say so.
+            resync.open.remove(&(order.rollout, order.member));
+        }
+        self.apply_all(now, &mut facts, out);
+        self.scratch = facts;
+        self.settle(now, out);
     }
 
     /// People. May be refused, and then nothing has changed.
@@ -31,14 +99,27 @@ impl Fleet {
     /// # Errors
     /// A [`Refusal`] that says what would be allowed.
     pub fn command(&mut self, now: Timestamp, ask: Request, out: &mut Outbox) -> Result<Outcome, Refusal> {
-        let _ = (now, ask, out);
-        Ok(Outcome::Done)
+        let at = now.max(self.state.cache.now);
+        let mut facts = Facts::new();
+        let outcome = decide::command(&self.state, at, &ask, &mut facts)?;
+        let now = self.arrive(now, out);
+        self.apply_all(now, &mut facts, out);
+        self.settle(now, out);
+        Ok(outcome)
     }
 
     /// When to observe [`Observation::Time`] at the latest; `None` when nothing is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        if let Some(resync) = &self.state.resync {
+            return Some(resync.until);
+        }
+        if !self.state.cache.rollout_agenda.is_empty() || !self.state.cache.candidate_agenda.is_empty() {
+            // Only after a replay: what a crash left undecided is looked at as soon as there is a clock.
+            return Some(self.state.clock);
+        }
+        let member = self.state.cache.deadlines.peek().map(|Reverse((due, _, _))| self.state.at(*due));
+        member.into_iter().chain(self.state.cache.next_alarm).min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -46,77 +127,326 @@ impl Fleet {
     /// # Errors
     /// [`CorruptJournal`] at the first fact that does not fit; nothing after it is applied.
     pub fn replay(facts: impl IntoIterator<Item = Recorded>) -> Result<Self, CorruptJournal> {
-        let _ = facts.into_iter().count();
-        Ok(Self { id: FleetId(0) })
+        Self::go_on(State::default(), facts)
     }
 
-    /// The whole state as bytes, from which [`Fleet::resume`] can start.
-    #[must_use]
-    pub fn baseline(&self) -> Vec<u8> {
-        Vec::new()
+    pub(super) fn go_on(
+        mut state: State,
+        facts: impl IntoIterator<Item = Recorded>,
+    ) -> Result<Self, CorruptJournal> {
+        for Recorded { seq, at, fact } in facts {
+            state.evolve(seq, at, &fact)?;
+        }
+        state.recover();
+        Ok(Self { state, scratch: Facts::new(), strays: 0 })
     }
 
-    /// The fleet that a baseline and the facts after it built.
-    ///
-    /// # Errors
-    /// [`CorruptJournal`] when the baseline cannot be read, or at the first fact that does not fit.
-    pub fn resume(baseline: &[u8], facts: impl IntoIterator<Item = Recorded>) -> Result<Self, CorruptJournal> {
-        let _ = baseline;
-        Self::replay(facts)
-    }
-
-    /// After a crash: what was under way. Query these; never send an order again blindly.
+    /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
     pub fn outstanding(&self) -> impl Iterator<Item = Effect> + '_ {
-        core::iter::empty()
+        let orders = self
+            .state
+            .operating_members()
+            .filter_map(|(rollout, member)| self.state.outstanding_for(rollout, member));
+        let asks =
+            (0..self.state.candidates.len()).filter_map(|i| self.state.question(CandidateId(i as u32)));
+        orders.chain(asks)
     }
 
-    /// Its id.
+    /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
+    ///
+    /// Counted since this value was made and not journalled, so that a flood of bad reports cannot grow the journal.
     #[must_use]
-    pub fn id(&self) -> FleetId {
-        self.id
+    pub fn strays(&self) -> u64 {
+        self.strays
     }
 
-    /// The last fact.
+    /// Takes note of the time: a clock that stepped back is held, a host that was away asks before it acts.
+    fn arrive(&mut self, now: Timestamp, out: &mut Outbox) -> Timestamp {
+        let last = self.state.cache.now;
+        if now < last {
+            if !self.state.cache.behind && last.since(now).as_secs() >= 1 {
+                self.state.cache.behind = true;
+                self.apply(last, RichFact::ClockSteppedBack { seen: now, held_at: last }.into(), out);
+            }
+            return last;
+        }
+        self.state.cache.behind = false;
+        if self.next_deadline().is_some_and(|promised| now > promised) {
+            let mut facts = Facts::new();
+            decide::resync_start(&self.state, now, self.next_deadline(), &mut facts);
+            self.state.cache.now = now;
+            self.apply_all(now, &mut facts, out);
+        }
+        self.state.cache.now = now;
+        now
+    }
+
+    fn apply_all(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+        for fact in facts.drain(..) {
+            self.apply(now, fact, out);
+        }
+    }
+
+    /// Evolves, then reacts. A fact that the state does not take is a defect of a decision: it is dropped, never stored.
+    fn apply(&mut self, now: Timestamp, fact: Fact, out: &mut Outbox) {
+        let seq = self.state.seq.next();
+        if let Err(defect) = self.state.evolve(seq, now, &fact) {
+            debug_assert!(false, "{defect}");
+            return;
+        }
+        self.state.react(&fact, |effect| out.effects.push_back((seq, effect)));
+        out.facts.push(Recorded { seq, at: now, fact });
+    }
+
+    /// Follows up until nothing follows any more.
+    fn settle(&mut self, now: Timestamp, out: &mut Outbox) {
+        if self.state.resync.is_some() {
+            let mut facts = Facts::new();
+            decide::resync_end(&self.state, now, &mut facts);
+            self.apply_all(now, &mut facts, out);
+        }
+        self.ring_alarms(now);
+        self.fire_deadlines(now, out);
+        let mut facts = core::mem::take(&mut self.scratch);
+        loop {
+            if let Some((rollout, member)) = self.state.cache.tending.pop() {
+                self.tend(now, rollout, member, false, &mut facts, out);
+            } else if let Some(rollout) = self.state.cache.rollout_agenda.pop() {
+                self.review(now, rollout, &mut facts, out);
+            } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
+                self.step(now, candidate, &mut facts, out);
+            } else {
+                break;
+            }
+        }
+        self.scratch = facts;
+        self.state.trim_deadlines();
+    }
+
+    /// Puts what wanted to be looked at by now on the agenda. Costs nothing when nothing is due.
+    fn ring_alarms(&mut self, now: Timestamp) {
+        if self.state.cache.next_alarm.is_none_or(|alarm| alarm > now) || self.state.resync.is_some() {
+            return;
+        }
+        for i in 0..self.state.rollouts.len() {
+            let id = RolloutId(i as u32);
+            if self.state.cache.alarms.get(&id).is_some_and(|alarm| *alarm <= now) {
+                self.state.cache.alarms.remove(&id);
+                self.state.rollouts[i].queue.sweep |= self.state.rollouts[i].reboots_pending > 0;
+                self.state.put_on_agenda(id);
+            }
+        }
+        let cache = &mut self.state.cache;
+        let (agenda, alarms) = (&mut cache.candidate_agenda, &mut cache.candidate_alarms);
+        alarms.retain(|id, alarm| {
+            let due = *alarm <= now;
+            if due {
+                agenda.insert(*id);
+            }
+            !due
+        });
+        self.state.find_next_alarm();
+    }
+
+    fn fire_deadlines(&mut self, now: Timestamp, out: &mut Outbox) {
+        let secs = self.state.secs(now);
+        let mut facts = core::mem::take(&mut self.scratch);
+        while self.state.resync.is_none()
+            && let Some(Reverse((due, rollout, member))) = self.state.cache.deadlines.peek().copied()
+            && due <= secs
+        {
+            self.state.cache.deadlines.pop();
+            let (rollout, member) = (RolloutId(rollout), MemberIx(member));
+            let Some(at) = self.state.member(rollout, member).filter(|at| at.member.deadline == due) else {
+                continue;
+            };
+            if at.member.phase == Phase::Backoff {
+                // A retry that is due takes its turn; that is no fact, its order will be.
+                self.state.rollouts[rollout.index()].queue.again.insert(member);
+                self.state.put_on_agenda(rollout);
+                continue;
+            }
+            decide::due(&self.state, now, at, &mut facts);
+            self.apply_all(now, &mut facts, out);
+        }
+        self.scratch = facts;
+    }
+
+    fn tend(
+        &mut self,
+        now: Timestamp,
+        rollout: RolloutId,
+        member: MemberIx,
+        sweep: bool,
+        facts: &mut Facts,
+        out: &mut Outbox,
+    ) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        decide::tend(&self.state, now, at, sweep, facts);
+        if facts.is_empty()
+            && matches!(at.member.phase, Phase::Failed | Phase::Verified)
+            && decide::is_to_be_reverted(at)
+        {
+            self.await_turn(rollout, member);
+        }
+        self.apply_all(now, facts, out);
+    }
+
+    /// Another rollout has the endpoint: the member looks again when that one lets it go.
+    fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let endpoint = at.member.endpoint();
+        if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
+            return;
+        }
+        let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
+        let risk = entry.candidate.identified().risk();
+        let turn = (Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
+        self.state.cache.turns.entry(endpoint).or_default().insert(turn);
+    }
+
+    fn review(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+        let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { return };
+        rollout.queue.queued = false;
+        if self.state.resync.is_none() && core::mem::take(&mut rollout.queue.sweep) {
+            for i in 0..self.state.rollouts[id.index()].members().len() {
+                self.tend(now, id, MemberIx(i as u32), true, facts, out);
+            }
+        }
+        loop {
+            decide::review(now, &self.state.rollouts[id.index()], facts);
+            if facts.is_empty() {
+                break;
+            }
+            self.apply_all(now, facts, out);
+        }
+        self.fill(now, id, facts, out);
+        let look =
+            decide::next_look(&self.state, now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
+        if self.state.cache.alarms.get(&id).copied() != look {
+            match look {
+                Some(look) => self.state.cache.alarms.insert(id, look),
+                None => self.state.cache.alarms.remove(&id),
+            };
+            self.state.find_next_alarm();
+        }
+    }
+
+    /// Starts members while places are free.
+    fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+        if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
+            return;
+        }
+        while self.state.rollouts[id.index()].may_start()
+            && let Some(ix) = self.state.rollouts[id.index()].next_member()
+        {
+            let Some(at) = self.state.member(id, ix) else { continue };
+            match decide::start(&self.state, now, at) {
+                Start::Order { due } => facts.push(at.fact(crate::rollout::Event::Ordered, 0, due)),
+                Start::Settle(event, reason) => {
+                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
+                    facts.push(at.fact(event, code, 0));
+                }
+                Start::Busy => self.await_turn(id, ix),
+                Start::Nothing => {}
+            }
+            self.apply_all(now, facts, out);
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, id: CandidateId, facts: &mut Facts, out: &mut Outbox) {
+        let look = decide::step(&self.state, now, id, facts).filter(|look| *look > now);
+        match look {
+            Some(look) => self.state.cache.candidate_alarms.insert(id, look),
+            None => self.state.cache.candidate_alarms.remove(&id),
+        };
+        self.state.find_next_alarm();
+        self.apply_all(now, facts, out);
+    }
+
+    /// A reason by its number, as members carry it.
     #[must_use]
-    pub fn seq(&self) -> Seq {
-        Seq(0)
+    pub fn reason(&self, code: u16) -> Option<(FailureKind, &str)> {
+        self.state.reasons.get(code)
     }
 
-    /// A candidate.
-    #[must_use]
-    pub fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
-        let _ = id;
-        None
+    /// Applies one packed fact without deciding anything: for the benches, which measure evolution alone.
+    #[doc(hidden)]
+    pub fn evolve_for_bench(&mut self, now: Timestamp, fact: EndpointFact) -> bool {
+        let seq = self.state.seq.next();
+        self.state.evolve(seq, now, &Fact::Endpoint(fact)).is_ok()
+    }
+}
+
+impl State {
+    fn find_next_alarm(&mut self) {
+        let cache = &mut self.cache;
+        cache.next_alarm = cache.alarms.values().chain(cache.candidate_alarms.values()).min().copied();
     }
 
-    /// All candidates, in the order in which they were identified.
-    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> + '_ {
-        core::iter::empty()
+    /// Drops deadlines at the top that no longer count, and all of them once they are the greater part.
+    fn trim_deadlines(&mut self) {
+        let Self { cache, rollouts, .. } = self;
+        let counts = |(due, rollout, member): (u32, u32, u32)| {
+            let member =
+                rollouts.get(rollout as usize).and_then(|rollout| rollout.members().get(member as usize));
+            member.is_some_and(|member| member.deadline == due)
+        };
+        if cache.deadlines.len() > 2 * cache.armed + 1024 {
+            cache.deadlines.retain(|Reverse(entry)| counts(*entry));
+        }
+        while let Some(Reverse(entry)) = cache.deadlines.peek().copied()
+            && !counts(entry)
+        {
+            cache.deadlines.pop();
+        }
     }
 
-    /// The latest candidate of a patch.
-    #[must_use]
-    pub fn candidate_of(&self, patch: &PatchId) -> Option<CandidateId> {
-        let _ = patch;
-        None
-    }
-
-    /// The rollouts and trials, in the order in which they were started.
-    pub fn rollouts(&self) -> impl Iterator<Item = RolloutId> + '_ {
-        core::iter::empty()
-    }
-
-    /// The index of an endpoint.
-    #[must_use]
-    pub fn endpoint_ix(&self, id: &str) -> Option<EndpointIx> {
-        let _ = id;
-        None
-    }
-
-    /// The host's name of an endpoint.
-    #[must_use]
-    pub fn endpoint_id(&self, ix: EndpointIx) -> Option<&EndpointId> {
-        let _ = ix;
-        None
+    /// Finds every cache again after a replay, and puts on the agenda what a crash may have left undecided.
+    pub(crate) fn recover(&mut self) {
+        self.cache.now = self.clock;
+        self.cache.live = true;
+        let mut deadlines = alloc::vec::Vec::new();
+        for rollout in &self.rollouts {
+            for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
+            {
+                deadlines.push(Reverse((member.deadline, rollout.id().0, i as u32)));
+            }
+        }
+        self.cache.armed = deadlines.len();
+        self.cache.deadlines = deadlines.into();
+        for i in 0..self.rollouts.len() {
+            let rollout = &mut self.rollouts[i];
+            rollout.queue.again.clear();
+            rollout.queue.cursor = 0;
+            let waits_again = |member: &Member| {
+                member.phase == Phase::Waiting && usize::from(member.ring) <= usize::from(rollout.ring)
+            };
+            let again = rollout.members.iter().zip(0..).filter(|(member, _)| waits_again(member));
+            let again: alloc::collections::BTreeSet<_> = match rollout.current_ring().state() {
+                // The cursor finds them in plan order, those of earlier rings too.
+                RingState::Open | RingState::Pending => {
+                    again.filter(|(m, _)| m.ring < rollout.ring).map(|(_, i)| MemberIx(i)).collect()
+                }
+                RingState::Settled
+                | RingState::Held
+                | RingState::Promoted
+                | RingState::Skipped
+                | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
+            };
+            rollout.queue.again = again;
+            rollout.queue.queued = false;
+            rollout.queue.sweep = !rollout.is_over() || rollout.moving > 0;
+            if rollout.queue.sweep {
+                self.put_on_agenda(RolloutId(i as u32));
+            }
+        }
+        for (i, entry) in self.candidates.iter().enumerate() {
+            // What is only identified waits for the next comparison of inventory and catalogue.
+            if entry.trial.is_some() || !matches!(entry.candidate, crate::candidate::Candidate::Identified(_))
+            {
+                self.cache.candidate_agenda.insert(CandidateId(i as u32));
+            }
+        }
     }
 }

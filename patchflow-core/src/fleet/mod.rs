@@ -5,16 +5,26 @@
 //! effects. Facts are journalled, not inputs and not states: replay runs `evolve` only. No effect leaves the
 //! [`Outbox`] before the fact that explains it is stored (invariant 1).
 
+mod baseline;
 mod command;
+mod decide;
 mod effect;
+mod endpoints;
+mod evolve;
 mod fact;
-mod observation;
 mod kernel;
+mod observation;
 mod outbox;
+mod react;
+mod reasons;
+mod state;
+mod views;
 
 pub use command::{Command, Outcome, Request};
 pub use effect::{Effect, InspectOrder, Notice, NoticeKind};
-pub use fact::{EndpointFact, EndReason, Fact, NeedFact, Recorded, RichFact, RolloutKind};
-pub use observation::{EndpointSeen, NeedSeen, Observation, Standing};
+pub use endpoints::{EndpointHandle, EndpointView};
+pub use fact::{EndReason, EndpointFact, Fact, NeedFact, Recorded, RichFact};
 pub use kernel::Fleet;
+pub use observation::{EndpointSeen, NeedSeen, Observation, Standing};
 pub use outbox::{Outbox, Persisted};
+pub use views::{AskView, NeedView};

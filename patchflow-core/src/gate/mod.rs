@@ -7,5 +7,5 @@ mod limits;
 mod verdict;
 
 pub use counts::{Class, Counts};
-pub use limits::{Limits, OnMaxHold, Percent, BadPercent};
-pub use verdict::{Decision, Rule, Verdict, Standing, judge};
+pub use limits::{BadPercent, Limits, OnMaxHold, Percent};
+pub use verdict::{Decision, Rule, Standing, Verdict, judge};

@@ -2,8 +2,8 @@
 
 use super::{Counts, Limits, OnMaxHold};
 use crate::time::Timestamp;
-use alloc::string::String;
 use alloc::format;
+use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 /// What a gate says.
@@ -153,16 +153,25 @@ impl Verdict {
                 limits.max_failure_percent.unwrap_or(super::Percent::FULL)
             ),
             Rule::MaxAlerts => {
-                format!("{} new alerts, more than the {} allowed", self.alerts, limits.max_alerts.unwrap_or_default())
+                format!(
+                    "{} new alerts, more than the {} allowed",
+                    self.alerts,
+                    limits.max_alerts.unwrap_or_default()
+                )
             }
             Rule::MinSuccessPercent => format!(
                 "{verified} verified of {counted} with {failed} failed: the {} % asked for cannot be reached",
                 limits.min_success_percent
             ),
             Rule::MinVerified => {
-                format!("{verified} verified, {} are needed before this ring may vouch for the next", limits.min_verified.max(1))
+                format!(
+                    "{verified} verified, {} are needed before this ring may vouch for the next",
+                    limits.min_verified.max(1)
+                )
             }
-            Rule::Unsettled => format!("{} on their way, {} not started", self.counts.in_flight, self.counts.waiting),
+            Rule::Unsettled => {
+                format!("{} on their way, {} not started", self.counts.in_flight, self.counts.waiting)
+            }
             Rule::Bake => format!("{verified} of {counted} verified, baking"),
             Rule::MaxHold => format!("{verified} verified, and the longest hold is over"),
             Rule::AllMet => format!("{verified} of {counted} verified, nothing speaks against it"),

@@ -124,10 +124,12 @@ impl RolloutDraft {
     ) -> Result<RolloutPlan, Vec<Finding>> {
         let mut findings = Vec::new();
         if approved.id() != self.candidate {
-            let message = format!("the approval is for {}, the draft names {}", approved.id(), self.candidate);
+            let message =
+                format!("the approval is for {}, the draft names {}", approved.id(), self.candidate);
             findings.push(Finding::new("candidate", message));
         }
-        let mut left: Vec<usize> = (0..starters.len()).filter(|i| self.select.takes(starters[*i].attributes)).collect();
+        let mut left: Vec<usize> =
+            (0..starters.len()).filter(|i| self.select.takes(starters[*i].attributes)).collect();
         if left.is_empty() {
             findings.push(Finding::new("select", "no production endpoint that is selected needs this patch"));
         }
@@ -148,11 +150,19 @@ impl RolloutDraft {
     }
 }
 
+/// A member keeps its prior level in 13 bits.
+const LEVELS_MAX: u16 = 8_191;
+
 type DealtRing = (String, Limits, Vec<usize>);
 
 /// Deals the starters out: selector rings take theirs, count rings take from the rest, percentage rings share what
 /// is left. An endpoint belongs to the first ring that takes it.
-fn deal(policy: &Policy, starters: &[Starter<'_>], mut left: Vec<usize>, findings: &mut Vec<Finding>) -> Vec<DealtRing> {
+fn deal(
+    policy: &Policy,
+    starters: &[Starter<'_>],
+    mut left: Vec<usize>,
+    findings: &mut Vec<Finding>,
+) -> Vec<DealtRing> {
     let mut dealt: Vec<DealtRing> =
         policy.rings.iter().map(|ring| (ring.name.clone(), ring.gate.clone(), Vec::new())).collect();
     for (i, ring) in policy.rings.iter().enumerate() {
@@ -222,9 +232,12 @@ fn assemble(starters: &[Starter<'_>], rings: Vec<DealtRing>) -> PlanFact {
             fact.members.push(starter.endpoint);
             let prior = starter.present.map_or(0, |version| {
                 known.get(version).copied().unwrap_or_else(|| {
-                    // Beyond 65 534 distinct versions of one package the way back is not recorded, and such an
+                    // Beyond 8 191 distinct versions of one package the way back is not recorded, and such an
                     // endpoint counts as one without a path: it does not start.
-                    let code = u16::try_from(fact.levels.len() + 1).unwrap_or(0);
+                    let code = u16::try_from(fact.levels.len() + 1)
+                        .ok()
+                        .filter(|code| *code <= LEVELS_MAX)
+                        .unwrap_or(0);
                     if code != 0 {
                         fact.levels.push(version.clone());
                         known.insert(version.clone(), code);

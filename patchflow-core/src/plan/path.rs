@@ -18,3 +18,17 @@ pub enum RollbackPath {
     /// Restore a snapshot taken before the install.
     Snapshot,
 }
+
+impl RollbackPath {
+    /// The path with this number in a packed member.
+    pub(crate) const fn from_code(code: u16) -> Self {
+        match code {
+            1 => Self::Reinstall,
+            2 => Self::Uninstall,
+            3 => Self::Switch,
+            4 => Self::Snapshot,
+            // Three bits have room for more; what is not known is no way back.
+            _ => Self::None,
+        }
+    }
+}

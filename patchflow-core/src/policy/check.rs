@@ -29,16 +29,22 @@ impl Policy {
             match ring.size {
                 RingSize::Percent { cumulative } => {
                     if last.is_some_and(|last| cumulative <= last) || cumulative.thousandths() == 0 {
-                        say(format!("rings[{i}].size"), "percentages are cumulative and strictly rising, from above 0");
+                        say(
+                            format!("rings[{i}].size"),
+                            "percentages are cumulative and strictly rising, from above 0",
+                        );
                     }
                     last = Some(cumulative);
                 }
-                RingSize::Count { endpoints: 0 } => say(format!("rings[{i}].size"), "a ring of 0 endpoints tests nothing"),
+                RingSize::Count { endpoints: 0 } => {
+                    say(format!("rings[{i}].size"), "a ring of 0 endpoints tests nothing")
+                }
                 RingSize::Count { .. } | RingSize::Selector { .. } => {}
             }
         }
         if last.is_some_and(|last| last != Percent::FULL) {
-            let message = format!("percentages end at {}; the last one must be 100", last.unwrap_or(Percent::FULL));
+            let message =
+                format!("percentages end at {}; the last one must be 100", last.unwrap_or(Percent::FULL));
             say("rings".into(), &message);
         }
         if let Some(waiver) = &self.single_ring
@@ -51,12 +57,12 @@ impl Policy {
         {
             say("rollback.without_path".into(), "a waiver needs a name and a reason");
         }
-        let people = core::iter::once(("otherwise".into(), &self.otherwise)).chain(self.approval.iter().enumerate().filter_map(
-            |(i, rule)| match &rule.approval {
+        let people = core::iter::once(("otherwise".into(), &self.otherwise)).chain(
+            self.approval.iter().enumerate().filter_map(|(i, rule)| match &rule.approval {
                 Approval::Person(person) => Some((format!("approval[{i}]"), person)),
                 Approval::Automatic { .. } => None,
-            },
-        ));
+            }),
+        );
         for (path, person) in people.collect::<Vec<(String, _)>>() {
             if person.quorum == 0 {
                 say(format!("{path}.quorum"), "0 people cannot approve; 1 is the least");
@@ -92,14 +98,20 @@ impl Policy {
         }
         if let Schedule::Weekly { windows, .. } = &self.schedule {
             if windows.is_empty() {
-                say("schedule.windows".into(), "without a window nothing ever starts; say `anytime` if that is meant");
+                say(
+                    "schedule.windows".into(),
+                    "without a window nothing ever starts; say `anytime` if that is meant",
+                );
             }
             for (i, window) in windows.iter().enumerate() {
                 if window.opens_minute >= 1440 {
                     say(format!("schedule.windows[{i}].opens_minute"), "a day has the minutes 0 to 1439");
                 }
                 if window.open_minutes == 0 || window.open_minutes > 10_080 {
-                    say(format!("schedule.windows[{i}].open_minutes"), "a window is open for 1 to 10080 minutes");
+                    say(
+                        format!("schedule.windows[{i}].open_minutes"),
+                        "a window is open for 1 to 10080 minutes",
+                    );
                 }
             }
             let needed = u64::from(deploy.expected_secs);

@@ -1,13 +1,13 @@
 //! The defaults of the field, as functions so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RingPolicy, RingSize,
-    RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
+    Approval, ApprovalRule, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RingPolicy,
+    RingSize, RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
 };
-use crate::gate::{Limits, OnMaxHold, Percent};
 use crate::catalog::{Category, Severity};
-use crate::schedule::Schedule;
 use crate::error::FailureKind;
+use crate::gate::{Limits, OnMaxHold, Percent};
+use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -64,7 +64,13 @@ impl Default for RetryPolicy {
             FailureKind::Timeout,
             FailureKind::Interrupted,
         ];
-        Self { attempts_max: 3, on, backoff_secs: 300, backoff_secs_max: 6 * HOUR, jitter: Percent::whole(20) }
+        Self {
+            attempts_max: 3,
+            on,
+            backoff_secs: 300,
+            backoff_secs_max: 6 * HOUR,
+            jitter: Percent::whole(20),
+        }
     }
 }
 
@@ -81,7 +87,12 @@ impl Default for TrialPolicy {
             categories: vec![Category::Security, Category::Bugfix],
             severities: vec![Severity::Critical, Severity::High, Severity::Unknown],
         };
-        Self { required_for: vec![filter], required_for_reboot: true, endpoints_max: 25, gate: Limits::default() }
+        Self {
+            required_for: vec![filter],
+            required_for_reboot: true,
+            endpoints_max: 25,
+            gate: Limits::default(),
+        }
     }
 }
 
@@ -94,13 +105,18 @@ impl Policy {
             when: RiskFilter { categories: vec![Category::Security], severities: vec![Severity::Critical] },
             approval: Approval::Automatic { requires_trial: true, delay_secs: 0 },
         };
-        let rings: Vec<_> =
-            [("pilot", 5), ("early", 25), ("half", 50), ("broad", 100)].map(|(name, p)| RingPolicy::percent(name, p)).into();
+        let rings: Vec<_> = [("pilot", 5), ("early", 25), ("half", 50), ("broad", 100)]
+            .map(|(name, p)| RingPolicy::percent(name, p))
+            .into();
         Self {
             name: name.into(),
             trial: TrialPolicy::default(),
             approval: vec![critical],
-            otherwise: PersonApproval { role: "change-manager".into(), quorum: 1, expires_secs: 30 * 24 * HOUR },
+            otherwise: PersonApproval {
+                role: "change-manager".into(),
+                quorum: 1,
+                expires_secs: 30 * 24 * HOUR,
+            },
             rings,
             single_ring: None,
             deploy: DeployPolicy::default(),

@@ -9,7 +9,6 @@ mod model;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
 pub use model::{
-    DeployPolicy, OnFailure, OnHalt, Policy, RetryPolicy, RingPolicy, RingSize, RollbackPolicy, Selector, StartMode,
-    TrialPolicy,
-    WaiverByName,
+    DeployPolicy, OnFailure, OnHalt, Policy, RetryPolicy, RingPolicy, RingSize, RollbackPolicy, Selector,
+    StartMode, TrialPolicy, WaiverByName,
 };

@@ -1,10 +1,10 @@
 //! The fields of a policy.
 
 use super::approval::{ApprovalRule, PersonApproval, RiskFilter};
+use crate::error::FailureKind;
 use crate::gate::{Limits, Percent};
 use crate::inventory::ScopePath;
 use crate::schedule::Schedule;
-use crate::error::FailureKind;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};

@@ -37,9 +37,13 @@ const DAY_SECS: u64 = 24 * 60 * 60;
 #[must_use]
 pub fn assess(patch: &Patch, first_seen: Timestamp) -> Assessment {
     let (priority, why) = match (patch.category, patch.severity) {
-        (Category::Security, Severity::Critical) => (Priority::Critical, "a security update of critical severity".into()),
+        (Category::Security, Severity::Critical) => {
+            (Priority::Critical, "a security update of critical severity".into())
+        }
         (Category::Security, Severity::High) => (Priority::High, "a security update of high severity".into()),
-        (Category::Security, Severity::Moderate) => (Priority::Moderate, "a security update of moderate severity".into()),
+        (Category::Security, Severity::Moderate) => {
+            (Priority::Moderate, "a security update of moderate severity".into())
+        }
         (Category::Security, Severity::Low) => (Priority::Low, "a security update of low severity".into()),
         (Category::Security, Severity::Unknown) => {
             (Priority::High, "a security update whose severity nobody stated, which counts as high".into())

@@ -2,6 +2,7 @@
 
 use super::{Event, Phase};
 use crate::ids::EndpointIx;
+use crate::plan::RollbackPath;
 
 /// One endpoint in one rollout. Packed into 16 bytes so that a million of them stay in a few cache lines each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +12,8 @@ pub struct Member {
     pub(crate) deadline: u32,
     /// Index into the fleet's table of reasons; 0 means none.
     pub(crate) reason: u16,
-    /// Index into the rollout's table of prior levels; 0 means that nothing was installed.
+    /// The way back in the upper 3 bits; below them 1 + the index into the rollout's table of prior levels, or 0 when
+    /// nothing was installed.
     pub(crate) prior: u16,
     pub(crate) phase: Phase,
     pub(crate) ring: u8,
@@ -24,8 +26,30 @@ pub struct Member {
 const _: () = assert!(size_of::<Member>() == 16);
 
 impl Member {
-    pub(crate) const fn new(endpoint: EndpointIx, ring: u8, prior: u16) -> Self {
-        Self { endpoint, deadline: 0, reason: 0, prior, phase: Phase::Waiting, ring, attempt: 0, operation: 0 }
+    pub(crate) const fn new(endpoint: EndpointIx, ring: u8, level: u16, path: RollbackPath) -> Self {
+        let prior = (path as u16) << 13 | (level & 0x1fff);
+        Self {
+            endpoint,
+            deadline: 0,
+            reason: 0,
+            prior,
+            phase: Phase::Waiting,
+            ring,
+            attempt: 0,
+            operation: 0,
+        }
+    }
+
+    /// The way back.
+    #[must_use]
+    pub const fn path(&self) -> RollbackPath {
+        RollbackPath::from_code(self.prior >> 13)
+    }
+
+    /// The index of the prior level in the rollout's table; `None` when nothing was installed.
+    pub(crate) const fn level(&self) -> Option<usize> {
+        let code = self.prior & 0x1fff;
+        if code == 0 { None } else { Some(code as usize - 1) }
     }
 
     /// The endpoint.
@@ -38,6 +62,12 @@ impl Member {
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// The number of the reason it last gave, for [`Fleet::reason`](crate::fleet::Fleet::reason); 0 for none.
+    #[must_use]
+    pub const fn reason(&self) -> u16 {
+        self.reason
     }
 
     /// The ring it belongs to, from 0.
@@ -56,6 +86,32 @@ impl Member {
     #[must_use]
     pub const fn operations(&self) -> u8 {
         self.operation
+    }
+
+    pub(crate) fn packed(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&self.endpoint.0.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.deadline.to_le_bytes());
+        bytes[8..10].copy_from_slice(&self.reason.to_le_bytes());
+        bytes[10..12].copy_from_slice(&self.prior.to_le_bytes());
+        bytes[12..].copy_from_slice(&[self.phase as u8, self.ring, self.attempt, self.operation]);
+        bytes
+    }
+
+    /// `None` when the phase is none.
+    pub(crate) fn unpacked(bytes: &[u8; 16]) -> Option<Self> {
+        let word = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
+        let half = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);
+        Some(Self {
+            endpoint: EndpointIx(word(0)),
+            deadline: word(4),
+            reason: half(8),
+            prior: half(10),
+            phase: *Phase::ALL.get(usize::from(bytes[12]))?,
+            ring: bytes[13],
+            attempt: bytes[14],
+            operation: bytes[15],
+        })
     }
 
     /// Applies one event. `None` when the table forbids it; nothing is changed then.

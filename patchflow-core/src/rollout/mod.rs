@@ -4,6 +4,8 @@ mod member;
 mod order;
 mod phase;
 mod report;
+mod ring;
+mod state;
 mod table;
 
 pub use member::Member;
@@ -11,4 +13,6 @@ pub(crate) use order::Head;
 pub use order::{InstallOrder, Order, RebootOrder, RevertOrder, RevertTo};
 pub use phase::Phase;
 pub use report::{Failure, Health, Inspection, Level, QueryAnswer, RecallAnswer, Report, ReportKind};
+pub use ring::{Ring, RingState};
+pub use state::{Halt, Rollout, RolloutKind, RolloutState};
 pub use table::{Event, diagram};

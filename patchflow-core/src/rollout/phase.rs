@@ -107,7 +107,7 @@ impl Phase {
         }
     }
 
-    /// Whether an operation is under way, so that the endpoint is taken and a place in `in_flight_max` is held.
+    /// Whether an operation is under way, so that a place in `in_flight_max` is held. Unknown frees its place.
     #[must_use]
     pub const fn is_operating(self) -> bool {
         match self {
@@ -133,6 +133,12 @@ impl Phase {
             | Self::Held
             | Self::Removed => false,
         }
+    }
+
+    /// Whether the endpoint is taken: an operation is under way, or may still be for all that is known.
+    #[must_use]
+    pub const fn occupies(self) -> bool {
+        self.is_operating() || matches!(self, Self::Silent | Self::RevertSilent)
     }
 
     /// Whether the member may still move without a person: it is under way, waits, or is asked after.

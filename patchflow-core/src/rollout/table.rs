@@ -39,7 +39,7 @@ events! {
     Ordered = 0,
     /// The order was acknowledged, or an answer showed it at work; due: the report deadline.
     Acknowledged = 1,
-    /// The order was never acknowledged; the member waits again.
+    /// The order was never acknowledged, or the endpoint never saw it; the member waits again.
     Expired = 2,
     /// The installer reports success; due: until when the inventory must have been read.
     InstallReported = 3,
@@ -128,8 +128,8 @@ impl Phase {
                 (E::RetryScheduled, Self::Backoff),
                 (E::GaveUp, Self::Failed),
                 (E::WentSilent, Self::Silent),
-                (E::Resent, Self::Ordered),
                 (E::RecallAsked, Self::Recalling),
+                (E::Expired, Self::Waiting),
                 (E::Removed, Self::Removed),
             ],
             Self::Recalling => &[
@@ -178,7 +178,7 @@ impl Phase {
                 (E::RetryScheduled, Self::Backoff),
                 (E::GaveUp, Self::Failed),
                 (E::StayedSilent, Self::Silent),
-                (E::Resent, Self::Ordered),
+                (E::Expired, Self::Waiting),
                 (E::Verified, Self::Verified),
                 (E::Removed, Self::Removed),
             ],
@@ -231,7 +231,9 @@ impl Phase {
                 (E::InstallReported, Self::Installed),
                 (E::Removed, Self::Removed),
             ],
-            Self::Held => &[(E::Released, Self::Waiting), (E::Cancelled, Self::Cancelled), (E::Removed, Self::Removed)],
+            Self::Held => {
+                &[(E::Released, Self::Waiting), (E::Cancelled, Self::Cancelled), (E::Removed, Self::Removed)]
+            }
             Self::Removed => &[],
         }
     }
@@ -271,7 +273,11 @@ pub fn diagram() -> String {
     let mut text = String::from("stateDiagram-v2\n    [*] --> Waiting\n");
     for from in Phase::ALL {
         for to in Phase::ALL {
-            let mut events = from.row().iter().filter(|(event, target)| *target == to && *event != Event::Removed).peekable();
+            let mut events = from
+                .row()
+                .iter()
+                .filter(|(event, target)| *target == to && *event != Event::Removed)
+                .peekable();
             if events.peek().is_none() {
                 continue;
             }
@@ -341,7 +347,8 @@ mod tests {
     #[test]
     fn verified_follows_only_from_an_observation_of_the_level() {
         for phase in Phase::ALL {
-            let to_verified: alloc::vec::Vec<_> = phase.row().iter().filter(|(_, to)| *to == Phase::Verified).collect();
+            let to_verified: alloc::vec::Vec<_> =
+                phase.row().iter().filter(|(_, to)| *to == Phase::Verified).collect();
             assert!(to_verified.iter().all(|(event, _)| *event == Event::Verified), "{phase:?}");
         }
         assert_eq!(Phase::Verified.class(), Class::Verified);

@@ -5,4 +5,4 @@
 
 mod window;
 
-pub use window::{Freeze, Schedule, WeeklyWindow, Weekday};
+pub use window::{Freeze, Schedule, Weekday, WeeklyWindow};

@@ -135,7 +135,12 @@ impl Schedule {
                 windows.iter().map(|window| window.last_start(at).as_millis() + WEEK_MILLIS).min()
             }
         };
-        let thaws = self.freezes().iter().map(|freeze| freeze.until.as_millis()).filter(|until| *until > at.as_millis()).min();
+        let thaws = self
+            .freezes()
+            .iter()
+            .map(|freeze| freeze.until.as_millis())
+            .filter(|until| *until > at.as_millis())
+            .min();
         starts.into_iter().chain(thaws).min().map(Timestamp::from_millis)
     }
 }
@@ -201,7 +206,8 @@ mod tests {
 
     #[test]
     fn overlapping_and_touching_windows_merge() {
-        let two = weekly(&[(Weekday::Monday, 360, 60), (Weekday::Monday, 390, 60), (Weekday::Monday, 450, 30)]);
+        let two =
+            weekly(&[(Weekday::Monday, 360, 60), (Weekday::Monday, 390, 60), (Weekday::Monday, 450, 30)]);
         assert_eq!(two.closes(t("2026-11-23T06:00:00Z")), Some(t("2026-11-23T08:00:00Z")));
         assert!(two.is_open(t("2026-11-23T06:00:00Z"), 120 * 60), "an exact fit starts");
         let always = weekly(&[(Weekday::Monday, 0, 10_080)]);
@@ -221,7 +227,10 @@ mod tests {
         let windows = vec![WeeklyWindow { day: Weekday::Monday, opens_minute: 14 * 60, open_minutes: 120 }];
         let frozen = Schedule::Weekly { windows, freezes: freezes.clone() };
         assert_eq!(frozen.closes(t("2026-11-23T14:00:00Z")), Some(t("2026-11-23T15:00:00Z")));
-        assert_eq!(frozen.next_open(t("2026-11-23T14:30:00Z"), 1801), None.or(Some(t("2026-11-30T14:00:00Z"))));
+        assert_eq!(
+            frozen.next_open(t("2026-11-23T14:30:00Z"), 1801),
+            None.or(Some(t("2026-11-30T14:00:00Z")))
+        );
         assert_eq!(frozen.next_open(t("2026-11-23T15:10:00Z"), 1800), Some(t("2026-11-23T15:30:00Z")));
         let anytime = Schedule::Anytime { freezes };
         assert_eq!(anytime.next_open(t("2026-11-23T15:10:00Z"), 0), Some(t("2026-11-23T15:30:00Z")));

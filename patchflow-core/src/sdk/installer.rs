@@ -73,7 +73,10 @@ pub trait Installer: Send + Sync {
     ///
     /// # Errors
     /// The backend's own.
-    async fn query(&self, orders: &[(OrderId, EndpointId)]) -> Result<Vec<(OrderId, QueryAnswer<'static>)>, BackendError>;
+    async fn query(
+        &self,
+        orders: &[(OrderId, EndpointId)],
+    ) -> Result<Vec<(OrderId, QueryAnswer<'static>)>, BackendError>;
 
     /// Waits for reports and returns those there are. Dropping the future loses none of them.
     ///
@@ -85,5 +88,10 @@ pub trait Installer: Send + Sync {
     ///
     /// # Errors
     /// The failure on that endpoint.
-    async fn set_hold(&self, endpoint: &EndpointId, package: &PackageName, held: bool) -> Result<(), Failure<'static>>;
+    async fn set_hold(
+        &self,
+        endpoint: &EndpointId,
+        package: &PackageName,
+        held: bool,
+    ) -> Result<(), Failure<'static>>;
 }

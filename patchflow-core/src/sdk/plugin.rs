@@ -53,7 +53,9 @@ pub struct Manifest {
 #[non_exhaustive]
 pub enum Mismatch {
     /// It was written for other versions of the traits.
-    #[error("plugin `{plugin}` works with SDK {wants}, this is {is}; use a version of the plugin built for {is}")]
+    #[error(
+        "plugin `{plugin}` works with SDK {wants}, this is {is}; use a version of the plugin built for {is}"
+    )]
     Sdk {
         /// The plugin.
         plugin: String,

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishedPatch {
     /// It is published, or its content or metadata changed.
-    Published(Patch),
+    Published(Box<Patch>),
     /// Its vendor pulled it.
     Withdrawn {
         /// The patch.

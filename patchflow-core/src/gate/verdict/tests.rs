@@ -37,7 +37,11 @@ fn failure_is_judged_before_success() {
     assert_eq!(decide(&limits(50, 20), counts), (Decision::Halt, Rule::MaxFailurePercent));
     assert_eq!(decide(&limits(100, 50), counts), (Decision::Halt, Rule::MinSuccessPercent), "gate failed");
     let removed = Counts { verified: 3, failed: 1, removed: 1, ..Counts::default() };
-    assert_eq!(decide(&limits(100, 23), removed), (Decision::Halt, Rule::MaxFailurePercent), "1 of 4 is 25 %");
+    assert_eq!(
+        decide(&limits(100, 23), removed),
+        (Decision::Halt, Rule::MaxFailurePercent),
+        "1 of 4 is 25 %"
+    );
 }
 
 #[test]
@@ -78,7 +82,11 @@ fn enough_must_be_verified() {
     let three = Limits { min_verified: 3, ..limits(0, 100) };
     assert_eq!(decide(&three, counts).1, Rule::MinVerified);
     let all_there = Counts { skipped: 5, ..Counts::default() };
-    assert_eq!(decide(&three, all_there).0, Decision::Promote, "a ring that is at the target needs no witness");
+    assert_eq!(
+        decide(&three, all_there).0,
+        Decision::Promote,
+        "a ring that is at the target needs no witness"
+    );
 }
 
 #[test]

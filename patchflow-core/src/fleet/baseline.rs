@@ -1,0 +1,392 @@
+//! The whole state as bytes: a point from which a replay may start.
+//!
+//! Rich state is one JSON text with a version; slots and members follow it packed, 18 and 16 bytes each. A baseline is
+//! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
+
+use super::Fleet;
+use super::endpoints::{Endpoints, Slot};
+use super::observation::Standing;
+use super::state::{Ask, CandidateEntry, Need, Resync, State};
+use super::{Outcome, Recorded};
+use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
+use crate::catalog::Patch;
+use crate::digest::Digest;
+use crate::error::{CorruptJournal, FailureKind, Flaw};
+use crate::ids::{
+    CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, RequestId, Revision, RolloutId, Seq,
+};
+use crate::inventory::Attributes;
+use crate::plan::RollbackPath;
+use crate::policy::Policy;
+use crate::risk::Assessment;
+use crate::rollout::{Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
+use crate::time::Timestamp;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+const MAGIC: &[u8; 4] = b"pfB1";
+const VERSION: u16 = 1;
+const SLOT: usize = 18;
+const MEMBER: usize = 16;
+
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    v: u16,
+    id: FleetId,
+    name: String,
+    seed: u64,
+    epoch: Timestamp,
+    seq: Seq,
+    clock: Timestamp,
+    revision: Revision,
+    endpoint_ids: Vec<EndpointId>,
+    attributes: Vec<Attributes>,
+    candidates: Vec<CandidateSnapshot>,
+    rollouts: Vec<RolloutSnapshot>,
+    holds: Vec<(CandidateId, EndpointIx)>,
+    policies: Vec<Arc<Policy>>,
+    policy: Option<Digest>,
+    reasons: Vec<(FailureKind, Arc<str>)>,
+    requests: Vec<(RequestId, Digest, Outcome)>,
+    asks: u32,
+    resync: Option<(Timestamp, Vec<(RolloutId, MemberIx)>)>,
+    clock_steps: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CandidateSnapshot {
+    patch: Arc<Patch>,
+    risk: Assessment,
+    identified_at: Timestamp,
+    state: StateSnapshot,
+    revision: Revision,
+    needs: Vec<(EndpointIx, Standing, RollbackPath, u16)>,
+    levels: Vec<Arc<str>>,
+    ask: Option<Ask>,
+    trial: Option<(RolloutId, bool)>,
+    deployments: Vec<RolloutId>,
+    waived_by: Option<Arc<str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum StateSnapshot {
+    Identified,
+    Trialled { evidence: Evidence },
+    Approved { evidence: Evidence, by: ApprovedBy, at: Timestamp, expires: Timestamp },
+    Rejected { by: Arc<str>, reason: String, at: Timestamp },
+    Superseded { by: CandidateId, at: Timestamp },
+    Withdrawn { reason: String, at: Timestamp },
+}
+
+#[derive(Serialize, Deserialize)]
+struct RolloutSnapshot {
+    candidate: CandidateId,
+    kind: RolloutKind,
+    policy: Digest,
+    state: RolloutState,
+    revision: Revision,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    halt: Option<Halt>,
+    ring: u8,
+    rings: Vec<Ring>,
+    levels: Vec<Arc<str>>,
+}
+
+impl Fleet {
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 34 bytes an endpoint beside its name
+    /// and its needs.
+    #[must_use]
+    pub fn baseline(&self) -> Vec<u8> {
+        self.state.snapshot()
+    }
+
+    /// The fleet that a baseline and the facts after it built.
+    ///
+    /// # Errors
+    /// [`CorruptJournal`] when the baseline cannot be read, or at the first fact that does not fit.
+    pub fn resume(
+        baseline: &[u8],
+        facts: impl IntoIterator<Item = Recorded>,
+    ) -> Result<Self, CorruptJournal> {
+        let state = restore(baseline).map_err(|flaw| CorruptJournal { seq: Seq(0), flaw })?;
+        Self::go_on(state, facts)
+    }
+}
+
+impl State {
+    fn snapshot(&self) -> Vec<u8> {
+        let snapshot = Snapshot {
+            v: VERSION,
+            id: self.id,
+            name: self.name.clone(),
+            seed: self.seed,
+            epoch: self.epoch,
+            seq: self.seq,
+            clock: self.clock,
+            revision: self.revision,
+            endpoint_ids: self.endpoints.ids().to_vec(),
+            attributes: self.endpoints.all_attributes().to_vec(),
+            candidates: self.candidates.iter().map(snapshot_candidate).collect(),
+            rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
+            holds: self.holds.iter().copied().collect(),
+            policies: self.policies.values().cloned().collect(),
+            policy: self.policy.as_ref().map(|(_, digest)| *digest),
+            reasons: self.reasons.all().to_vec(),
+            requests: self
+                .request_order
+                .iter()
+                .filter_map(|id| {
+                    self.requests.get(id).map(|(asked, outcome)| (id.clone(), *asked, outcome.clone()))
+                })
+                .collect(),
+            asks: self.asks,
+            resync: self.resync.as_ref().map(|resync| (resync.until, resync.open.iter().copied().collect())),
+            clock_steps: self.clock_steps,
+        };
+        // Plain data whose map keys are texts: serialization cannot fail.
+        let text = serde_json::to_vec(&snapshot).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(text.len() + 64 + self.endpoints.len() * SLOT);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&text);
+        bytes.extend_from_slice(&(self.endpoints.len() as u64).to_le_bytes());
+        self.endpoints.slots.iter().for_each(|slot| bytes.extend_from_slice(&slot.packed()));
+        for rollout in &self.rollouts {
+            bytes.extend_from_slice(&(rollout.members().len() as u64).to_le_bytes());
+            rollout.members().iter().for_each(|member| bytes.extend_from_slice(&member.packed()));
+        }
+        bytes
+    }
+}
+
+fn snapshot_candidate(entry: &CandidateEntry) -> CandidateSnapshot {
+    let identified = entry.candidate.identified();
+    let state = match &entry.candidate {
+        Candidate::Identified(_) => StateSnapshot::Identified,
+        Candidate::Trialled(trialled) => StateSnapshot::Trialled { evidence: trialled.evidence().clone() },
+        Candidate::Approved(approved) => StateSnapshot::Approved {
+            evidence: approved.evidence().clone(),
+            by: approved.by().clone(),
+            at: approved.at(),
+            expires: approved.expires(),
+        },
+        Candidate::Rejected(rejected) => StateSnapshot::Rejected {
+            by: Arc::from(rejected.by()),
+            reason: rejected.reason().into(),
+            at: rejected.at(),
+        },
+        Candidate::Superseded(superseded) => {
+            StateSnapshot::Superseded { by: superseded.by(), at: superseded.at() }
+        }
+        Candidate::Withdrawn(withdrawn) => {
+            StateSnapshot::Withdrawn { reason: withdrawn.reason().into(), at: withdrawn.at() }
+        }
+    };
+    CandidateSnapshot {
+        patch: identified.patch().clone(),
+        risk: identified.risk().clone(),
+        identified_at: identified.identified_at(),
+        state,
+        revision: entry.revision,
+        needs: entry.needs.iter().map(|(ix, need)| (*ix, need.standing, need.path, need.level)).collect(),
+        levels: entry.levels.clone(),
+        ask: entry.ask.clone(),
+        trial: entry.trial,
+        deployments: entry.deployments.clone(),
+        waived_by: entry.waived_by.clone(),
+    }
+}
+
+fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
+    RolloutSnapshot {
+        candidate: rollout.candidate,
+        kind: rollout.kind,
+        policy: rollout.policy_digest,
+        state: rollout.state,
+        revision: rollout.revision,
+        started_at: rollout.started_at,
+        ended_at: rollout.ended_at,
+        halt: rollout.halt.clone(),
+        ring: rollout.ring,
+        rings: rollout.rings.clone(),
+        levels: rollout.levels.clone(),
+    }
+}
+
+/// Reads bytes from the front; every read says what it missed.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize, what: &str) -> Result<&'a [u8], Flaw> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(n)
+            .ok_or_else(|| Flaw::Damaged(format!("the baseline ends within {what}")))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn length(&mut self, of: usize, what: &str) -> Result<usize, Flaw> {
+        let bytes = self.take(8, what)?;
+        let n = bytes.try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
+        usize::try_from(n)
+            .ok()
+            .filter(|n| n.checked_mul(of).is_some_and(|bytes| bytes <= self.0.len()))
+            .ok_or_else(|| Flaw::Damaged(format!("the baseline is shorter than its {what}")))
+    }
+}
+
+fn restore(bytes: &[u8]) -> Result<State, Flaw> {
+    let mut reader = Reader(bytes);
+    if reader.take(4, "its first bytes")? != MAGIC {
+        return Err(Flaw::Damaged("this is not a baseline".into()));
+    }
+    let text = reader.length(1, "text")?;
+    let text = reader.take(text, "its text")?;
+    #[derive(Deserialize)]
+    struct Version {
+        v: u16,
+    }
+    let damaged = |error: serde_json::Error| Flaw::Damaged(error.to_string());
+    let version: Version = serde_json::from_slice(text).map_err(damaged)?;
+    if version.v > VERSION {
+        return Err(Flaw::TooNew(format!(
+            "baseline version {}, this library reads up to {VERSION}",
+            version.v
+        )));
+    }
+    let snapshot: Snapshot = serde_json::from_slice(text).map_err(damaged)?;
+    let mut state = State {
+        id: snapshot.id,
+        name: snapshot.name,
+        seed: snapshot.seed,
+        epoch: snapshot.epoch,
+        seq: snapshot.seq,
+        clock: snapshot.clock,
+        revision: snapshot.revision,
+        holds: snapshot.holds.into_iter().collect(),
+        policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
+        asks: snapshot.asks,
+        resync: snapshot.resync.map(|(until, open)| Resync { until, open: open.into_iter().collect() }),
+        clock_steps: snapshot.clock_steps,
+        ..State::default()
+    };
+    state.policy = match snapshot.policy {
+        Some(digest) => Some((find_policy(&state, digest)?, digest)),
+        None => None,
+    };
+    for (kind, text) in &snapshot.reasons {
+        state.reasons.record(state.reasons.next_code(), *kind, text);
+    }
+    for (id, asked, outcome) in &snapshot.requests {
+        state.remember(id, *asked, outcome);
+    }
+    state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
+    for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
+        let id = CandidateId(i as u32);
+        state.by_patch.insert(candidate.patch.id.clone(), id);
+        state.candidates.push(restore_candidate(id, candidate));
+    }
+    for (i, rollout) in snapshot.rollouts.into_iter().enumerate() {
+        let policy = find_policy(&state, rollout.policy)?;
+        let members = restore_members(&mut reader, &rollout.rings, state.endpoints.len())?;
+        if usize::from(rollout.ring) >= rollout.rings.len()
+            || rollout.candidate.index() >= state.candidates.len()
+        {
+            return Err(Flaw::Damaged(format!("rollout r{i} names a ring or candidate that is not there")));
+        }
+        let mut restored =
+            Rollout::restored(RolloutId(i as u32), rollout.candidate, rollout.kind, policy, members);
+        restored.policy_digest = rollout.policy;
+        restored.state = rollout.state;
+        restored.revision = rollout.revision;
+        restored.started_at = rollout.started_at;
+        restored.ended_at = rollout.ended_at;
+        restored.halt = rollout.halt;
+        restored.ring = rollout.ring;
+        restored.rings = rollout.rings;
+        restored.levels = rollout.levels;
+        restored.recount();
+        state.rollouts.push(restored);
+    }
+    if reader.0.is_empty() {
+        Ok(state)
+    } else {
+        Err(Flaw::Damaged("the baseline goes on after its end".into()))
+    }
+}
+
+fn find_policy(state: &State, digest: Digest) -> Result<Arc<Policy>, Flaw> {
+    state.policies.get(&digest).cloned().ok_or_else(|| Flaw::Damaged(format!("there is no policy {digest}")))
+}
+
+fn restore_endpoints(
+    reader: &mut Reader<'_>,
+    ids: Vec<EndpointId>,
+    attributes: Vec<Attributes>,
+) -> Result<Endpoints, Flaw> {
+    let n = reader.length(SLOT, "endpoints")?;
+    if n != ids.len() {
+        return Err(Flaw::Damaged(format!("{n} endpoints, {} names", ids.len())));
+    }
+    let mut endpoints = Endpoints::default();
+    endpoints.restore_attributes(attributes);
+    for (id, slot) in ids.into_iter().zip(reader.take(n * SLOT, "its endpoints")?.as_chunks::<SLOT>().0) {
+        endpoints.push(id, Slot::unpacked(slot));
+    }
+    Ok(endpoints)
+}
+
+fn restore_members(reader: &mut Reader<'_>, rings: &[Ring], endpoints: usize) -> Result<Vec<Member>, Flaw> {
+    let n = reader.length(MEMBER, "members")?;
+    let planned: usize = rings.iter().map(|ring| ring.range().len()).sum();
+    let members: Option<Vec<_>> = reader
+        .take(n * MEMBER, "its members")?
+        .as_chunks::<MEMBER>()
+        .0
+        .iter()
+        .map(|bytes| {
+            Member::unpacked(bytes).filter(|member| {
+                member.endpoint().index() < endpoints && usize::from(member.ring()) < rings.len()
+            })
+        })
+        .collect();
+    members
+        .filter(|members| members.len() == planned)
+        .ok_or_else(|| Flaw::Damaged("its members do not fit".into()))
+}
+
+fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateEntry {
+    let identified = Identified::new(id, snapshot.patch, snapshot.risk, snapshot.identified_at);
+    // The evidence behind a rejection, supersession or withdrawal is not asked for again; the state itself is.
+    let none = || Evidence::NotRequired { rule: String::new() };
+    let candidate = match snapshot.state {
+        StateSnapshot::Identified => Candidate::Identified(identified),
+        StateSnapshot::Trialled { evidence } => Candidate::Trialled(identified.tried(evidence)),
+        StateSnapshot::Approved { evidence, by, at, expires } => {
+            Candidate::Approved(identified.tried(evidence).approved(by, at, expires))
+        }
+        StateSnapshot::Rejected { by, reason, at } => {
+            Candidate::Rejected(identified.tried(none()).rejected(by, reason, at))
+        }
+        StateSnapshot::Superseded { by, at } => Candidate::Identified(identified).superseded(by, at),
+        StateSnapshot::Withdrawn { reason, at } => Candidate::Identified(identified).withdrawn(reason, at),
+    };
+    let needs =
+        snapshot.needs.into_iter().map(|(ix, standing, path, level)| (ix, Need { standing, path, level }));
+    CandidateEntry {
+        candidate,
+        revision: snapshot.revision,
+        needs: needs.collect(),
+        levels: snapshot.levels,
+        ask: snapshot.ask,
+        trial: snapshot.trial,
+        deployments: snapshot.deployments,
+        waived_by: snapshot.waived_by,
+    }
+}

@@ -1,0 +1,160 @@
+//! Who approves: the first rule that matches decides, nothing matches means a person does (semantics S8).
+
+use super::Facts;
+use crate::candidate::{ApprovedBy, Trialled};
+use crate::fleet::RichFact;
+use crate::fleet::state::{CandidateEntry, State};
+use crate::ids::{AskId, CandidateId};
+use crate::policy::{Approval, PersonApproval, Policy};
+use crate::time::Timestamp;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+
+/// What the policy says about a candidate whose trial is behind it.
+enum Way<'a> {
+    Grant { rule: &'a str },
+    Later { at: Timestamp },
+    Ask { rule: String, from: &'a PersonApproval },
+}
+
+fn way<'a>(policy: &'a Policy, trialled: &Trialled, now: Timestamp) -> Way<'a> {
+    let patch = trialled.identified().patch();
+    let Some(rule) = policy.approval.iter().find(|rule| rule.when.matches(patch)) else {
+        return Way::Ask { rule: "no rule matches".into(), from: &policy.otherwise };
+    };
+    let ask = |why: &str| Way::Ask { rule: format!("{}: {why}", rule.name), from: &policy.otherwise };
+    match &rule.approval {
+        Approval::Person(from) => Way::Ask { rule: rule.name.clone(), from },
+        Approval::Automatic { requires_trial, delay_secs } => {
+            if *requires_trial && !trialled.evidence().is_passed() {
+                return ask("the trial it requires has not passed");
+            }
+            match (delay_secs, patch.released) {
+                (0, _) => Way::Grant { rule: &rule.name },
+                (_, None) => ask("the release date that its delay counts from is unknown"),
+                (delay, Some(released)) => {
+                    let at = released.plus_secs(u64::from(*delay));
+                    if now < at { Way::Later { at } } else { Way::Grant { rule: &rule.name } }
+                }
+            }
+        }
+    }
+}
+
+/// Approves, asks, or says when to look again.
+pub(super) fn approve(
+    state: &State,
+    now: Timestamp,
+    id: CandidateId,
+    entry: &CandidateEntry,
+    trialled: &Trialled,
+    facts: &mut Facts,
+) -> Option<Timestamp> {
+    let (policy, _) = state.policy.as_ref()?;
+    match way(policy, trialled, now) {
+        Way::Grant { rule } => {
+            let by = ApprovedBy::Rule { rule: rule.into() };
+            granted(state, now, id, trialled, by, policy.otherwise.expires_secs, facts);
+            None
+        }
+        Way::Later { at } => Some(at),
+        Way::Ask { rule, from } => {
+            if entry.ask.is_none() {
+                let ask = AskId(state.asks + 1);
+                facts.push(RichFact::ApprovalAsked { candidate: id, ask, rule, from: from.clone() }.into());
+            }
+            None
+        }
+    }
+}
+
+/// The granted fact, and what the newly approved candidate supersedes (semantics S11).
+fn granted(
+    state: &State,
+    now: Timestamp,
+    id: CandidateId,
+    trialled: &Trialled,
+    by: ApprovedBy,
+    expires_secs: u32,
+    facts: &mut Facts,
+) {
+    let patch = trialled.identified().patch();
+    let expires = now.plus_secs(expires_secs.into());
+    facts.push(RichFact::ApprovalGranted { candidate: id, by, content: patch.content, expires }.into());
+    for older in
+        patch.relations.supersedes.iter().filter_map(|older| state.by_patch.get(older)).filter(|o| **o != id)
+    {
+        supersede(state, *older, id, facts);
+    }
+}
+
+/// Another candidate takes the place of `older`: no new orders for it, the rest waits for the successor's own rollout.
+pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, facts: &mut Facts) {
+    let Some(entry) = state.candidate(older) else { return };
+    let retired = match entry.candidate {
+        crate::candidate::Candidate::Superseded(_) | crate::candidate::Candidate::Withdrawn(_) => true,
+        crate::candidate::Candidate::Identified(_)
+        | crate::candidate::Candidate::Trialled(_)
+        | crate::candidate::Candidate::Approved(_)
+        | crate::candidate::Candidate::Rejected(_) => false,
+    };
+    if retired {
+        return;
+    }
+    facts.push(RichFact::CandidateSuperseded { candidate: older, by }.into());
+    for rollout in state.rollouts_of(older).filter(|rollout| !rollout.is_over()) {
+        let reason = format!("superseded by {by}");
+        facts.push(RichFact::RolloutCancelled { rollout: rollout.id(), by: None, reason }.into());
+    }
+}
+
+/// One person approves. What is missing to the quorum afterwards, or why the vote does not count.
+pub(super) fn vote(
+    state: &State,
+    now: Timestamp,
+    id: CandidateId,
+    by: &crate::ids::Actor,
+    reason: &str,
+    facts: &mut Facts,
+) -> Result<u8, NoVote> {
+    let entry = state.candidate(id).ok_or(NoVote::NotAsked)?;
+    let crate::candidate::Candidate::Trialled(trialled) = &entry.candidate else {
+        return Err(NoVote::NotAsked);
+    };
+    let ask = entry.ask.as_ref().ok_or(NoVote::NotAsked)?;
+    if !by.has_role(&ask.from.role) {
+        return Err(NoVote::LacksRole(ask.from.role.clone()));
+    }
+    if entry.waived_by.as_ref() == Some(&by.name) {
+        return Err(NoVote::OwnWaiver);
+    }
+    if let crate::candidate::Evidence::Waived { until, .. } = trialled.evidence()
+        && now >= *until
+    {
+        return Err(NoVote::WaiverOver(*until));
+    }
+    if ask.votes.contains(&by.name) {
+        return Err(NoVote::Twice);
+    }
+    facts.push(RichFact::ApprovalVoted { candidate: id, by: by.name.clone(), reason: reason.into() }.into());
+    let votes = ask.votes.len() + 1;
+    let missing = usize::from(ask.from.quorum).saturating_sub(votes);
+    if missing == 0 {
+        let mut names = vec![];
+        names.extend(ask.votes.iter().cloned());
+        names.push(by.name.clone());
+        let approved_by = ApprovedBy::People { names, rule: ask.rule.clone(), reason: reason.into() };
+        granted(state, now, id, trialled, approved_by, ask.from.expires_secs, facts);
+    }
+    Ok(u8::try_from(missing).unwrap_or(u8::MAX))
+}
+
+/// Why a vote does not count.
+pub(super) enum NoVote {
+    NotAsked,
+    LacksRole(String),
+    OwnWaiver,
+    WaiverOver(Timestamp),
+    Twice,
+}

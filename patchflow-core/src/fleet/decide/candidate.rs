@@ -1,0 +1,158 @@
+//! What follows for a candidate: a trial, an approval, a rollout.
+
+use super::Facts;
+use super::approval;
+use crate::candidate::{Approved, Candidate, Evidence, Identified};
+use crate::catalog::RebootBehaviour;
+use crate::error::Finding;
+use crate::fleet::RichFact;
+use crate::fleet::observation::Standing;
+use crate::fleet::state::{CandidateEntry, State};
+use crate::ids::{CandidateId, RolloutId};
+use crate::inventory::Environment;
+use crate::plan::{RolloutDraft, RolloutPlan, Starter};
+use crate::policy::{Policy, Selector, StartMode};
+use crate::rollout::{Rollout, RolloutKind, RolloutState};
+use crate::time::Timestamp;
+use alloc::format;
+use alloc::vec::Vec;
+
+impl State {
+    pub(crate) fn rollouts_of(&self, candidate: CandidateId) -> impl Iterator<Item = &Rollout> + '_ {
+        self.rollouts.iter().filter(move |rollout| rollout.candidate() == candidate)
+    }
+
+    /// The endpoints of one environment that need a candidate.
+    pub(crate) fn starters(&self, entry: &CandidateEntry, wanted: Environment) -> Vec<Starter<'_>> {
+        // The entry and the endpoints are of the same state; the versions are looked up through it.
+        let entry_id = entry.candidate.identified().id();
+        let Some(entry) = self.candidate(entry_id) else { return Vec::new() };
+        entry
+            .needs
+            .iter()
+            .filter(|(_, need)| need.standing == Standing::Needs)
+            .filter_map(|(endpoint, need)| {
+                let slot = self.endpoints.slot(*endpoint).filter(|s| !s.gone && s.environment == wanted)?;
+                let _ = slot;
+                let attributes = self.endpoints.attributes(*endpoint)?;
+                Some(Starter { endpoint: *endpoint, attributes, present: entry.level(need), path: need.path })
+            })
+            .collect()
+    }
+
+    /// The checked plan of a deployment under the adopted policy.
+    pub(crate) fn plan(
+        &self,
+        approved: &Approved,
+        draft: &RolloutDraft,
+    ) -> Result<RolloutPlan, Vec<Finding>> {
+        let Some((policy, _)) = &self.policy else {
+            return Err(Vec::from([Finding::new("policy", "none is adopted; adopt one first")]));
+        };
+        let Some(entry) = self.candidate(approved.id()) else { return Err(Vec::new()) };
+        let starters = self.starters(entry, Environment::Production);
+        let id = RolloutId(self.rollouts.len() as u32);
+        draft.check(approved, policy, &starters, Rollout::hash(self.seed, id))
+    }
+
+    pub(super) fn started(&self, kind: RolloutKind, plan: RolloutPlan) -> Option<RichFact> {
+        let (_, policy) = self.policy.as_ref()?;
+        Some(RichFact::RolloutStarted {
+            rollout: RolloutId(self.rollouts.len() as u32),
+            candidate: plan.candidate(),
+            kind,
+            policy: *policy,
+            plan: plan.into_fact(),
+        })
+    }
+
+    /// A trial of a candidate, when there is a non-production endpoint to try it on.
+    pub(super) fn trial(&self, entry: &CandidateEntry) -> Option<RichFact> {
+        let (policy, _) = self.policy.as_ref()?;
+        let starters = self.starters(entry, Environment::NonProduction);
+        if starters.is_empty() {
+            return None;
+        }
+        let trial = &policy.trial;
+        let hash = Rollout::hash(self.seed, RolloutId(self.rollouts.len() as u32));
+        let id = entry.candidate.identified().id();
+        let plan = RolloutPlan::trial(id, &starters, trial.endpoints_max, &trial.gate, hash);
+        self.started(RolloutKind::Trial, plan)
+    }
+}
+
+impl Rollout {
+    /// Whether it is neither running nor waiting for a person.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.state() {
+            RolloutState::Completed | RolloutState::Ended | RolloutState::Cancelled => true,
+            RolloutState::Running | RolloutState::Paused | RolloutState::Halted => false,
+        }
+    }
+}
+
+/// Which part of the policy asks for a trial; `None` when none does.
+fn trial_rule(policy: &Policy, identified: &Identified) -> Option<&'static str> {
+    let patch = identified.patch();
+    if policy.trial.required_for_reboot && patch.reboot == RebootBehaviour::Required {
+        return Some("trial.required_for_reboot");
+    }
+    policy.trial.required_for.iter().any(|filter| filter.matches(patch)).then_some("trial.required_for")
+}
+
+/// The next step of one candidate. Returns when to look again, if time alone may change something.
+pub(crate) fn step(state: &State, now: Timestamp, id: CandidateId, facts: &mut Facts) -> Option<Timestamp> {
+    let entry = state.candidate(id)?;
+    let (policy, _) = state.policy.as_ref()?;
+    match &entry.candidate {
+        Candidate::Identified(identified) => {
+            identified_step(state, policy, entry, identified, facts);
+            None
+        }
+        Candidate::Trialled(trialled) => approval::approve(state, now, id, entry, trialled, facts),
+        Candidate::Approved(approved) => {
+            if now >= approved.expires() {
+                let end = crate::fleet::EndReason::Expired;
+                facts.push(RichFact::ApprovalEnded { candidate: id, end }.into());
+                return None;
+            }
+            if policy.deploy.start == StartMode::WhenApproved && entry.deployments.is_empty() {
+                let draft = RolloutDraft { candidate: id, select: Selector::All };
+                if let Ok(plan) = state.plan(approved, &draft) {
+                    facts.extend(state.started(RolloutKind::Deployment, plan).map(Into::into));
+                }
+            }
+            Some(approved.expires())
+        }
+        Candidate::Rejected(_) | Candidate::Superseded(_) | Candidate::Withdrawn(_) => None,
+    }
+}
+
+fn identified_step(
+    state: &State,
+    policy: &Policy,
+    entry: &CandidateEntry,
+    identified: &Identified,
+    facts: &mut Facts,
+) {
+    let id = identified.id();
+    if trial_rule(policy, identified).is_none() {
+        let patch = identified.patch();
+        let rule = format!("no trial rule covers {} updates of {} severity", patch.category, patch.severity);
+        facts.push(
+            RichFact::TrialConcluded { candidate: id, evidence: Evidence::NotRequired { rule } }.into(),
+        );
+        return;
+    }
+    match entry.trial.and_then(|(rollout, failed)| (!failed).then(|| state.rollout(rollout)).flatten()) {
+        Some(trial) if trial.state() == RolloutState::Completed => {
+            let (counts, at) = (trial.counts(), trial.ended_at().unwrap_or_default());
+            let evidence = Evidence::Passed { rollout: trial.id(), counts, at };
+            facts.push(RichFact::TrialConcluded { candidate: id, evidence }.into());
+        }
+        Some(_) => {}
+        None if entry.trial.is_none() => facts.extend(state.trial(entry).map(Into::into)),
+        // It failed: a person repeats or waives it.
+        None => {}
+    }
+}

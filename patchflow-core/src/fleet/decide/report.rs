@@ -1,0 +1,375 @@
+//! What reports, answers, inspections and deadlines mean for one member (semantics S6).
+//!
+//! Each function returns whether the observation fitted anything; what did not is a stray.
+
+use super::{At, Facts};
+use crate::error::FailureKind;
+use crate::fleet::state::State;
+use crate::plan::SpreadHash;
+use crate::rollout::{
+    Event, Failure, Health, Inspection, Level, Phase, QueryAnswer, RecallAnswer, Report, ReportKind, Rollout,
+    RolloutState,
+};
+use crate::time::Timestamp;
+use alloc::format;
+
+/// An installer reports on an order.
+pub(crate) fn reported(state: &State, now: Timestamp, report: &Report<'_>, facts: &mut Facts) -> bool {
+    let Some(at) = state.ordered(report.order) else { return false };
+    // A report for an order that a later one has replaced says nothing about the later one.
+    if report.order.operation != at.member.operation {
+        return false;
+    }
+    match &report.kind {
+        ReportKind::Acknowledged => acknowledged(state, now, at, facts),
+        ReportKind::Done => done(state, now, at, facts),
+        ReportKind::Failed(failure) => failed_report(state, now, at, failure, facts),
+    }
+}
+
+fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
+    let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
+    match at.member.phase {
+        Phase::Ordered | Phase::Silent | Phase::RevertSilent | Phase::Reverting | Phase::Rebooting => {}
+        // Progress extends the deadline; a chatty agent must not fill the journal, so only after a tenth of it.
+        Phase::Running
+            if due - at.member.deadline.min(due) > at.rollout.policy().deploy.report_within_secs / 10 => {}
+        Phase::Running | Phase::Recalling => return true,
+        Phase::Waiting
+        | Phase::Installed
+        | Phase::RebootPending
+        | Phase::Backoff
+        | Phase::Verified
+        | Phase::Failed
+        | Phase::Reverted
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed => return false,
+    }
+    facts.push(at.fact(Event::Acknowledged, 0, due));
+    true
+}
+
+fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
+    let due = state.due(now.plus_secs(at.rollout.policy().deploy.inspect_within_secs.into()));
+    let event = match at.member.phase {
+        Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => Event::InstallReported,
+        // A success that arrives late is accepted as an observation, when nobody else has the endpoint.
+        Phase::Waiting | Phase::Backoff | Phase::Failed | Phase::Deferred | Phase::Cancelled => {
+            let taken = state.endpoints.slot(at.member.endpoint).is_none_or(|slot| slot.active().is_some());
+            if taken {
+                return false;
+            }
+            Event::InstallReported
+        }
+        Phase::Rebooting => Event::Rebooted,
+        Phase::Reverting | Phase::RevertSilent => Event::RevertReported,
+        Phase::Installed
+        | Phase::RebootPending
+        | Phase::Verified
+        | Phase::Reverted
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Skipped
+        | Phase::Held
+        | Phase::Removed => return false,
+    };
+    facts.push(at.fact(event, 0, due));
+    true
+}
+
+fn failed_report(
+    state: &State,
+    now: Timestamp,
+    at: At<'_>,
+    failure: &Failure<'_>,
+    facts: &mut Facts,
+) -> bool {
+    match at.member.phase {
+        Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => {
+            failed(state, now, at, failure.kind, &failure.detail, facts);
+        }
+        Phase::Rebooting => {
+            let reason = state.reason(facts, failure.kind, &failure.detail);
+            facts.push(at.fact(Event::GaveUp, reason, 0));
+        }
+        Phase::Reverting | Phase::RevertSilent => {
+            let reason = state.reason(facts, failure.kind, &failure.detail);
+            facts.push(at.fact(Event::OperatorNeeded, reason, 0));
+        }
+        Phase::Waiting
+        | Phase::Installed
+        | Phase::RebootPending
+        | Phase::Backoff
+        | Phase::Verified
+        | Phase::Failed
+        | Phase::Reverted
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed => return false,
+    }
+    true
+}
+
+/// An attempt failed: try again if that can get better and the budget allows, else give up (semantics S13).
+fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: &str, facts: &mut Facts) {
+    let retry = &at.rollout.policy().retry;
+    let reason = state.reason(facts, kind, detail);
+    let goes_on = matches!(at.rollout.state(), RolloutState::Running | RolloutState::Paused);
+    if goes_on && retry.on.contains(&kind) && at.member.attempt < retry.attempts_max {
+        let doublings = u32::from(at.member.attempt.saturating_sub(1)).min(31);
+        let wait = (u64::from(retry.backoff_secs) << doublings).min(retry.backoff_secs_max.into());
+        let hash: SpreadHash = Rollout::hash(state.seed, at.rollout.id());
+        let spread = wait * u64::from(retry.jitter.thousandths()) / 100_000;
+        let numbers = [u64::from(at.ix.0), u64::from(at.member.attempt)];
+        let jitter = if spread == 0 { 0 } else { hash.of(&numbers) % (spread + 1) };
+        facts.push(at.fact(Event::RetryScheduled, reason, state.due(now.plus_secs(wait + jitter))));
+    } else {
+        facts.push(at.fact(Event::GaveUp, reason, 0));
+    }
+}
+
+/// An installer answers a query.
+pub(crate) fn answered(
+    state: &State,
+    now: Timestamp,
+    order: crate::ids::OrderId,
+    answer: &QueryAnswer<'_>,
+    facts: &mut Facts,
+) -> bool {
+    let Some(at) = state.ordered(order).filter(|at| order.operation == at.member.operation) else {
+        return false;
+    };
+    match answer {
+        QueryAnswer::NeverSeen => never_seen(state, now, at, facts),
+        QueryAnswer::Queued | QueryAnswer::Running => match at.member.phase {
+            Phase::Ordered | Phase::Silent | Phase::Reverting | Phase::RevertSilent | Phase::Rebooting => {
+                acknowledged(state, now, at, facts)
+            }
+            Phase::Running => {
+                let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
+                facts.push(at.fact(Event::Acknowledged, 0, due));
+                true
+            }
+            Phase::Waiting
+            | Phase::Recalling
+            | Phase::Installed
+            | Phase::RebootPending
+            | Phase::Backoff
+            | Phase::Verified
+            | Phase::Failed
+            | Phase::Reverted
+            | Phase::RolledBack
+            | Phase::NeedsOperator
+            | Phase::Deferred
+            | Phase::Skipped
+            | Phase::Cancelled
+            | Phase::Held
+            | Phase::Removed => false,
+        },
+        QueryAnswer::Done => done(state, now, at, facts),
+        QueryAnswer::Failed(failure) => failed_report(state, now, at, failure, facts),
+    }
+}
+
+/// The endpoint never saw the order: the same id may be sent again while it is fresh, else the member waits again.
+fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
+    let deploy = &at.rollout.policy().deploy;
+    let fact = match at.member.phase {
+        Phase::Ordered
+            if at.rollout.state() == RolloutState::Running && state.secs(now) < at.member.deadline =>
+        {
+            at.fact(Event::Resent, 0, at.member.deadline)
+        }
+        Phase::Ordered | Phase::Running | Phase::Silent => at.fact(Event::Expired, 0, 0),
+        Phase::Recalling => at.fact(Event::Recalled, 0, 0),
+        Phase::Rebooting => {
+            at.fact(Event::Resent, 0, state.due(now.plus_secs(deploy.report_within_secs.into())))
+        }
+        Phase::Reverting | Phase::RevertSilent => {
+            at.fact(Event::RevertResent, 0, state.due(now.plus_secs(deploy.acknowledge_within_secs.into())))
+        }
+        Phase::Waiting
+        | Phase::Installed
+        | Phase::RebootPending
+        | Phase::Backoff
+        | Phase::Verified
+        | Phase::Failed
+        | Phase::Reverted
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed => return false,
+    };
+    facts.push(fact);
+    true
+}
+
+/// An installer answers a recall.
+pub(crate) fn recall_answered(
+    state: &State,
+    now: Timestamp,
+    order: crate::ids::OrderId,
+    answer: RecallAnswer,
+    facts: &mut Facts,
+) -> bool {
+    let Some(at) = state.ordered(order).filter(|at| order.operation == at.member.operation) else {
+        return false;
+    };
+    if at.member.phase != Phase::Recalling {
+        return false;
+    }
+    match answer {
+        RecallAnswer::Recalled => facts.push(at.fact(Event::Recalled, 0, 0)),
+        RecallAnswer::AlreadyStarted => {
+            let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
+            facts.push(at.fact(Event::RecallFailed, 0, due));
+        }
+        // Its deadline stands: when it passes, the order is asked after.
+        RecallAnswer::Unknown => {}
+    }
+    true
+}
+
+/// An endpoint was read after an operation: the only thing that verifies (invariant 4).
+pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, facts: &mut Facts) -> bool {
+    let Some(at) = state.ordered(seen.order).filter(|at| seen.order.operation == at.member.operation) else {
+        return false;
+    };
+    match at.member.phase {
+        Phase::Installed | Phase::Silent => inspected_install(state, now, at, seen, facts),
+        Phase::Reverted | Phase::RevertSilent => inspected_revert(state, at, seen, facts),
+        Phase::Waiting
+        | Phase::Ordered
+        | Phase::Running
+        | Phase::Recalling
+        | Phase::RebootPending
+        | Phase::Rebooting
+        | Phase::Backoff
+        | Phase::Verified
+        | Phase::Failed
+        | Phase::Reverting
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed => false,
+    }
+}
+
+fn inspected_install(
+    state: &State,
+    now: Timestamp,
+    at: At<'_>,
+    seen: &Inspection<'_>,
+    facts: &mut Facts,
+) -> bool {
+    let Some(entry) = state.candidate(at.rollout.candidate()) else { return false };
+    let wanted = entry.candidate.identified().patch().target.version.as_str();
+    let silent = at.member.phase == Phase::Silent;
+    match &seen.level {
+        // Not read is not known: the deadline stands, and unknown is an outcome of its own.
+        Level::Unreadable { .. } => {}
+        Level::Version { version, intact: true } if *version == wanted => match &seen.health {
+            Health::Failed { detail } => failed(state, now, at, FailureKind::Unhealthy, detail, facts),
+            Health::Passed | Health::NotProbed if seen.reboot_required && !silent => {
+                facts.push(at.fact(Event::RebootNeeded, 0, 0));
+            }
+            Health::Passed | Health::NotProbed if seen.reboot_required => {}
+            Health::Passed | Health::NotProbed => facts.push(at.fact(Event::Verified, 0, 0)),
+        },
+        // While the outcome is unknown the operation may still be under way: only the target itself says something.
+        Level::Version { .. } | Level::Absent if silent => {}
+        Level::Version { version, intact: false } => {
+            let detail = format!("{version} is there, but the package database does not call it whole");
+            failed(state, now, at, FailureKind::Broken, &detail, facts);
+        }
+        Level::Version { version, intact: true } => {
+            let detail =
+                format!("the installer reported success, the inventory shows {version} instead of {wanted}");
+            failed(state, now, at, FailureKind::WrongLevel, &detail, facts);
+        }
+        Level::Absent => {
+            let detail =
+                format!("the installer reported success, the inventory shows nothing instead of {wanted}");
+            failed(state, now, at, FailureKind::WrongLevel, &detail, facts);
+        }
+    }
+    true
+}
+
+fn inspected_revert(state: &State, at: At<'_>, seen: &Inspection<'_>, facts: &mut Facts) -> bool {
+    let prior = at.rollout.prior_version(at.member);
+    let back = match (&seen.level, prior) {
+        (Level::Unreadable { .. }, _) => return true,
+        (Level::Absent, prior) => prior.is_none(),
+        (Level::Version { version, intact }, Some(prior)) => *intact && **version == **prior,
+        (Level::Version { .. }, None) => false,
+    };
+    if back {
+        facts.push(at.fact(Event::RolledBack, 0, 0));
+    } else if at.member.phase == Phase::Reverted {
+        let wanted = prior.map_or("nothing", |prior| prior);
+        let detail = match &seen.level {
+            Level::Version { version, .. } => {
+                format!("after the rollback the inventory shows {version} instead of {wanted}")
+            }
+            Level::Absent | Level::Unreadable { .. } => {
+                format!("after the rollback the inventory shows nothing instead of {wanted}")
+            }
+        };
+        let reason = state.reason(facts, FailureKind::WrongLevel, &detail);
+        facts.push(at.fact(Event::OperatorNeeded, reason, 0));
+    }
+    true
+}
+
+/// A member's deadline passed. Nothing is decided about a retry that is due: it takes its turn.
+pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
+    let deploy = &at.rollout.policy().deploy;
+    let next = state.due(now.plus_secs(deploy.report_within_secs.into()));
+    let fact = match at.member.phase {
+        Phase::Ordered => at.fact(Event::Expired, 0, 0),
+        Phase::Running | Phase::Recalling | Phase::Installed | Phase::Rebooting => {
+            let detail = if at.member.phase == Phase::Installed {
+                "the inventory could not be read in time"
+            } else {
+                "no report before the deadline"
+            };
+            let reason = state.reason(facts, FailureKind::Silent, detail);
+            at.fact(Event::WentSilent, reason, next)
+        }
+        Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
+        Phase::Reverting | Phase::Reverted => at.fact(Event::RevertWentSilent, 0, next),
+        Phase::RevertSilent => {
+            let reason = state.reason(facts, FailureKind::Silent, "no answer during the rollback");
+            at.fact(Event::OperatorNeeded, reason, 0)
+        }
+        Phase::Backoff
+        | Phase::Waiting
+        | Phase::RebootPending
+        | Phase::Verified
+        | Phase::Failed
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed => return,
+    };
+    facts.push(fact);
+}

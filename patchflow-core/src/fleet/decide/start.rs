@@ -1,0 +1,106 @@
+//! May this member start now? Everything that stands against it is looked at here, at order time.
+
+use super::At;
+use crate::catalog::RebootBehaviour;
+use crate::error::FailureKind;
+use crate::fleet::observation::Standing;
+use crate::fleet::state::State;
+use crate::inventory::Environment;
+use crate::plan::RollbackPath;
+use crate::rollout::{Event, Phase, Rollout, RolloutKind};
+use crate::time::Timestamp;
+
+/// What comes of looking at one member.
+pub(crate) enum Start {
+    /// An order may leave; due: until when it must be acknowledged.
+    Order { due: u32 },
+    /// It does not start, and its phase says so.
+    Settle(Event, Option<(FailureKind, &'static str)>),
+    /// Another rollout has the endpoint.
+    Busy,
+    /// It is not its turn any more.
+    Nothing,
+}
+
+/// Whether the rollout as a whole may issue orders now: it runs, its approval holds, its window is open.
+pub(crate) fn starts_now(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
+    rollout.may_start()
+        && state.resync.is_none()
+        && is_permitted(state, now, rollout)
+        && rollout.policy().schedule.is_open(now, needed_secs(state, rollout))
+}
+
+/// Whether a proof stands behind the rollout: an approval that has not expired, or its being a trial.
+pub(super) fn is_permitted(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
+    let Some(entry) = state.candidate(rollout.candidate()) else { return false };
+    match rollout.kind() {
+        RolloutKind::Deployment => {
+            entry.candidate.approved().is_some_and(|approved| now < approved.expires())
+        }
+        RolloutKind::Trial => matches!(entry.candidate, crate::candidate::Candidate::Identified(_)),
+    }
+}
+
+/// How long an operation is expected to take, the reboot it may ask for included.
+pub(super) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
+    let deploy = &rollout.policy().deploy;
+    let reboots = state
+        .candidate(rollout.candidate())
+        .is_some_and(|entry| entry.candidate.identified().patch().reboot != RebootBehaviour::Never);
+    u64::from(deploy.expected_secs) + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
+}
+
+/// Looks at one member that waits, or whose retry is due.
+pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
+    if !matches!(at.member.phase, Phase::Waiting | Phase::Backoff) {
+        return Start::Nothing;
+    }
+    let endpoint = at.member.endpoint;
+    let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
+        return Start::Settle(Event::Removed, None);
+    };
+    if at.member.phase == Phase::Waiting {
+        let wanted = match at.rollout.kind() {
+            RolloutKind::Trial => Environment::NonProduction,
+            RolloutKind::Deployment => Environment::Production,
+        };
+        if slot.environment != wanted {
+            return Start::Settle(
+                Event::Cancelled,
+                Some((FailureKind::Denied, "its environment changed after the plan was made")),
+            );
+        }
+        if !state.holds.is_empty() && state.holds.contains(&(at.rollout.candidate(), endpoint)) {
+            return Start::Settle(
+                Event::Held,
+                Some((FailureKind::Denied, "it was rolled back from this version and is held")),
+            );
+        }
+        let entry = state.candidate(at.rollout.candidate());
+        match entry.and_then(|entry| entry.needs.get(&endpoint)).map(|need| need.standing) {
+            Some(Standing::Needs) => {}
+            Some(Standing::Has) => return Start::Settle(Event::Skipped, None),
+            Some(Standing::NotApplicable) | None => return Start::Settle(Event::Removed, None),
+        }
+        if at.member.path() == RollbackPath::None && at.rollout.policy().rollback.without_path.is_none() {
+            return Start::Settle(
+                Event::Held,
+                Some((FailureKind::NoRollbackPath, "no rollback path is known")),
+            );
+        }
+        if at.member.operation == u8::MAX {
+            return Start::Settle(
+                Event::Held,
+                Some((FailureKind::Other, "255 orders were issued for it already")),
+            );
+        }
+    }
+    if slot.active().is_some() {
+        return Start::Busy;
+    }
+    let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
+    let closes = at.rollout.policy().schedule.closes(now).unwrap_or(now);
+    let needed = i64::try_from(needed_secs(state, at.rollout)).unwrap_or(i64::MAX).saturating_mul(1000);
+    let last_start = Timestamp::from_millis(closes.as_millis().saturating_sub(needed));
+    Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
+}

@@ -1,0 +1,174 @@
+//! What the world shows beyond single orders: endpoints, patches, needs, alerts, answers from outside.
+
+use super::Facts;
+use super::approval::{self, supersede};
+use crate::candidate::Candidate;
+use crate::catalog::Patch;
+use crate::fleet::state::State;
+use crate::fleet::{EndpointFact, EndpointSeen, Fact, NeedFact, NeedSeen, RichFact};
+use crate::ids::{Actor, AskId, CandidateId, EndpointIx, PatchId, RolloutId};
+use crate::risk::assess;
+use crate::rollout::{Event, Phase};
+use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// New endpoints join in one fact, changed ones change.
+pub(crate) fn endpoints(state: &State, seen: &[EndpointSeen], facts: &mut Facts) {
+    let mut fresh = BTreeSet::new();
+    let mut joined = Vec::new();
+    for endpoint in seen {
+        match state.endpoints.ix(endpoint.id.as_str()) {
+            Some(ix) if state.endpoints.is_known(ix, endpoint) => {}
+            Some(ix) => facts.push(RichFact::EndpointChanged { endpoint: ix, seen: endpoint.clone() }.into()),
+            None if fresh.insert(&endpoint.id) => joined.push(endpoint.clone()),
+            // Told twice in one breath: the first word counts, the next telling corrects it.
+            None => {}
+        }
+    }
+    if !joined.is_empty() {
+        let first = EndpointIx(state.endpoints.len() as u32);
+        facts.push(RichFact::EndpointsJoined { first, endpoints: joined }.into());
+    }
+}
+
+/// An endpoint is gone for good: out of every rollout that is not over.
+pub(crate) fn endpoint_gone(state: &State, endpoint: EndpointIx, facts: &mut Facts) -> bool {
+    if state.endpoints.slot(endpoint).is_none_or(|slot| slot.gone) {
+        return false;
+    }
+    for rollout in &state.rollouts {
+        let Some(member) = rollout.member_of(endpoint) else { continue };
+        let phase = rollout.members()[member.index()].phase();
+        if phase.is_open() || (!rollout.is_over() && phase != Phase::Removed) {
+            let fact =
+                EndpointFact { rollout: rollout.id(), member, event: Event::Removed, reason: 0, due: 0 };
+            facts.push(Fact::Endpoint(fact));
+        }
+    }
+    facts.push(RichFact::EndpointLeft { endpoint }.into());
+    true
+}
+
+/// A source publishes a patch. Changed content is a new candidate, which takes the place of the old one.
+pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mut Facts) {
+    let known = state.by_patch.get(&patch.id).and_then(|id| Some((*id, state.candidate(*id)?)));
+    if known.is_some_and(|(_, entry)| entry.candidate.identified().patch().content == patch.content) {
+        return;
+    }
+    let candidate = CandidateId(state.candidates.len() as u32);
+    let risk = assess(patch, now);
+    facts.push(RichFact::CandidateIdentified { candidate, patch: Arc::new(patch.clone()), risk }.into());
+    if let Some((older, _)) = known {
+        supersede(state, older, candidate, facts);
+    }
+}
+
+/// A vendor or a person pulls a patch: no new orders, recall what has not begun (semantics S8).
+pub(crate) fn withdrawn(state: &State, patch: &PatchId, reason: &str, facts: &mut Facts) -> bool {
+    let Some(entry) = state.by_patch.get(patch).and_then(|id| state.candidate(*id)) else { return false };
+    let id = entry.candidate.identified().id();
+    match entry.candidate {
+        Candidate::Withdrawn(_) => return true,
+        Candidate::Identified(_)
+        | Candidate::Trialled(_)
+        | Candidate::Approved(_)
+        | Candidate::Rejected(_)
+        | Candidate::Superseded(_) => {}
+    }
+    facts.push(RichFact::CandidateWithdrawn { candidate: id, reason: reason.into() }.into());
+    let reason = alloc::format!("the patch was withdrawn: {reason}");
+    stop_rollouts(state, id, None, &reason, facts);
+    true
+}
+
+/// Halts every rollout of a candidate that is not over.
+pub(super) fn stop_rollouts(
+    state: &State,
+    id: CandidateId,
+    by: Option<&Arc<str>>,
+    reason: &str,
+    facts: &mut Facts,
+) {
+    for rollout in state.rollouts_of(id) {
+        if matches!(
+            rollout.state(),
+            crate::rollout::RolloutState::Running | crate::rollout::RolloutState::Paused
+        ) {
+            facts.push(
+                RichFact::RolloutHalted {
+                    rollout: rollout.id(),
+                    ring: rollout.ring,
+                    verdict: None,
+                    by: by.cloned(),
+                    reason: String::from(reason),
+                }
+                .into(),
+            );
+        }
+    }
+}
+
+/// How endpoints stand to a candidate; only what changed becomes a fact.
+pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], facts: &mut Facts) -> bool {
+    let Some(entry) = state.candidate(candidate) else { return false };
+    let changed: Vec<NeedFact> = seen
+        .iter()
+        .filter(|need| state.endpoints.slot(need.endpoint).is_some_and(|slot| !slot.gone))
+        .filter(|need| {
+            entry.needs.get(&need.endpoint).is_none_or(|known| {
+                known.standing != need.standing
+                    || known.path != need.path
+                    || entry.level(known).map(|level| &**level) != need.present.as_deref()
+            })
+        })
+        .map(|need| NeedFact {
+            endpoint: need.endpoint,
+            standing: need.standing,
+            present: need.present.clone(),
+            path: need.path,
+        })
+        .collect();
+    if !changed.is_empty() {
+        facts.push(RichFact::NeedsChanged { candidate, needs: changed }.into());
+    }
+    true
+}
+
+/// Endpoints of a ring raised alerts.
+pub(crate) fn alerts(state: &State, rollout: RolloutId, ring: u8, new: u32, facts: &mut Facts) -> bool {
+    if state.rollout(rollout).is_none_or(|rollout| usize::from(ring) >= rollout.rings().len()) {
+        return false;
+    }
+    if new > 0 {
+        facts.push(RichFact::AlertsSeen { rollout, ring, new }.into());
+    }
+    true
+}
+
+/// An outside approver answers. An answer that may not count is a stray: the world is never refused.
+pub(crate) fn approval_answered(
+    state: &State,
+    now: Timestamp,
+    ask: AskId,
+    by: &Actor,
+    approve: bool,
+    reason: &str,
+    facts: &mut Facts,
+) -> bool {
+    let asked = state.candidates.iter().find(|entry| entry.ask.as_ref().is_some_and(|open| open.id == ask));
+    let Some(entry) = asked else { return false };
+    let id = entry.candidate.identified().id();
+    if approve {
+        return approval::vote(state, now, id, by, reason, facts).is_ok();
+    }
+    let may = entry.ask.as_ref().is_some_and(|open| by.has_role(&open.from.role));
+    if may {
+        facts.push(
+            RichFact::ApprovalRejected { candidate: id, by: by.name.clone(), reason: reason.into() }.into(),
+        );
+    }
+    may
+}

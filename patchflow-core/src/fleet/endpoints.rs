@@ -1,0 +1,259 @@
+//! The endpoints of a fleet: dense slots, names beside them.
+
+use super::observation::EndpointSeen;
+use crate::candidate::{NonProduction, Production};
+use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
+use crate::inventory::{Attributes, Environment};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::hash::Hasher;
+use hashbrown::HashTable;
+
+const NOBODY: u32 = u32::MAX;
+
+/// One endpoint, as far as decisions need it: at most 48 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// Index into the table of attributes.
+    attributes: u32,
+    active_rollout: u32,
+    active_member: u32,
+    pub(crate) fence: u32,
+    pub(crate) environment: Environment,
+    pub(crate) gone: bool,
+}
+
+const _: () = assert!(size_of::<Slot>() <= 48);
+
+impl Slot {
+    /// The member whose operation has the endpoint.
+    pub(crate) fn active(&self) -> Option<(RolloutId, MemberIx)> {
+        (self.active_rollout != NOBODY)
+            .then_some((RolloutId(self.active_rollout), MemberIx(self.active_member)))
+    }
+
+    pub(crate) fn set_active(&mut self, active: Option<(RolloutId, MemberIx)>) {
+        (self.active_rollout, self.active_member) = active.map_or((NOBODY, NOBODY), |(r, m)| (r.0, m.0));
+    }
+
+    pub(crate) fn fence(&self) -> Fence {
+        Fence(self.fence)
+    }
+
+    pub(crate) fn packed(&self) -> [u8; 18] {
+        let mut bytes = [0; 18];
+        for (chunk, word) in bytes.chunks_exact_mut(4).zip([
+            self.attributes,
+            self.active_rollout,
+            self.active_member,
+            self.fence,
+        ]) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes[16] = u8::from(self.environment == Environment::NonProduction);
+        bytes[17] = u8::from(self.gone);
+        bytes
+    }
+
+    pub(crate) fn unpacked(bytes: &[u8; 18]) -> Self {
+        let word = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
+        Self {
+            attributes: word(0),
+            active_rollout: word(4),
+            active_member: word(8),
+            fence: word(12),
+            environment: if bytes[16] == 1 { Environment::NonProduction } else { Environment::Production },
+            gone: bytes[17] != 0,
+        }
+    }
+}
+
+/// The endpoints of a fleet.
+#[derive(Debug, Default)]
+pub(crate) struct Endpoints {
+    pub(crate) slots: Vec<Slot>,
+    ids: Vec<EndpointId>,
+    by_id: HashTable<u32>,
+    attributes: Vec<Attributes>,
+    attributes_known: BTreeMap<Attributes, u32>,
+}
+
+/// FNV-1a (Fowler, Noll, Vo): short keys, the same on every platform; only this table depends on it.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        // The table reads the upper bits too; one multiplication spreads the lower ones over them.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+fn name_hash(name: &str) -> u64 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    hasher.write(name.as_bytes());
+    hasher.finish()
+}
+
+impl Endpoints {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn ix(&self, id: &str) -> Option<EndpointIx> {
+        self.by_id.find(name_hash(id), |i| self.ids[*i as usize].as_str() == id).map(|i| EndpointIx(*i))
+    }
+
+    pub(crate) fn id(&self, ix: EndpointIx) -> Option<&EndpointId> {
+        self.ids.get(ix.index())
+    }
+
+    pub(crate) fn slot(&self, ix: EndpointIx) -> Option<&Slot> {
+        self.slots.get(ix.index())
+    }
+
+    pub(crate) fn attributes(&self, ix: EndpointIx) -> Option<&Attributes> {
+        self.attributes.get(self.slots.get(ix.index())?.attributes as usize)
+    }
+
+    fn intern(&mut self, seen: &EndpointSeen) -> u32 {
+        let attributes = Attributes { scope: seen.scope.clone(), tags: seen.tags.clone() };
+        if let Some(known) = self.attributes_known.get(&attributes) {
+            return *known;
+        }
+        let code = self.attributes.len() as u32;
+        self.attributes.push(attributes.clone());
+        self.attributes_known.insert(attributes, code);
+        code
+    }
+
+    pub(crate) fn join(&mut self, seen: &EndpointSeen) {
+        let attributes = self.intern(seen);
+        let slot = Slot {
+            attributes,
+            active_rollout: NOBODY,
+            active_member: NOBODY,
+            fence: 0,
+            environment: seen.environment,
+            gone: false,
+        };
+        self.push(seen.id.clone(), slot);
+    }
+
+    pub(crate) fn push(&mut self, id: EndpointId, slot: Slot) {
+        let Self { ids, by_id, .. } = self;
+        let ix = ids.len() as u32;
+        by_id.insert_unique(name_hash(id.as_str()), ix, |i| {
+            ids.get(*i as usize).map_or(0, |known| name_hash(known.as_str()))
+        });
+        ids.push(id);
+        self.slots.push(slot);
+    }
+
+    pub(crate) fn change(&mut self, ix: EndpointIx, seen: &EndpointSeen) {
+        let attributes = self.intern(seen);
+        if let Some(slot) = self.slots.get_mut(ix.index()) {
+            slot.attributes = attributes;
+            slot.environment = seen.environment;
+            slot.gone = false;
+        }
+    }
+
+    /// Whether an endpoint is known exactly like this.
+    pub(crate) fn is_known(&self, ix: EndpointIx, seen: &EndpointSeen) -> bool {
+        let (Some(slot), Some(attributes)) = (self.slot(ix), self.attributes(ix)) else { return false };
+        !slot.gone
+            && slot.environment == seen.environment
+            && attributes.scope == seen.scope
+            && attributes.tags == seen.tags
+    }
+
+    pub(crate) fn all_attributes(&self) -> &[Attributes] {
+        &self.attributes
+    }
+
+    pub(crate) fn restore_attributes(&mut self, all: Vec<Attributes>) {
+        self.attributes_known = all.iter().cloned().zip(0..).collect();
+        self.attributes = all;
+    }
+
+    pub(crate) fn ids(&self) -> &[EndpointId] {
+        &self.ids
+    }
+}
+
+/// One endpoint of a fleet, for looking at.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointView<'a> {
+    pub(super) ix: EndpointIx,
+    pub(super) id: &'a EndpointId,
+    pub(super) slot: &'a Slot,
+    pub(super) attributes: &'a Attributes,
+}
+
+/// A handle that says by its type whether real work depends on the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointHandle {
+    /// Real work depends on it.
+    Production(Production),
+    /// A test or staging endpoint.
+    NonProduction(NonProduction),
+}
+
+impl<'a> EndpointView<'a> {
+    /// Its index.
+    #[must_use]
+    pub fn ix(&self) -> EndpointIx {
+        self.ix
+    }
+
+    /// The host's name.
+    #[must_use]
+    pub fn id(&self) -> &'a EndpointId {
+        self.id
+    }
+
+    /// Whether real work depends on it.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.slot.environment
+    }
+
+    /// Where it belongs, and its tags.
+    #[must_use]
+    pub fn attributes(&self) -> &'a Attributes {
+        self.attributes
+    }
+
+    /// Whether it left the fleet.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.slot.gone
+    }
+
+    /// The member whose operation has the endpoint now.
+    #[must_use]
+    pub fn active(&self) -> Option<(RolloutId, MemberIx)> {
+        self.slot.active()
+    }
+
+    /// The fence of the last order for it.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        self.slot.fence()
+    }
+
+    /// A handle whose type says what it is; trials take only the one for non-production.
+    #[must_use]
+    pub fn handle(&self) -> EndpointHandle {
+        match self.slot.environment {
+            Environment::Production => EndpointHandle::Production(Production(self.ix)),
+            Environment::NonProduction => EndpointHandle::NonProduction(NonProduction(self.ix)),
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Evolution: the only code that changes a fleet's state. It touches and never looks outside, live and in replay.
+
+use super::state::{Ask, CandidateEntry, Resync, State};
+use super::{EndReason, EndpointFact, Fact, RichFact};
+use crate::candidate::{Candidate, Evidence, Identified};
+use crate::error::{CorruptJournal, Flaw};
+use crate::ids::{CandidateId, Revision, RolloutId, Seq};
+use crate::rollout::{Event, Halt, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use crate::time::Timestamp;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// Whether a candidate's state took a transition; when not, it is given back as it was.
+enum Fits {
+    Yes,
+    No,
+}
+
+/// Why a fact does not fit, as a fragment.
+pub(crate) type Misfit = String;
+
+impl State {
+    /// Applies one fact at its place.
+    pub(crate) fn evolve(&mut self, seq: Seq, at: Timestamp, fact: &Fact) -> Result<(), CorruptJournal> {
+        if seq != self.seq.next() {
+            return Err(CorruptJournal { seq, flaw: Flaw::Gap { expected: self.seq.next() } });
+        }
+        let done = match fact {
+            Fact::Endpoint(fact) => self.evolve_endpoint(at, fact),
+            Fact::Rich(fact) => self.evolve_rich(at, fact),
+        };
+        if let Err(state) = done {
+            let fact = match fact {
+                Fact::Endpoint(fact) => format!("{:?} of {} in {}", fact.event, fact.member, fact.rollout),
+                Fact::Rich(fact) => Self::kind_of(fact),
+            };
+            return Err(CorruptJournal { seq, flaw: Flaw::Misfit { fact, state } });
+        }
+        self.seq = seq;
+        self.clock = self.clock.max(at);
+        Ok(())
+    }
+
+    fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
+        let EndpointFact { rollout: id, member, event, reason, due } = *fact;
+        let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
+        let Some((from, to)) = rollout.apply(at, member, event, reason, due) else {
+            return Err(
+                before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
+            );
+        };
+        let had_deadline = before.is_some_and(|(_, deadline)| deadline != 0);
+        let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
+        if self.cache.live {
+            if !rollout.queue.queued {
+                rollout.queue.queued = true;
+                self.cache.rollout_agenda.push(id);
+            }
+            self.cache.armed = self.cache.armed + usize::from(due != 0) - usize::from(had_deadline);
+            if due != 0 {
+                self.cache.deadlines.push(Reverse((due, id.0, member.0)));
+            }
+            let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
+            if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
+                self.cache.tending.push((id, member));
+            }
+        }
+        if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
+            if matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered) {
+                slot.fence += 1;
+            }
+            if to.occupies() {
+                slot.set_active(Some((id, member)));
+            } else if from.occupies() {
+                slot.set_active(None);
+                self.wake(endpoint);
+            }
+        }
+        if to == Phase::RolledBack {
+            self.holds.insert((candidate, endpoint));
+        }
+        if let Some(resync) = &mut self.resync {
+            resync.open.remove(&(id, member));
+        }
+        Ok(())
+    }
+
+    /// Lets those who wait for an endpoint look again.
+    fn wake(&mut self, endpoint: crate::ids::EndpointIx) {
+        if self.cache.turns.is_empty() {
+            return;
+        }
+        let Some(turns) = self.cache.turns.remove(&endpoint) else { return };
+        for (_, _, rollout, member) in turns {
+            if let Some(rollout) = self.rollouts.get_mut(rollout.index()) {
+                rollout.queue.again.insert(member);
+            }
+            self.cache.tending.push((rollout, member));
+            self.put_on_agenda(rollout);
+        }
+    }
+
+    fn entry(&mut self, id: CandidateId) -> Result<&mut CandidateEntry, Misfit> {
+        self.cache.candidate_agenda.insert(id);
+        self.candidates.get_mut(id.index()).ok_or_else(|| format!("there is no candidate {id}"))
+    }
+
+    fn touched(&mut self, id: RolloutId) -> Result<&mut Rollout, Misfit> {
+        self.put_on_agenda(id);
+        let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        rollout.revision = Revision(rollout.revision.0 + 1);
+        Ok(rollout)
+    }
+
+    /// Moves a candidate to its next state, which consumes the state it was in.
+    fn transition(
+        &mut self,
+        id: CandidateId,
+        next: impl FnOnce(Candidate) -> (Candidate, Fits),
+    ) -> Result<&mut CandidateEntry, Misfit> {
+        self.entry(id)?;
+        let entry = self.candidates.swap_remove_and_return(id)?;
+        let (candidate, fits) = next(entry.candidate);
+        let revision = Revision(entry.revision.0 + 1);
+        let entry = self.candidates.put_back(id, CandidateEntry { candidate, revision, ..entry });
+        match fits {
+            Fits::Yes => Ok(entry),
+            Fits::No => Err(format!("the candidate is {}", entry.candidate.state())),
+        }
+    }
+
+    fn evolve_rich(&mut self, at: Timestamp, fact: &RichFact) -> Result<(), Misfit> {
+        match fact {
+            RichFact::FleetFounded { fleet, name, seed, epoch } => {
+                (self.id, self.name, self.seed, self.epoch) = (*fleet, name.clone(), *seed, *epoch);
+                self.revision = Revision(1);
+            }
+            RichFact::PolicyAdopted { policy, digest, by: _ } => {
+                self.policies.insert(*digest, policy.clone());
+                self.policy = Some((policy.clone(), *digest));
+                self.revision = Revision(self.revision.0 + 1);
+                let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
+                self.cache.candidate_agenda.extend(all);
+            }
+            RichFact::EndpointsJoined { first, endpoints } => {
+                if first.index() != self.endpoints.len() {
+                    return Err(format!("the next endpoint is e{}", self.endpoints.len()));
+                }
+                endpoints.iter().for_each(|seen| self.endpoints.join(seen));
+            }
+            RichFact::EndpointChanged { endpoint, seen } => self.endpoints.change(*endpoint, seen),
+            RichFact::EndpointLeft { endpoint } => {
+                if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
+                    slot.gone = true;
+                }
+                for entry in &mut self.candidates {
+                    entry.needs.remove(endpoint);
+                }
+            }
+            RichFact::CandidateIdentified { candidate, patch, risk } => {
+                if candidate.index() != self.candidates.len() {
+                    return Err(format!("the next candidate is c{}", self.candidates.len()));
+                }
+                let identified = Identified::new(*candidate, patch.clone(), risk.clone(), at);
+                self.candidates.push(CandidateEntry {
+                    candidate: Candidate::Identified(identified),
+                    revision: Revision(1),
+                    needs: BTreeMap::new(),
+                    levels: Vec::new(),
+                    ask: None,
+                    trial: None,
+                    deployments: Vec::new(),
+                    waived_by: None,
+                });
+                self.by_patch.insert(patch.id.clone(), *candidate);
+            }
+            RichFact::NeedsChanged { candidate, needs } => {
+                let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
+                needs.iter().for_each(|need| Self::record_need(entry, need));
+            }
+            RichFact::TrialConcluded { candidate, evidence } => {
+                let entry = self.transition(*candidate, |state| match state {
+                    Candidate::Identified(identified) => {
+                        (Candidate::Trialled(identified.tried(evidence.clone())), Fits::Yes)
+                    }
+                    Candidate::Trialled(_)
+                    | Candidate::Approved(_)
+                    | Candidate::Rejected(_)
+                    | Candidate::Superseded(_)
+                    | Candidate::Withdrawn(_) => (state, Fits::No),
+                })?;
+                if let Evidence::Waived { by, .. } = evidence {
+                    entry.waived_by = Some(by.clone());
+                }
+            }
+            RichFact::TrialFailed { candidate, rollout } => {
+                let entry = self.entry(*candidate)?;
+                entry.trial = Some((*rollout, true));
+                entry.revision = Revision(entry.revision.0 + 1);
+            }
+            RichFact::ApprovalAsked { candidate, ask, rule, from } => {
+                self.asks = self.asks.max(ask.0);
+                let entry = self.entry(*candidate)?;
+                entry.revision = Revision(entry.revision.0 + 1);
+                entry.ask = Some(Ask { id: *ask, rule: rule.clone(), from: from.clone(), votes: Vec::new() });
+            }
+            RichFact::ApprovalVoted { candidate, by, reason: _ } => {
+                let entry = self.entry(*candidate)?;
+                entry.revision = Revision(entry.revision.0 + 1);
+                entry.ask.as_mut().ok_or("nobody was asked")?.votes.push(by.clone());
+            }
+            RichFact::ApprovalGranted { candidate, by, content, expires } => {
+                let entry = self.transition(*candidate, |state| match state {
+                    Candidate::Trialled(trialled) if trialled.identified().patch().content == *content => {
+                        (Candidate::Approved(trialled.approved(by.clone(), at, *expires)), Fits::Yes)
+                    }
+                    Candidate::Trialled(_)
+                    | Candidate::Identified(_)
+                    | Candidate::Approved(_)
+                    | Candidate::Rejected(_)
+                    | Candidate::Superseded(_)
+                    | Candidate::Withdrawn(_) => (state, Fits::No),
+                })?;
+                entry.ask = None;
+                let deployments = entry.deployments.clone();
+                deployments.into_iter().for_each(|id| self.put_on_agenda(id));
+            }
+            RichFact::ApprovalRejected { candidate, by, reason } => {
+                let entry = self.transition(*candidate, |state| match state {
+                    Candidate::Trialled(trialled) => {
+                        (Candidate::Rejected(trialled.rejected(by.clone(), reason.clone(), at)), Fits::Yes)
+                    }
+                    Candidate::Identified(_)
+                    | Candidate::Approved(_)
+                    | Candidate::Rejected(_)
+                    | Candidate::Superseded(_)
+                    | Candidate::Withdrawn(_) => (state, Fits::No),
+                })?;
+                entry.ask = None;
+            }
+            RichFact::ApprovalEnded { candidate, end } => {
+                let rejected = match end {
+                    EndReason::Expired => None,
+                    EndReason::Revoked { by, reason } => Some((by.clone(), reason.clone())),
+                };
+                self.transition(*candidate, |state| match state {
+                    Candidate::Approved(approved) => {
+                        let open = approved.revoked();
+                        let next = match rejected {
+                            // What somebody took back is not approved again by a rule at the next look.
+                            Some((by, reason)) => Candidate::Rejected(open.rejected(by, reason, at)),
+                            None => Candidate::Trialled(open),
+                        };
+                        (next, Fits::Yes)
+                    }
+                    Candidate::Identified(_)
+                    | Candidate::Trialled(_)
+                    | Candidate::Rejected(_)
+                    | Candidate::Superseded(_)
+                    | Candidate::Withdrawn(_) => (state, Fits::No),
+                })?;
+            }
+            RichFact::CandidateSuperseded { candidate, by } => {
+                self.transition(*candidate, |state| (state.superseded(*by, at), Fits::Yes))?.ask = None;
+            }
+            RichFact::CandidateWithdrawn { candidate, reason } => {
+                self.transition(*candidate, |state| (state.withdrawn(reason.clone(), at), Fits::Yes))?.ask =
+                    None;
+            }
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan } => {
+                if rollout.index() != self.rollouts.len() {
+                    return Err(format!("the next rollout is r{}", self.rollouts.len()));
+                }
+                let whole: u64 = plan.rings.iter().map(|ring| u64::from(ring.size)).sum();
+                if whole != plan.members.len() as u64 || plan.rings.is_empty() || plan.rings.len() > 256 {
+                    return Err("its rings do not add up to its members".into());
+                }
+                let text = self.policies.get(policy).ok_or("its policy was never adopted")?.clone();
+                let entry = self.entry(*candidate)?;
+                entry.revision = Revision(entry.revision.0 + 1);
+                match kind {
+                    RolloutKind::Trial => entry.trial = Some((*rollout, false)),
+                    RolloutKind::Deployment => entry.deployments.push(*rollout),
+                }
+                self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
+                self.put_on_agenda(*rollout);
+            }
+            RichFact::RingOpened { rollout, ring } => {
+                let rollout = self.touched(*rollout)?;
+                rollout.ring = *ring;
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.opened_at) = (RingState::Open, Some(at));
+                rollout.queue.cursor = rollout.current_ring().first;
+            }
+            RichFact::RingSkipped { rollout, ring } => {
+                let rollout = self.touched(*rollout)?;
+                rollout.ring = *ring;
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+            }
+            RichFact::RingSettled { rollout, ring } => {
+                let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.settled_at) = (RingState::Settled, Some(at));
+            }
+            RichFact::RingPromoted { rollout, ring, verdict, by: _ } => {
+                let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.ended_at) = (RingState::Promoted, Some(at));
+                ring.verdict = Some(verdict.clone());
+            }
+            RichFact::RingHeld { rollout, ring, verdict } => {
+                let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.verdict) = (RingState::Held, Some(verdict.clone()));
+            }
+            RichFact::RolloutHalted { rollout, ring, verdict, by: _, reason } => {
+                let rollout = self.touched(*rollout)?;
+                rollout.state = RolloutState::Halted;
+                rollout.queue.sweep = true;
+                let by_gate = verdict.is_some();
+                rollout.halt = Some(Halt { reason: reason.clone(), by_gate, ring: *ring, at });
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.ended_at) = (RingState::Halted, Some(at));
+                ring.verdict = verdict.clone().or_else(|| ring.verdict.take());
+            }
+            RichFact::RolloutCancelled { rollout, by: _, reason: _ } => {
+                let rollout = self.touched(*rollout)?;
+                rollout.state = RolloutState::Cancelled;
+                rollout.queue.sweep = true;
+            }
+            RichFact::HaltLifted { rollout, by: _, reason: _ } => {
+                let rollout = self.touched(*rollout)?;
+                rollout.state = RolloutState::Running;
+                let ring = rollout.ring;
+                let ring = rollout.ring_state_mut(ring).ok_or("it has no such ring")?;
+                (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
+                ring.start_evidence_anew();
+                rollout.queue.cursor = rollout.current_ring().first;
+            }
+            RichFact::RolloutPaused { rollout, by: _ } => {
+                self.touched(*rollout)?.state = RolloutState::Paused
+            }
+            RichFact::RolloutResumed { rollout, by: _ } => {
+                self.touched(*rollout)?.state = RolloutState::Running
+            }
+            RichFact::RolloutEnded { rollout, completed } => {
+                let rollout = self.touched(*rollout)?;
+                rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
+                rollout.ended_at = Some(at);
+                let candidate = rollout.candidate;
+                self.cache.candidate_agenda.insert(candidate);
+            }
+            RichFact::HoldCleared { candidate, endpoint, by: _ } => {
+                self.holds.remove(&(*candidate, *endpoint));
+            }
+            RichFact::AlertsSeen { rollout, ring, new } => {
+                let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                ring.alerts = ring.alerts.saturating_add(*new);
+            }
+            RichFact::ReasonNamed { code, kind, detail } => {
+                if !self.reasons.record(*code, *kind, detail) {
+                    return Err(format!("the next reason is {}", self.reasons.next_code()));
+                }
+            }
+            RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
+            RichFact::ResyncStarted { silence_secs: _, until } => {
+                let open = self.operating_members().collect();
+                self.resync = Some(Resync { until: *until, open });
+            }
+            RichFact::ResyncEnded { .. } => {
+                self.resync = None;
+                for i in 0..self.rollouts.len() {
+                    self.rollouts[i].queue.sweep = true;
+                    self.put_on_agenda(RolloutId(i as u32));
+                }
+            }
+            RichFact::RequestDone { request, by: _, asked, outcome } => {
+                self.remember(request, *asked, outcome)
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Taking a candidate out by value, so that its typed state can be consumed, and putting it back at its place.
+trait Places {
+    fn swap_remove_and_return(&mut self, id: CandidateId) -> Result<CandidateEntry, Misfit>;
+    fn put_back(&mut self, id: CandidateId, entry: CandidateEntry) -> &mut CandidateEntry;
+}
+
+impl Places for Vec<CandidateEntry> {
+    fn swap_remove_and_return(&mut self, id: CandidateId) -> Result<CandidateEntry, Misfit> {
+        if id.index() < self.len() {
+            Ok(self.swap_remove(id.index()))
+        } else {
+            Err("there is no such candidate".to_string())
+        }
+    }
+
+    fn put_back(&mut self, id: CandidateId, entry: CandidateEntry) -> &mut CandidateEntry {
+        self.push(entry);
+        let last = self.len() - 1;
+        self.swap(id.index(), last);
+        &mut self[id.index()]
+    }
+}

@@ -1,0 +1,192 @@
+//! The state of a fleet: what its facts built. Only `evolve` changes it.
+
+use super::endpoints::Endpoints;
+use super::fact::NeedFact;
+use super::observation::Standing;
+use super::reasons::Reasons;
+use super::{Outcome, RichFact};
+use crate::candidate::Candidate;
+use crate::digest::Digest;
+use crate::ids::{
+    AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, Revision, RolloutId, Seq,
+};
+use crate::plan::RollbackPath;
+use crate::policy::{PersonApproval, Policy};
+use crate::risk::Priority;
+use crate::rollout::Rollout;
+use crate::time::Timestamp;
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// Requests whose outcome is remembered. A repeated id older than this many requests is a new request.
+pub(crate) const REQUESTS_MAX: usize = 4096;
+
+/// How one endpoint stands to one candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) standing: Standing,
+    pub(crate) path: RollbackPath,
+    /// 1 + index into the candidate's table of versions, or 0 when nothing is installed.
+    pub(crate) level: u16,
+}
+
+/// A candidate with what stands beside its typed state.
+#[derive(Debug)]
+pub(crate) struct CandidateEntry {
+    pub(crate) candidate: Candidate,
+    pub(crate) revision: Revision,
+    pub(crate) needs: BTreeMap<EndpointIx, Need>,
+    pub(crate) levels: Vec<Arc<str>>,
+    pub(crate) ask: Option<Ask>,
+    /// The last trial, and whether it failed.
+    pub(crate) trial: Option<(RolloutId, bool)>,
+    /// Deployments of it.
+    pub(crate) deployments: Vec<RolloutId>,
+    /// Who waived its trial, and so must not approve it.
+    pub(crate) waived_by: Option<Arc<str>>,
+}
+
+/// A question to people that is open.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Ask {
+    pub(crate) id: AskId,
+    pub(crate) rule: String,
+    pub(crate) from: PersonApproval,
+    pub(crate) votes: Vec<Arc<str>>,
+}
+
+impl CandidateEntry {
+    pub(crate) fn level(&self, need: &Need) -> Option<&Arc<str>> {
+        self.levels.get(usize::from(need.level).checked_sub(1)?)
+    }
+}
+
+/// A resync under way: orders that have not been answered for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resync {
+    pub(crate) until: Timestamp,
+    pub(crate) open: BTreeSet<(RolloutId, MemberIx)>,
+}
+
+/// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
+pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) id: FleetId,
+    pub(crate) name: String,
+    pub(crate) seed: u64,
+    pub(crate) epoch: Timestamp,
+    pub(crate) seq: Seq,
+    pub(crate) clock: Timestamp,
+    pub(crate) revision: Revision,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) candidates: Vec<CandidateEntry>,
+    pub(crate) by_patch: BTreeMap<PatchId, CandidateId>,
+    pub(crate) rollouts: Vec<Rollout>,
+    pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
+    pub(crate) policy: Option<(Arc<Policy>, Digest)>,
+    pub(crate) policies: BTreeMap<Digest, Arc<Policy>>,
+    pub(crate) reasons: Reasons,
+    pub(crate) requests: BTreeMap<RequestId, (Digest, Outcome)>,
+    pub(crate) request_order: VecDeque<RequestId>,
+    pub(crate) asks: u32,
+    pub(crate) resync: Option<Resync>,
+    pub(crate) clock_steps: u64,
+    pub(crate) cache: Cache,
+}
+
+/// What can be found again from the state: deadlines, turns, what to look at next.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    /// Deadlines of members; an entry counts only while the member has exactly this deadline.
+    pub(crate) deadlines: BinaryHeap<Reverse<(u32, u32, u32)>>,
+    /// Members that have a deadline.
+    pub(crate) armed: usize,
+    /// When a rollout wants to be looked at.
+    pub(crate) alarms: BTreeMap<RolloutId, Timestamp>,
+    /// When a candidate wants to be looked at.
+    pub(crate) candidate_alarms: BTreeMap<CandidateId, Timestamp>,
+    pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
+    pub(crate) rollout_agenda: Vec<RolloutId>,
+    /// Members to look at for what their phase leaves to do.
+    pub(crate) tending: Vec<(RolloutId, MemberIx)>,
+    /// Whether facts come from decisions; in replay the caches are left alone and found again at its end.
+    pub(crate) live: bool,
+    /// The earliest of all alarms.
+    pub(crate) next_alarm: Option<Timestamp>,
+    /// The latest time that was seen.
+    pub(crate) now: Timestamp,
+    /// Whether the clock is behind the latest time, and that has been told.
+    pub(crate) behind: bool,
+    pub(crate) candidate_agenda: BTreeSet<CandidateId>,
+}
+
+impl State {
+    pub(crate) fn candidate(&self, id: CandidateId) -> Option<&CandidateEntry> {
+        self.candidates.get(id.index())
+    }
+
+    pub(crate) fn rollout(&self, id: RolloutId) -> Option<&Rollout> {
+        self.rollouts.get(id.index())
+    }
+
+    /// Whole seconds since the epoch, rounded down: what is due at it, is due.
+    pub(crate) fn secs(&self, at: Timestamp) -> u32 {
+        u32::try_from(at.since(self.epoch).as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// A deadline in whole seconds since the epoch, rounded up, never 0.
+    pub(crate) fn due(&self, at: Timestamp) -> u32 {
+        u32::try_from(at.since(self.epoch).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+    }
+
+    pub(crate) fn at(&self, due: u32) -> Timestamp {
+        self.epoch.plus_secs(u64::from(due))
+    }
+
+    pub(crate) fn put_on_agenda(&mut self, id: RolloutId) {
+        if let Some(rollout) = self.rollouts.get_mut(id.index())
+            && !rollout.queue.queued
+        {
+            rollout.queue.queued = true;
+            self.cache.rollout_agenda.push(id);
+        }
+    }
+
+    pub(crate) fn record_need(entry: &mut CandidateEntry, need: &NeedFact) {
+        let level = need.present.as_ref().map_or(0, |version| {
+            let known = entry.levels.iter().position(|level| level == version);
+            let index = known.unwrap_or_else(|| {
+                entry.levels.push(version.clone());
+                entry.levels.len() - 1
+            });
+            u16::try_from(index + 1).unwrap_or(0)
+        });
+        // Beyond 65 535 distinct versions the way back is not recorded, and counts as none.
+        let path = if level == 0 && need.present.is_some() { RollbackPath::None } else { need.path };
+        entry.needs.insert(need.endpoint, Need { standing: need.standing, path, level });
+    }
+
+    /// Remembers what came of a request, and forgets the oldest beyond the limit.
+    pub(crate) fn remember(&mut self, id: &RequestId, asked: Digest, outcome: &Outcome) {
+        self.requests.insert(id.clone(), (asked, outcome.clone()));
+        self.request_order.push_back(id.clone());
+        if self.request_order.len() > REQUESTS_MAX
+            && let Some(oldest) = self.request_order.pop_front()
+        {
+            self.requests.remove(&oldest);
+        }
+    }
+
+    /// The name of a fact, for errors.
+    pub(crate) fn kind_of(fact: &RichFact) -> String {
+        serde_json::to_value(fact)
+            .ok()
+            .and_then(|value| value.get("fact").and_then(|kind| kind.as_str().map(String::from)))
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,209 @@
+//! What a host may look at while it holds the fleet.
+
+use super::Fleet;
+use super::endpoints::EndpointView;
+use super::observation::Standing;
+use crate::candidate::Candidate;
+use crate::digest::Digest;
+use crate::error::Finding;
+use crate::ids::{AskId, CandidateId, EndpointId, EndpointIx, FleetId, PatchId, Revision, RolloutId, Seq};
+use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
+use crate::policy::{PersonApproval, Policy};
+use crate::rollout::Rollout;
+use crate::time::Timestamp;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How one endpoint stands to one candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeedView<'a> {
+    /// The endpoint.
+    pub endpoint: EndpointIx,
+    /// Needs it, has it, or has nothing to do with it.
+    pub standing: Standing,
+    /// The version that is there.
+    pub present: Option<&'a Arc<str>>,
+    /// The way back to it.
+    pub path: RollbackPath,
+}
+
+/// A question to people that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskView<'a> {
+    /// The question.
+    pub id: AskId,
+    /// The rule that asks.
+    pub rule: &'a str,
+    /// Whom it asks.
+    pub from: &'a PersonApproval,
+    /// Who has agreed so far.
+    pub votes: &'a [Arc<str>],
+}
+
+impl Fleet {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> FleetId {
+        self.state.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// The sequence of its last fact.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.state.seq
+    }
+
+    /// When its last fact was decided.
+    #[must_use]
+    pub fn clock(&self) -> Timestamp {
+        self.state.clock
+    }
+
+    /// How often the fleet as a whole (its policy) was changed.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.state.revision
+    }
+
+    /// How often the clock stepped back and was held.
+    #[must_use]
+    pub fn clock_steps(&self) -> u64 {
+        self.state.clock_steps
+    }
+
+    /// Until when answers are awaited after the host itself was away.
+    #[must_use]
+    pub fn resync_until(&self) -> Option<Timestamp> {
+        self.state.resync.as_ref().map(|resync| resync.until)
+    }
+
+    /// The policy that holds, and its digest.
+    #[must_use]
+    pub fn policy(&self) -> Option<(&Policy, Digest)> {
+        self.state.policy.as_ref().map(|(policy, digest)| (&**policy, *digest))
+    }
+
+    /// A candidate.
+    #[must_use]
+    pub fn candidate(&self, id: CandidateId) -> Option<&Candidate> {
+        self.state.candidate(id).map(|entry| &entry.candidate)
+    }
+
+    /// How often a rich fact has changed a candidate: what a request may expect.
+    #[must_use]
+    pub fn candidate_revision(&self, id: CandidateId) -> Option<Revision> {
+        self.state.candidate(id).map(|entry| entry.revision)
+    }
+
+    /// All candidates, in the order in which they were identified.
+    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> + '_ {
+        self.state.candidates.iter().map(|entry| &entry.candidate)
+    }
+
+    /// The latest candidate of a patch.
+    #[must_use]
+    pub fn candidate_of(&self, patch: &PatchId) -> Option<CandidateId> {
+        self.state.by_patch.get(patch).copied()
+    }
+
+    /// The open question about a candidate.
+    #[must_use]
+    pub fn ask(&self, id: CandidateId) -> Option<AskView<'_>> {
+        let ask = self.state.candidate(id)?.ask.as_ref()?;
+        Some(AskView { id: ask.id, rule: &ask.rule, from: &ask.from, votes: &ask.votes })
+    }
+
+    /// The last trial of a candidate, and whether it failed.
+    #[must_use]
+    pub fn trial_of(&self, id: CandidateId) -> Option<(RolloutId, bool)> {
+        self.state.candidate(id)?.trial
+    }
+
+    /// How endpoints stand to a candidate, in the order of their indices.
+    pub fn needs(&self, id: CandidateId) -> impl Iterator<Item = NeedView<'_>> + '_ {
+        self.state.candidate(id).into_iter().flat_map(|entry| {
+            entry.needs.iter().map(|(endpoint, need)| NeedView {
+                endpoint: *endpoint,
+                standing: need.standing,
+                present: entry.level(need),
+                path: need.path,
+            })
+        })
+    }
+
+    /// How one endpoint stands to a candidate.
+    #[must_use]
+    pub fn need(&self, id: CandidateId, endpoint: EndpointIx) -> Option<NeedView<'_>> {
+        let entry = self.state.candidate(id)?;
+        let need = entry.needs.get(&endpoint)?;
+        Some(NeedView { endpoint, standing: need.standing, present: entry.level(need), path: need.path })
+    }
+
+    /// What the check makes of a draft now, without starting anything.
+    ///
+    /// # Errors
+    /// Every finding; a candidate that is not approved is one.
+    pub fn preview(&self, draft: &RolloutDraft) -> Result<RolloutPlan, Vec<Finding>> {
+        match self.candidate(draft.candidate).and_then(Candidate::approved) {
+            Some(approved) => self.state.plan(approved, draft),
+            None => Err(Vec::from([Finding::new("candidate", "is not approved")])),
+        }
+    }
+
+    /// A rollout or trial.
+    #[must_use]
+    pub fn rollout(&self, id: RolloutId) -> Option<&Rollout> {
+        self.state.rollout(id)
+    }
+
+    /// All rollouts and trials, in the order in which they were started.
+    pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> + '_ {
+        self.state.rollouts.iter()
+    }
+
+    /// The index of an endpoint.
+    #[must_use]
+    pub fn endpoint_ix(&self, id: &str) -> Option<EndpointIx> {
+        self.state.endpoints.ix(id)
+    }
+
+    /// The host's name of an endpoint.
+    #[must_use]
+    pub fn endpoint_id(&self, ix: EndpointIx) -> Option<&EndpointId> {
+        self.state.endpoints.id(ix)
+    }
+
+    /// An endpoint.
+    #[must_use]
+    pub fn endpoint(&self, ix: EndpointIx) -> Option<EndpointView<'_>> {
+        let endpoints = &self.state.endpoints;
+        Some(EndpointView {
+            ix,
+            id: endpoints.id(ix)?,
+            slot: endpoints.slot(ix)?,
+            attributes: endpoints.attributes(ix)?,
+        })
+    }
+
+    /// All endpoints ever seen, in the order of their indices.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointView<'_>> + '_ {
+        (0..self.state.endpoints.len()).filter_map(|i| self.endpoint(EndpointIx(i as u32)))
+    }
+
+    /// The holds: which candidate stays away from which endpoint.
+    pub fn holds(&self) -> impl Iterator<Item = (CandidateId, EndpointIx)> + '_ {
+        self.state.holds.iter().copied()
+    }
+
+    /// Whether a candidate is held away from an endpoint.
+    #[must_use]
+    pub fn is_held(&self, candidate: CandidateId, endpoint: EndpointIx) -> bool {
+        self.state.holds.contains(&(candidate, endpoint))
+    }
+}

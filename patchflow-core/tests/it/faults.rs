@@ -1,0 +1,153 @@
+//! What goes wrong on the way: silence, doubles, strays, clocks, absence.
+
+use crate::world::{Does, World, policy};
+use patchflow_core::doc::patch;
+use patchflow_core::fleet::{Fact, Observation, RichFact};
+use patchflow_core::ids::{FleetId, Generation, MemberIx, OrderId, RolloutId};
+use patchflow_core::rollout::{Order, Phase, Report, ReportKind, RolloutState};
+
+#[test]
+fn an_order_never_acknowledged_goes_back_to_waiting_under_a_higher_fence() {
+    let mut world = World::new(40, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.script.extend((0..40).map(|i| (format!("prod-{i}"), Does::Offline)));
+    world.pass(700);
+    let rollout = world.deployment_of(candidate);
+    world.pass(5 * 1800);
+    let counts = world.fleet.rollout(rollout).unwrap().counts();
+    assert_eq!((counts.failed, counts.unknown), (0, 0), "a closed laptop is not a failure");
+    let endpoint = world.ring(rollout, 0)[0].clone();
+    let fences: Vec<_> = world
+        .orders
+        .iter()
+        .filter(|o| o.endpoint().as_str() == endpoint)
+        .map(|order| order.fence())
+        .collect();
+    assert!(fences.len() > 2 && fences.is_sorted_by(|a, b| a < b), "{fences:?}");
+}
+
+#[test]
+fn acknowledged_then_silent_is_unknown_and_asked_after() {
+    let mut world = World::new(40, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.script.extend((0..40).map(|i| (format!("prod-{i}"), Does::GoesSilent)));
+    world.pass(700);
+    let rollout = world.deployment_of(candidate);
+    let endpoint = world.ring(rollout, 0)[0].clone();
+    assert_eq!(world.phase(rollout, &endpoint), Phase::Running);
+    world.pass(1300);
+    assert_eq!(world.phase(rollout, &endpoint), Phase::Silent);
+    assert_eq!(world.installs_of(&endpoint), 1, "never sent again blindly");
+}
+
+#[test]
+fn what_fits_nothing_is_a_counted_stray() {
+    let mut world = World::new(10, 2, policy());
+    world.publish(patch("webd", "1.1"));
+    world.pass(24 * 3600);
+    let (seq, known) = (world.fleet.seq(), world.orders[0].id());
+    let strangers = [
+        OrderId { fleet: FleetId(9), ..known },
+        OrderId { rollout: RolloutId(99), ..known },
+        OrderId { member: MemberIx(u32::MAX), ..known },
+        OrderId { operation: 77, ..known },
+        OrderId { operation: 0, ..known },
+        OrderId { generation: Generation(3), ..known },
+        known,
+    ];
+    let before = world.fleet.strays();
+    for order in strangers {
+        world.see(Observation::Reported(Report { order, kind: ReportKind::Done }));
+    }
+    assert_eq!(world.fleet.strays() - before, strangers.len() as u64);
+    assert_eq!(world.fleet.seq(), seq, "strays do not grow the journal");
+}
+
+#[test]
+fn doubled_and_reordered_reports_change_nothing() {
+    let mut world = World::new(10, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(24 * 3600);
+    let rollout = world.deployment_of(candidate);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
+    let seq = world.fleet.seq();
+    let ids: Vec<_> = world.orders.iter().map(Order::id).collect();
+    for order in ids {
+        for kind in [ReportKind::Done, ReportKind::Acknowledged, ReportKind::Done] {
+            world.see(Observation::Reported(Report { order, kind }));
+        }
+    }
+    assert_eq!(world.fleet.seq(), seq);
+}
+
+#[test]
+fn a_clock_that_steps_back_is_held_and_counted_once() {
+    let mut world = World::new(10, 2, policy());
+    world.publish(patch("webd", "1.1"));
+    world.pass(100);
+    let before = world.fleet.clock_steps();
+    let behind = patchflow_core::time::Timestamp::from_millis(world.now.as_millis() - 60_000);
+    for _ in 0..3 {
+        world.fleet.observe(behind, Observation::Time, &mut world.out);
+    }
+    assert_eq!(world.fleet.clock_steps(), before + 1);
+    assert!(world.journal.is_sorted_by_key(|recorded| recorded.at));
+    assert!(world.out.facts().iter().all(|recorded| recorded.at >= behind));
+}
+
+#[test]
+fn a_host_that_was_away_for_three_days_asks_first_and_halts_nothing() {
+    let mut world = World::new(40, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(690);
+    let rollout = world.deployment_of(candidate);
+    let pilot = world.ring(rollout, 0);
+    assert!(pilot.iter().all(|endpoint| world.phase(rollout, endpoint) == Phase::Running));
+    // The endpoints did their work; nobody was there to hear of it.
+    world.lose_everything_on_its_way();
+    let orders: Vec<_> = world.orders.iter().map(Order::id).collect();
+    orders.into_iter().for_each(|order| {
+        world.done.insert(order, patchflow_core::rollout::QueryAnswer::Done);
+    });
+    world.now = world.now.plus_secs(3 * 86_400);
+    world.see(Observation::Time);
+    assert!(world.fleet.resync_until().is_some());
+    let sent = world.orders.len();
+    world.pass(5);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Running);
+    assert!(pilot.iter().all(|endpoint| world.phase(rollout, endpoint) == Phase::Verified));
+    assert_eq!(world.orders.len(), sent, "nothing left while questions were open");
+    let silent = |recorded: &&patchflow_core::fleet::Recorded| matches!(&recorded.fact, Fact::Endpoint(fact) if fact.event == patchflow_core::rollout::Event::WentSilent);
+    assert_eq!(world.journal.iter().filter(silent).count(), 0);
+    let ended = |r: &patchflow_core::fleet::Recorded| matches!(&r.fact, Fact::Rich(fact) if matches!(**fact, RichFact::ResyncEnded { unanswered: 0 }));
+    assert!(world.journal.iter().any(ended));
+    world.pass(24 * 3600);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
+}
+
+#[test]
+fn a_host_that_slept_because_nothing_was_due_was_not_away() {
+    let mut world = World::new(40, 2, policy());
+    world.publish(patch("webd", "1.1"));
+    world.pass(30 * 86_400);
+    let away = |r: &patchflow_core::fleet::Recorded| matches!(&r.fact, Fact::Rich(fact) if matches!(**fact, RichFact::ResyncStarted { .. }));
+    assert!(!world.journal.iter().any(away));
+}
+
+#[test]
+fn an_endpoint_that_leaves_is_accounted_for() {
+    let mut world = World::new(40, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(690);
+    let rollout = world.deployment_of(candidate);
+    let leaver = world.ring(rollout, 0)[0].clone();
+    let endpoint = world.fleet.endpoint_ix(&leaver).unwrap();
+    world.see(Observation::EndpointGone { endpoint });
+    world.pass(24 * 3600);
+    assert_eq!(world.phase(rollout, &leaver), Phase::Removed);
+    let done = world.fleet.rollout(rollout).unwrap();
+    assert_eq!(
+        (done.state(), done.counts().removed, done.counts().verified),
+        (RolloutState::Completed, 1, 39)
+    );
+}

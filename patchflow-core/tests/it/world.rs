@@ -1,0 +1,320 @@
+//! A small world around a real fleet: scripted endpoints, a clock of its own, every fact kept.
+
+use patchflow_core::catalog::Patch;
+use patchflow_core::digest::Digest;
+use patchflow_core::error::{FailureKind, Refusal};
+use patchflow_core::fleet::{
+    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Outcome, Persisted, Recorded,
+    Request, Standing,
+};
+use patchflow_core::gate::Limits;
+use patchflow_core::ids::{Actor, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::plan::RollbackPath;
+use patchflow_core::policy::{Policy, StartMode};
+use patchflow_core::rollout::{
+    Failure, Health, Inspection, Level, Order, Phase, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
+};
+use patchflow_core::time::Timestamp;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What an endpoint does with an install order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Does {
+    /// Acknowledges, installs after so many seconds, is healthy.
+    Installs(u64),
+    /// Fails with this kind, at every attempt.
+    Fails(FailureKind),
+    /// Fails for the first so many attempts.
+    FailsFirst(u8, FailureKind),
+    /// Reports success and changes nothing.
+    Lies,
+    /// Installs, and its probe fails afterwards.
+    Sickens,
+    /// Acknowledges and is never heard of again.
+    GoesSilent,
+    /// Is not there at all.
+    Offline,
+}
+
+pub(crate) struct World {
+    pub(crate) fleet: Fleet,
+    pub(crate) out: Outbox,
+    pub(crate) now: Timestamp,
+    pub(crate) journal: Vec<Recorded>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) notices: Vec<String>,
+    pub(crate) script: BTreeMap<String, Does>,
+    pub(crate) levels: BTreeMap<String, String>,
+    pub(crate) sick: BTreeSet<String>,
+    /// Answers of endpoints to queries, by order.
+    pub(crate) done: BTreeMap<OrderId, QueryAnswer<'static>>,
+    queue: BTreeMap<(Timestamp, u64), Observation<'static>>,
+    next: u64,
+    requests: u64,
+}
+
+pub(crate) fn start() -> Timestamp {
+    "2026-11-21T08:00:00Z".parse().unwrap()
+}
+
+/// The standard policy with short times, rings 5/25/50/100, started when approved.
+pub(crate) fn policy() -> Policy {
+    let mut policy = Policy::standard("test");
+    let gate = Limits { bake_secs_min: 600, hold_secs_max: 3600, ..Limits::default() };
+    policy.rings.iter_mut().for_each(|ring| ring.gate = gate.clone());
+    policy.trial.gate = gate;
+    policy.deploy.start = StartMode::WhenApproved;
+    policy.deploy.acknowledge_within_secs = 1800;
+    policy.deploy.report_within_secs = 1200;
+    policy
+}
+
+impl World {
+    /// A fleet of production and non-production endpoints under a policy.
+    pub(crate) fn new(production: u32, non_production: u32, policy: Policy) -> Self {
+        let mut out = Outbox::new();
+        let fleet = Fleet::found(FleetId(1), "acme", 7, start(), &mut out);
+        let mut world = Self {
+            fleet,
+            out,
+            now: start(),
+            journal: Vec::new(),
+            orders: Vec::new(),
+            notices: Vec::new(),
+            script: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            sick: BTreeSet::new(),
+            done: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            next: 0,
+            requests: 0,
+        };
+        world.ask("root", &["owner"], Command::AdoptPolicy { policy: Box::new(policy) }).unwrap();
+        let seen = |name: String, environment| EndpointSeen {
+            id: name.as_str().into(),
+            environment,
+            scope: ScopePath("acme".into()),
+            tags: BTreeMap::new(),
+        };
+        let endpoints = (0..production)
+            .map(|i| seen(format!("prod-{i}"), Environment::Production))
+            .chain((0..non_production).map(|i| seen(format!("test-{i}"), Environment::NonProduction)))
+            .collect();
+        world.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
+        world
+    }
+
+    /// Publishes a patch that every endpoint needs, and lets the pipeline begin.
+    pub(crate) fn publish(&mut self, patch: Patch) -> CandidateId {
+        let id = patch.id.clone();
+        self.see(Observation::Published { patch: Cow::Owned(patch) });
+        let candidate = self.fleet.candidate_of(&id).unwrap();
+        let needs = self
+            .fleet
+            .endpoints()
+            .map(|endpoint| NeedSeen {
+                endpoint: endpoint.ix(),
+                standing: Standing::Needs,
+                present: Some(Arc::from("1.0")),
+                path: RollbackPath::Reinstall,
+            })
+            .collect();
+        self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
+        self.see(Observation::Identified);
+        candidate
+    }
+
+    pub(crate) fn see(&mut self, seen: Observation<'_>) {
+        self.fleet.observe(self.now, seen, &mut self.out);
+        self.act();
+    }
+
+    pub(crate) fn ask(&mut self, name: &str, roles: &[&str], ask: Command) -> Result<Outcome, Refusal> {
+        self.requests += 1;
+        let id = RequestId::from(format!("q{}", self.requests));
+        let by = Actor::new(name, roles.iter().copied());
+        let outcome = self.fleet.command(self.now, Request { id, by, expect: None, ask }, &mut self.out);
+        self.act();
+        outcome
+    }
+
+    /// Stores the facts, then carries the effects out.
+    fn act(&mut self) {
+        let Some(last) = self.out.facts().last() else { return };
+        let done = Persisted { fleet: FleetId(1), through: last.seq, head: Digest([0; 32]) };
+        self.journal.extend_from_slice(self.out.facts());
+        let effects: Vec<_> = self.out.release(done).collect();
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    fn later(&mut self, secs: u64, seen: Observation<'static>) {
+        self.next += 1;
+        self.queue.insert((self.now.plus_secs(secs), self.next), seen);
+    }
+
+    fn report(&mut self, secs: u64, order: OrderId, kind: ReportKind<'static>) {
+        let answer = match &kind {
+            ReportKind::Acknowledged => QueryAnswer::Running,
+            ReportKind::Done => QueryAnswer::Done,
+            ReportKind::Failed(failure) => QueryAnswer::Failed(failure.clone()),
+        };
+        self.done.insert(order, answer);
+        self.later(secs, Observation::Reported(Report { order, kind }));
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Submit(order) => {
+                self.submit(&order);
+                self.orders.push(order);
+            }
+            Effect::Recall { order, endpoint } => {
+                let answer = match self.script.get(endpoint.as_str()) {
+                    Some(Does::Offline) => RecallAnswer::Recalled,
+                    _ => RecallAnswer::AlreadyStarted,
+                };
+                self.later(1, Observation::RecallAnswered { order, answer });
+            }
+            Effect::Query { order, endpoint } => {
+                if !matches!(self.script.get(endpoint.as_str()), Some(Does::GoesSilent)) {
+                    let answer = self.done.get(&order).cloned().unwrap_or(QueryAnswer::NeverSeen);
+                    self.later(1, Observation::Answered { order, answer });
+                }
+            }
+            Effect::Inspect(look) => {
+                let name = look.endpoint.as_str().to_owned();
+                let version = self.levels.get(&name).cloned().unwrap_or_else(|| "1.0".into());
+                let health = if self.sick.contains(&name) {
+                    Health::Failed { detail: "HTTP 500 from /health".into() }
+                } else {
+                    Health::Passed
+                };
+                let level = Level::Version { version: version.into(), intact: true };
+                let seen = Inspection { order: look.order, level, reboot_required: false, health };
+                self.later(1, Observation::Inspected(seen));
+            }
+            Effect::AskApproval { .. } => {}
+            Effect::Notify(notice) => self.notices.push(notice.text),
+        }
+    }
+
+    fn submit(&mut self, order: &Order) {
+        let id = order.id();
+        let name = order.endpoint().as_str().to_owned();
+        let install = match order {
+            Order::Install(install) => install,
+            Order::Revert(revert) => {
+                if let RevertTo::Version { version } = revert.to() {
+                    self.levels.insert(name.clone(), version.to_string());
+                }
+                self.sick.remove(&name);
+                self.report(0, id, ReportKind::Acknowledged);
+                return self.report(30, id, ReportKind::Done);
+            }
+            Order::Reboot(_) => return self.report(30, id, ReportKind::Done),
+        };
+        let fails = |kind| ReportKind::Failed(Failure::new(kind, "scripted"));
+        let does = self.script.get(&name).cloned().unwrap_or(Does::Installs(60));
+        if does == Does::Offline {
+            return;
+        }
+        self.report(0, id, ReportKind::Acknowledged);
+        let version = install.target().version.clone();
+        match does {
+            Does::Installs(secs) => {
+                self.levels.insert(name, version);
+                self.report(secs, id, ReportKind::Done);
+            }
+            Does::Sickens => {
+                self.levels.insert(name.clone(), version);
+                self.sick.insert(name);
+                self.report(60, id, ReportKind::Done);
+            }
+            Does::Lies => self.report(60, id, ReportKind::Done),
+            Does::Fails(kind) => self.report(60, id, fails(kind)),
+            Does::FailsFirst(n, kind) if install.attempt() <= n => self.report(60, id, fails(kind)),
+            Does::FailsFirst(..) => {
+                self.levels.insert(name, version);
+                self.report(60, id, ReportKind::Done);
+            }
+            Does::GoesSilent | Does::Offline => {}
+        }
+    }
+
+    /// Lets so much time go by, event after event.
+    pub(crate) fn pass(&mut self, secs: u64) {
+        let until = self.now.plus_secs(secs);
+        loop {
+            let event = self.queue.keys().next().map(|(at, _)| *at);
+            let next = event.into_iter().chain(self.fleet.next_deadline()).min().filter(|at| *at <= until);
+            let Some(at) = next else { break };
+            self.now = self.now.max(at);
+            match event.filter(|event| *event <= at) {
+                Some(_) => {
+                    let (_, seen) = self.queue.pop_first().unwrap();
+                    self.see(seen);
+                }
+                None => self.see(Observation::Time),
+            }
+        }
+        self.now = until;
+        self.see(Observation::Time);
+    }
+
+    /// Carries out what a recovered fleet says is outstanding: questions and looks only.
+    pub(crate) fn carry_out_again(&mut self, effect: Effect) {
+        assert!(!matches!(effect, Effect::Submit(_)), "an order is never sent again blindly");
+        self.carry_out(effect);
+    }
+
+    /// Nothing that was on its way arrives any more.
+    pub(crate) fn lose_everything_on_its_way(&mut self) {
+        self.queue.clear();
+    }
+
+    pub(crate) fn rollouts_of(&self, candidate: CandidateId) -> Vec<RolloutId> {
+        self.fleet
+            .rollouts()
+            .filter(|rollout| rollout.candidate() == candidate)
+            .map(|rollout| rollout.id())
+            .collect()
+    }
+
+    pub(crate) fn deployment_of(&self, candidate: CandidateId) -> RolloutId {
+        self.fleet
+            .rollouts()
+            .filter(|r| {
+                r.candidate() == candidate && r.kind() == patchflow_core::rollout::RolloutKind::Deployment
+            })
+            .last()
+            .unwrap()
+            .id()
+    }
+
+    pub(crate) fn phase(&self, rollout: RolloutId, endpoint: &str) -> Phase {
+        let ix = self.fleet.endpoint_ix(endpoint).unwrap();
+        let rollout = self.fleet.rollout(rollout).unwrap();
+        rollout.members()[rollout.member_of(ix).unwrap().index()].phase()
+    }
+
+    /// The endpoints of one ring, by name, in plan order.
+    pub(crate) fn ring(&self, rollout: RolloutId, ring: usize) -> Vec<String> {
+        let rollout = self.fleet.rollout(rollout).unwrap();
+        let name = |ix: EndpointIx| self.fleet.endpoint_id(ix).unwrap().as_str().to_owned();
+        rollout.members()[rollout.rings()[ring].range()]
+            .iter()
+            .map(|member| name(member.endpoint()))
+            .collect()
+    }
+
+    pub(crate) fn installs_of(&self, endpoint: &str) -> usize {
+        let installs =
+            |order: &&Order| matches!(order, Order::Install(_)) && order.endpoint().as_str() == endpoint;
+        self.orders.iter().filter(installs).count()
+    }
+}
