@@ -65,7 +65,7 @@ impl<I> Decoder<I> {
         };
         let mut rich = None;
         if header.kind == RecordKind::Rich {
-            let fact = Fact::from(TODAY.from_payload(payload)?);
+            let fact = Fact::from(TODAY.read(payload)?);
             rich = Some(Recorded { seq: header.first, at: header.at, fact });
         } else {
             let frame = &mut self.frame;

@@ -2,8 +2,7 @@
 
 use super::frame::FramePacker;
 use super::header::PAYLOAD_BYTES_MAX;
-use super::rich::to_payload;
-use super::{Header, Record, RecordKind, Tail, chain};
+use super::{Header, Record, RecordKind, Tail, chain, rich};
 use crate::digest::Digest;
 use crate::fleet::{Fact, Recorded};
 use crate::ids::{FleetId, Seq};
@@ -135,7 +134,7 @@ impl Maker<'_> {
                 Fact::Rich(fact) => {
                     self.end_frame(packer)?;
                     let unwritable = |detail| EncodeError::Unwritable { seq: *seq, detail };
-                    let payload = to_payload(fact).map_err(unwritable)?;
+                    let payload = rich::write(fact).map_err(unwritable)?;
                     self.add(RecordKind::Rich, 1, *at, payload)?;
                 }
             }

@@ -83,7 +83,7 @@ const OPENING: &[u8] = br#"{"v":"#;
 const NAMING: &[u8] = br#","fact":""#;
 
 /// The payload of a rich fact; the error is the encoder's own text.
-pub(super) fn to_payload(fact: &RichFact) -> Result<Vec<u8>, String> {
+pub(super) fn write(fact: &RichFact) -> Result<Vec<u8>, String> {
     let (_, version) = rich_kind(fact);
     let body = serde_json::to_vec(fact).map_err(|e| e.to_string())?;
     let version = version.to_string();
@@ -122,7 +122,7 @@ pub(super) fn front(payload: &[u8]) -> Option<Front<'_>> {
 
 impl Versions {
     /// The fact that a payload holds.
-    pub(super) fn from_payload(&self, payload: &[u8]) -> Result<RichFact, Flaw> {
+    pub(super) fn read(&self, payload: &[u8]) -> Result<RichFact, Flaw> {
         let Some(Front { version, kind, comma }) = front(payload) else {
             return Err(Flaw::Damaged("the text does not begin with its version and kind".into()));
         };

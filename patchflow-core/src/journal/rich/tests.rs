@@ -8,7 +8,7 @@ fn opened() -> RichFact {
 }
 
 fn text(json: &str) -> Result<RichFact, Flaw> {
-    TODAY.from_payload(json.as_bytes())
+    TODAY.read(json.as_bytes())
 }
 
 /// A history that never was: `ring_opened` named its ring `wave` in version 1 and counted it from 1 in version 2.
@@ -33,20 +33,20 @@ fn count_from_zero(mut fact: Value) -> Value {
 
 #[test]
 fn the_text_begins_with_version_and_kind() {
-    let payload = to_payload(&opened()).unwrap();
+    let payload = write(&opened()).unwrap();
     assert_eq!(payload, br#"{"v":1,"fact":"ring_opened","rollout":4,"ring":2}"#);
     assert_eq!(front(&payload), Some(Front { version: 1, kind: "ring_opened", comma: 6 }));
-    assert_eq!(TODAY.from_payload(&payload), Ok(opened()));
+    assert_eq!(TODAY.read(&payload), Ok(opened()));
 }
 
 #[test]
 fn old_versions_are_lifted_step_by_step() {
-    let read = |json: &str| LATER.from_payload(json.as_bytes());
+    let read = |json: &str| LATER.read(json.as_bytes());
     assert_eq!(read(r#"{"v":1,"fact":"ring_opened","rollout":4,"wave":3}"#), Ok(opened()));
     assert_eq!(read(r#"{"v":2,"fact":"ring_opened","rollout":4,"ring":3}"#), Ok(opened()));
     assert_eq!(read(r#"{"v":3,"fact":"ring_opened","rollout":4,"ring":2}"#), Ok(opened()));
     let without_a_step = Versions { kinds: &[("ring_opened", 2)], upcasts: &[] };
-    let flaw = without_a_step.from_payload(br#"{"v":1,"fact":"ring_opened","rollout":4,"ring":2}"#);
+    let flaw = without_a_step.read(br#"{"v":1,"fact":"ring_opened","rollout":4,"ring":2}"#);
     assert_eq!(flaw, Err(Flaw::Damaged("no way leads up from version 1 of fact `ring_opened`".into())));
 }
 
@@ -75,7 +75,7 @@ fn a_version_within_the_fact_does_not_reach_it() {
         assert!(fact.get("v").is_none(), "{fact}");
         fact
     }
-    assert_eq!(seen.from_payload(br#"{"v":1,"fact":"ring_opened","rollout":4,"ring":2}"#), Ok(opened()));
+    assert_eq!(seen.read(br#"{"v":1,"fact":"ring_opened","rollout":4,"ring":2}"#), Ok(opened()));
 }
 
 #[test]
