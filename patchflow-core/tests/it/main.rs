@@ -1,0 +1,9 @@
+//! The core from outside, through its public interface alone.
+
+mod journal_chain;
+mod journal_file;
+mod journal_frames;
+mod journal_golden;
+mod journal_hostile;
+mod journal_roundtrip;
+mod journal_samples;
