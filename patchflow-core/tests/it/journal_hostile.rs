@@ -50,7 +50,8 @@ fn texts() -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    // PROPTEST_CASES=N runs 4 N of each.
+    #![proptest_config(ProptestConfig::with_cases(4 * ProptestConfig::default().cases))]
 
     #[test]
     fn any_bytes_as_a_header(bytes in prop::collection::vec(any::<u8>(), 0..100)) {

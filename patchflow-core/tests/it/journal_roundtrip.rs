@@ -122,7 +122,7 @@ fn a_step_back_in_time_is_kept_as_it_is() {
 fn facts_out_of_sequence_are_refused_and_nothing_is_added() {
     let mut facts = verified(10);
     facts.insert(4, Recorded { seq: Seq(5), ..facts[0].clone() });
-    facts[4].fact = RichFact::RingOpened { rollout: RolloutId(1), ring: 0 }.into();
+    facts[2].fact = RichFact::RingOpened { rollout: RolloutId(1), ring: 0 }.into();
     let mut encoder = Encoder::new(FLEET, Tail::EMPTY);
     let mut records = Vec::new();
     let refused = Err(EncodeError::OutOfSequence { expected: Seq(6), found: Seq(5) });
