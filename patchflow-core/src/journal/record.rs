@@ -14,6 +14,11 @@ pub struct Tail {
     pub head: Digest,
 }
 
+impl Tail {
+    /// The tail of a stream without records; the head of an empty chain is all zeros.
+    pub const EMPTY: Self = Self { next: Seq(1), head: Digest([0; 32]) };
+}
+
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -55,7 +55,7 @@ pub trait JournalStore: Send + Sync {
     /// whole or not at all, and a conflict in one does not hinder the others.
     async fn append(&self, batch: &[Append]) -> Vec<Result<Persisted, AppendError>>;
 
-    /// Where a stream ends; `Tail { next: Seq(1), head: Digest([0; 32]) }` when there is none.
+    /// Where a stream ends; [`Tail::EMPTY`] when there is none.
     ///
     /// # Errors
     /// The backend's own.
@@ -85,10 +85,4 @@ pub trait JournalStore: Send + Sync {
     /// # Errors
     /// The backend's own; refused when no baseline stands at or after `before`.
     async fn prune(&self, fleet: FleetId, before: Seq) -> Result<u64, BackendError>;
-}
-
-/// The head of an empty chain.
-impl Tail {
-    /// The tail of a stream without records.
-    pub const EMPTY: Self = Self { next: Seq(1), head: Digest([0; 32]) };
 }

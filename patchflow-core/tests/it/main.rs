@@ -1,8 +1,15 @@
-//! The engine driven from outside, as a host drives it.
+//! The core from outside, through its public interface alone.
 
 mod approval;
 mod faults;
 mod halt;
+mod journal_chain;
+mod journal_file;
+mod journal_frames;
+mod journal_golden;
+mod journal_hostile;
+mod journal_roundtrip;
+mod journal_samples;
 mod replay;
 mod road;
 mod world;

@@ -1,0 +1,334 @@
+//! One fact of every kind, and every event: what the golden journals are written from, once.
+
+use patchflow_core::candidate::{ApprovedBy, Evidence};
+use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
+use patchflow_core::digest::Digest;
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{
+    EndReason, EndpointFact, EndpointSeen, Fact, NeedFact, Outcome, Recorded, RichFact, RolloutKind, Standing,
+};
+use patchflow_core::gate::{Counts, Decision, Limits, OnMaxHold, Percent, Rule, Verdict};
+use patchflow_core::ids::{
+    AskId, CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
+};
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::package::{Ecosystem, PackageName};
+use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
+use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
+use patchflow_core::risk::{Assessment, Priority};
+use patchflow_core::rollout::Event;
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
+use patchflow_core::time::Timestamp;
+use std::sync::Arc;
+
+/// The fleet of the golden journals.
+pub(crate) const FLEET: FleetId = FleetId(0x0123_4567_89ab_cdef);
+
+const CANDIDATE: CandidateId = CandidateId(3);
+const ROLLOUT: RolloutId = RolloutId(2);
+
+fn t(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Every rich fact, then every event, then the endpoint facts that need more than one word.
+pub(crate) fn facts() -> Vec<Recorded> {
+    let mut at = t("2026-11-21T08:30:00Z");
+    let mut recorded = Vec::new();
+    let mut record = |fact: Fact, later_millis: u64| {
+        at = at.plus(core::time::Duration::from_millis(later_millis));
+        recorded.push(Recorded { seq: Seq(recorded.len() as u64 + 1), at, fact });
+    };
+    for fact in rich() {
+        record(fact.into(), 250);
+    }
+    let plain =
+        EndpointFact { rollout: ROLLOUT, member: MemberIx(0), event: Event::Ordered, reason: 0, due: 0 };
+    for (i, event) in Event::ALL.iter().enumerate() {
+        let member = MemberIx(i as u32 * 1000);
+        record(Fact::Endpoint(EndpointFact { member, event: *event, ..plain }), 0);
+    }
+    for (fact, later_millis) in [
+        (EndpointFact { due: 86_400, ..plain }, 0),
+        (EndpointFact { due: 86_400, member: MemberIx(1), ..plain }, 0),
+        (EndpointFact { due: 90_000, event: Event::RetryScheduled, reason: 1, ..plain }, 17),
+        (EndpointFact { rollout: RolloutId(u32::MAX), reason: u16::MAX, due: u32::MAX, ..plain }, 32_767),
+        (EndpointFact { event: Event::Verified, ..plain }, 1),
+        (EndpointFact { member: MemberIx((1 << 24) - 1), ..plain }, 0),
+        (EndpointFact { member: MemberIx(1 << 24), ..plain }, 0),
+        (EndpointFact { member: MemberIx(u32::MAX), due: 5, reason: 9, rollout: RolloutId(7), ..plain }, 3),
+        // Too much later for the same frame.
+        (EndpointFact { event: Event::Verified, ..plain }, 32_768),
+    ] {
+        record(Fact::Endpoint(fact), later_millis);
+    }
+    recorded
+}
+
+fn verdict(decision: Decision, rule: Rule) -> Verdict {
+    let counts = Counts { verified: 7, failed: 2, unknown: 1, in_flight: 3, ..Counts::default() };
+    Verdict { decision, rule, counts, alerts: 4 }
+}
+
+fn patch() -> Patch {
+    Patch {
+        id: PatchId::from("DSA-6000-1"),
+        title: "OpenSSL: \u{201e}quotes\u{201c}, \"escapes\" and \\ slashes\n".into(),
+        target: Target {
+            package: PackageName::new(Ecosystem::Deb, "openssl"),
+            version: "3.0.22-1~deb12u1".into(),
+        },
+        category: Category::Security,
+        severity: Severity::Critical,
+        cves: vec!["CVE-2026-0001".into(), "CVE-2026-0002".into()],
+        released: Some(t("2026-11-20T00:00:00Z")),
+        reboot: RebootBehaviour::Possible,
+        relations: Relations {
+            supersedes: vec![PatchId::from("DSA-5999-1")],
+            requires: vec![PatchId::from("DSA-5000-1")],
+            conflicts: vec![PatchId::from("DSA-4000-1")],
+        },
+        content: Digest::of(b"content"),
+        source: "apt lab-security".into(),
+    }
+}
+
+fn seen(id: &str, environment: Environment) -> EndpointSeen {
+    EndpointSeen {
+        id: EndpointId::from(id),
+        environment,
+        scope: ScopePath("acme/berlin".into()),
+        tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
+    }
+}
+
+fn policy() -> Policy {
+    let mut policy = Policy::standard("golden");
+    policy.rings[0].size = RingSize::Count { endpoints: 2 };
+    let selector = Selector::Tag { name: "role".into(), value: "web".into() };
+    policy.rings[1].size = RingSize::Selector { selector };
+    policy.rings[2].gate = limits();
+    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "one laboratory".into() });
+    policy.schedule = Schedule::Weekly {
+        windows: vec![WeeklyWindow { day: Weekday::Sunday, opens_minute: 60, open_minutes: 240 }],
+        freezes: vec![Freeze { from: t("2026-12-20T00:00:00Z"), until: t("2027-01-07T00:00:00Z") }],
+    };
+    policy
+}
+
+fn limits() -> Limits {
+    Limits {
+        max_failures: Some(3),
+        max_failure_percent: Some("12.5".parse().unwrap()),
+        min_started: 10,
+        min_success_percent: Percent::whole(90),
+        min_verified: 5,
+        max_alerts: Some(2),
+        bake_secs_min: 3600,
+        hold_secs_max: 7200,
+        on_max_hold: OnMaxHold::Ask,
+    }
+}
+
+fn plan() -> PlanFact {
+    PlanFact {
+        rings: vec![
+            PlanRingFact { name: "pilot".into(), size: 1, gate: limits() },
+            PlanRingFact { name: "broad".into(), size: 4, gate: limits() },
+        ],
+        members: [4, 0, 2, 3, 1].map(EndpointIx).into(),
+        levels: vec!["3.0.21-1".into(), "3.0.20-1".into()],
+        priors: vec![1, 2, 0, 1, 1],
+        paths: vec![
+            RollbackPath::Reinstall,
+            RollbackPath::None,
+            RollbackPath::Uninstall,
+            RollbackPath::Switch,
+            RollbackPath::Snapshot,
+        ],
+    }
+}
+
+/// One of every kind at least; where a fact holds an enum, one of each of its shapes.
+fn rich() -> Vec<RichFact> {
+    let (ada, bo): (Arc<str>, Arc<str>) = ("ada".into(), "bo".into());
+    let until = t("2026-12-21T08:30:00Z");
+    let need = |endpoint, standing, present: Option<&str>, path| NeedFact {
+        endpoint: EndpointIx(endpoint),
+        standing,
+        present: present.map(Into::into),
+        path,
+    };
+    vec![
+        RichFact::FleetFounded {
+            fleet: FLEET,
+            name: "golden".into(),
+            seed: u64::MAX,
+            epoch: t("2026-11-21T08:30:00Z"),
+        },
+        RichFact::PolicyAdopted {
+            policy: Arc::new(policy()),
+            digest: Digest::of(b"policy"),
+            by: ada.clone(),
+        },
+        RichFact::EndpointsJoined {
+            first: EndpointIx(0),
+            endpoints: vec![
+                seen("web-1", Environment::Production),
+                seen("lab-1", Environment::NonProduction),
+            ],
+        },
+        RichFact::EndpointChanged { endpoint: EndpointIx(1), seen: seen("lab-1", Environment::Production) },
+        RichFact::EndpointLeft { endpoint: EndpointIx(1) },
+        RichFact::CandidateIdentified {
+            candidate: CANDIDATE,
+            patch: Arc::new(patch()),
+            risk: Assessment {
+                priority: Priority::Critical,
+                clock_started: t("2026-11-20T00:00:00Z"),
+                due: Some(t("2026-11-27T00:00:00Z")),
+                why: "a security update of critical severity".into(),
+            },
+        },
+        RichFact::NeedsChanged {
+            candidate: CANDIDATE,
+            needs: vec![
+                need(0, Standing::Needs, Some("3.0.21-1"), RollbackPath::Reinstall),
+                need(1, Standing::Has, Some("3.0.22-1~deb12u1"), RollbackPath::None),
+                need(2, Standing::NotApplicable, None, RollbackPath::Uninstall),
+            ],
+        },
+        RichFact::TrialConcluded {
+            candidate: CANDIDATE,
+            evidence: Evidence::Passed {
+                rollout: RolloutId(1),
+                counts: verdict(Decision::Promote, Rule::AllMet).counts,
+                at: until,
+            },
+        },
+        RichFact::TrialConcluded {
+            candidate: CANDIDATE,
+            evidence: Evidence::NotRequired { rule: "trial.required_for".into() },
+        },
+        RichFact::TrialConcluded {
+            candidate: CANDIDATE,
+            evidence: Evidence::Waived { by: ada.clone(), reason: "an emergency".into(), until },
+        },
+        RichFact::TrialFailed { candidate: CANDIDATE, rollout: RolloutId(1) },
+        RichFact::ApprovalAsked {
+            candidate: CANDIDATE,
+            ask: AskId(5),
+            rule: "otherwise".into(),
+            from: PersonApproval { role: "change-manager".into(), quorum: 2, expires_secs: 2_592_000 },
+        },
+        RichFact::ApprovalVoted { candidate: CANDIDATE, by: ada.clone(), reason: "read the notes".into() },
+        RichFact::ApprovalGranted {
+            candidate: CANDIDATE,
+            by: ApprovedBy::Rule { rule: "critical security after validation".into() },
+            content: Digest::of(b"content"),
+            expires: until,
+        },
+        RichFact::ApprovalGranted {
+            candidate: CANDIDATE,
+            by: ApprovedBy::People {
+                names: vec![ada.clone(), bo.clone()],
+                rule: "otherwise".into(),
+                reason: "tested".into(),
+            },
+            content: Digest::of(b"content"),
+            expires: until,
+        },
+        RichFact::ApprovalRejected {
+            candidate: CANDIDATE,
+            by: bo.clone(),
+            reason: "breaks the proxy".into(),
+        },
+        RichFact::ApprovalEnded { candidate: CANDIDATE, end: EndReason::Expired },
+        RichFact::ApprovalEnded {
+            candidate: CANDIDATE,
+            end: EndReason::Revoked { by: bo.clone(), reason: "pulled".into() },
+        },
+        RichFact::CandidateSuperseded { candidate: CANDIDATE, by: CandidateId(4) },
+        RichFact::CandidateWithdrawn { candidate: CANDIDATE, reason: "withdrawn by its vendor".into() },
+        RichFact::RolloutStarted {
+            rollout: RolloutId(1),
+            candidate: CANDIDATE,
+            kind: RolloutKind::Trial,
+            policy: Digest::of(b"policy"),
+            plan: PlanFact { rings: vec![], members: vec![], levels: vec![], priors: vec![], paths: vec![] },
+        },
+        RichFact::RolloutStarted {
+            rollout: ROLLOUT,
+            candidate: CANDIDATE,
+            kind: RolloutKind::Deployment,
+            policy: Digest::of(b"policy"),
+            plan: plan(),
+        },
+        RichFact::RingOpened { rollout: ROLLOUT, ring: 0 },
+        RichFact::RingSkipped { rollout: ROLLOUT, ring: 255 },
+        RichFact::RingSettled { rollout: ROLLOUT, ring: 0 },
+        RichFact::RingPromoted {
+            rollout: ROLLOUT,
+            ring: 0,
+            verdict: verdict(Decision::Promote, Rule::AllMet),
+            by: None,
+        },
+        RichFact::RingPromoted {
+            rollout: ROLLOUT,
+            ring: 1,
+            verdict: verdict(Decision::Ask, Rule::MaxHold),
+            by: Some(ada.clone()),
+        },
+        RichFact::RingHeld {
+            rollout: ROLLOUT,
+            ring: 1,
+            verdict: verdict(Decision::Hold { until: Some(until) }, Rule::MinVerified),
+        },
+        RichFact::RolloutHalted {
+            rollout: ROLLOUT,
+            ring: 1,
+            verdict: Some(verdict(Decision::Halt, Rule::MaxFailures)),
+            by: None,
+            reason: "4 failed and 0 unknown of 10, more than the 3 allowed".into(),
+        },
+        RichFact::RolloutHalted {
+            rollout: ROLLOUT,
+            ring: 1,
+            verdict: None,
+            by: Some(bo.clone()),
+            reason: "the help desk is on fire".into(),
+        },
+        RichFact::HaltLifted { rollout: ROLLOUT, by: ada.clone(), reason: "mended".into() },
+        RichFact::RolloutPaused { rollout: ROLLOUT, by: ada.clone() },
+        RichFact::RolloutResumed { rollout: ROLLOUT, by: ada.clone() },
+        RichFact::RolloutEnded { rollout: ROLLOUT, completed: true },
+        RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
+        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: 2 },
+        RichFact::ReasonNamed {
+            code: u16::MAX,
+            kind: FailureKind::ScriptFailed,
+            detail: "post-installation script subprocess returned error exit status 1".into(),
+        },
+        RichFact::ClockSteppedBack { seen: Timestamp::MIN, held_at: Timestamp::MAX },
+        RichFact::ResyncStarted { silence_secs: u64::MAX, until },
+        RichFact::ResyncEnded { unanswered: 12 },
+        RichFact::RequestDone {
+            request: RequestId::from("req-1"),
+            by: ada.clone(),
+            asked: Digest::of(b"asked"),
+            outcome: Outcome::Done,
+        },
+        RichFact::RequestDone {
+            request: RequestId::from("req-2"),
+            by: ada.clone(),
+            asked: Digest::of(b"asked"),
+            outcome: Outcome::Started { rollout: ROLLOUT },
+        },
+        RichFact::RequestDone {
+            request: RequestId::from("req-3"),
+            by: ada,
+            asked: Digest::of(b"asked"),
+            outcome: Outcome::VoteCounted { missing: 1 },
+        },
+    ]
+}
