@@ -12,6 +12,8 @@
 //! Blocking input and output runs on threads that a store owns, never on the caller's: the futures need no runtime.
 //! Dropping a store waits for the commit under way and ends its threads.
 
+#[cfg(any(feature = "redb", feature = "sqlite"))]
+mod folder;
 mod memory;
 mod page;
 #[cfg(feature = "redb")]

@@ -118,7 +118,7 @@ fn open(path: &Path) -> Result<Database, BackendError> {
         Err(panic) => return Err(damaged(path, &text_of(&*panic))),
     };
     if is_new {
-        sync_folder_of(path)?;
+        super::super::folder::sync_folder_of(path)?;
     }
     Ok(database)
 }
@@ -150,17 +150,4 @@ fn damaged(path: &Path, what: &str) -> BackendError {
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into())
-}
-
-/// Makes the name of a new file survive a power cut, as its content does.
-fn sync_folder_of(path: &Path) -> Result<(), BackendError> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| {
-            BackendError::retryable(format!("make the folder {} durable", folder.display()), RETRY_AFTER)
-                .because(error)
-        })?;
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::file::Trouble;
 use patchflow_core::digest::Digest;
 use patchflow_core::ids::{FleetId, Seq};
 use patchflow_core::journal::{Record, RecordKind, Tail};
-use patchflow_core::sdk::{AppendError, Append, BackendError};
+use patchflow_core::sdk::{Append, BackendError};
 use patchflow_core::time::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
