@@ -89,7 +89,7 @@ impl JournalStore for MemoryStore {
         }
         let mut page = Page::new(bytes_max);
         for record in &records[start..] {
-            if !page.admits(record.payload.as_ref().map_or(0, Vec::len)) {
+            if !page.admits(record.kind, record.payload.as_ref().map_or(0, Vec::len)) {
                 break;
             }
             page.push(record.clone());

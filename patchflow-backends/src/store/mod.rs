@@ -38,8 +38,7 @@ use semver::{Comparator, Op, Prerelease, Version, VersionReq};
 /// The manifest of a store of this crate.
 fn manifest(name: &str, capabilities: &[&str]) -> Manifest {
     // Written for the traits of 0.1; a later SDK is to refuse this until somebody has looked.
-    let since =
-        Comparator { op: Op::Caret, major: 0, minor: Some(1), patch: None, pre: Prerelease::EMPTY };
+    let since = Comparator { op: Op::Caret, major: 0, minor: Some(1), patch: None, pre: Prerelease::EMPTY };
     Manifest {
         name: name.into(),
         version: env!("CARGO_PKG_VERSION").parse().unwrap_or(Version::new(0, 0, 0)),

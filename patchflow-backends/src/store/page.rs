@@ -1,7 +1,8 @@
 //! Where a page of records ends: the one rule that all stores share.
 //!
-//! A page is cut between records, and never after a baseline: a baseline goes with the record that starts at the same
-//! sequence, because the next page is asked for by sequence and would give the baseline again.
+//! A page is cut between records, and never beside a baseline: one goes with the record that starts at the same
+//! sequence, because the next page is asked for by sequence and would give it again, or, at the stream's end, with the
+//! last record, because nobody would ask for more.
 
 use patchflow_core::journal::{Record, RecordKind};
 
@@ -19,10 +20,11 @@ impl Page {
         Self { records: Vec::new(), whole: 0, bytes: 0, bytes_max }
     }
 
-    /// Whether a further record with such a payload still belongs to the page. After a no the page is finished.
-    pub(super) fn admits(&mut self, payload_bytes: usize) -> bool {
+    /// Whether a further record still belongs to the page. After a no the page is finished.
+    pub(super) fn admits(&mut self, kind: RecordKind, payload_bytes: usize) -> bool {
         self.bytes = self.bytes.saturating_add(payload_bytes);
-        if self.whole == 0 || self.bytes <= self.bytes_max {
+        // Whether a baseline belongs here is known when the record after it comes, or none.
+        if kind == RecordKind::Baseline || self.whole == 0 || self.bytes <= self.bytes_max {
             return true;
         }
         self.records.truncate(self.whole);

@@ -22,11 +22,7 @@ impl StreamEnd {
     /// Whether the append goes on from here.
     pub(super) fn admits(&self, append: &Append) -> Result<(), AppendError> {
         append.check()?;
-        if self.tail == append.expected {
-            Ok(())
-        } else {
-            Err(AppendError::Conflict { actual: self.tail })
-        }
+        if self.tail == append.expected { Ok(()) } else { Err(AppendError::Conflict { actual: self.tail }) }
     }
 
     /// The slot of a record that follows, and the end after it.

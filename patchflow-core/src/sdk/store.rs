@@ -91,9 +91,10 @@ pub trait JournalStore: Send + Sync {
 
     /// The record that holds `from` and what follows, up to `bytes_max` of payload, at least one if there is one.
     ///
-    /// Baselines come in their place, before the record that starts at the same sequence; those at `from` come first.
-    /// A page ends with a baseline only where the stream does, so that reading on at the last record's `last.next()`
-    /// gives every record once.
+    /// Baselines come in their place, before the record that starts at the same sequence, and are never parted from
+    /// it by the end of a page; those at the stream's end come with the last record, beyond `bytes_max` if need be.
+    /// So reading on at the last record's `last.next()` until that is the tail's gives every record once. From the
+    /// tail's own sequence there are only the baselines that stand at it.
     ///
     /// # Errors
     /// The backend's own.

@@ -69,7 +69,8 @@ impl File {
     }
 
     fn failed(&self, doing: &str, error: Error) -> BackendError {
-        if matches!(error, Error::Io(_) | Error::PreviousIo | Error::DatabaseClosed | Error::LockPoisoned(_)) {
+        if matches!(error, Error::Io(_) | Error::PreviousIo | Error::DatabaseClosed | Error::LockPoisoned(_))
+        {
             self.close();
             return BackendError::retryable(doing, RETRY_AFTER).because(error);
         }
@@ -132,7 +133,9 @@ fn refused(path: &Path, error: Error) -> BackendError {
              in a store with the capability `shared`"
         )),
         Error::Corrupted(what) => damaged(path, &what),
-        Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => damaged(path, &error.to_string()),
+        Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            damaged(path, &error.to_string())
+        }
         Error::Io(error) => {
             BackendError::retryable(format!("open the journal {shown}"), RETRY_AFTER).because(error)
         }

@@ -83,7 +83,8 @@ impl JournalStore for RedbStore {
     }
 
     async fn tail(&self, fleet: FleetId) -> Result<Tail, BackendError> {
-        let tail = move |file: &mut Arc<File>| file.with("read a tail", |database| tables::tail(database, fleet));
+        let tail =
+            move |file: &mut Arc<File>| file.with("read a tail", |database| tables::tail(database, fleet));
         self.threads.read(tail).await
     }
 

@@ -122,10 +122,10 @@ pub(super) fn read(
     for entry in heads.range(start..=(fleet.0, u64::MAX, u32::MAX))? {
         let (place, row) = entry?;
         let payload = payloads.get(place.value())?;
-        if !page.admits(payload.as_ref().map_or(0, |payload| payload.value().len())) {
+        let mut record = decode_head(place.value(), row.value())?;
+        if !page.admits(record.kind, payload.as_ref().map_or(0, |payload| payload.value().len())) {
             break;
         }
-        let mut record = decode_head(place.value(), row.value())?;
         record.payload = payload.map(|payload| payload.value().to_vec());
         page.push(record);
     }

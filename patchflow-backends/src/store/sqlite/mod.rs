@@ -118,10 +118,10 @@ fn told(doing: &str, path: &Path, trouble: Trouble) -> BackendError {
             | ErrorCode::OutOfMemory
             | ErrorCode::CannotOpen,
         ) => BackendError::retryable(doing, RETRY_AFTER).because(error),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            BackendError::lasting(format!("{doing}: the file is damaged, or is not a journal; put a copy back"))
-                .because(error)
-        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => BackendError::lasting(format!(
+            "{doing}: the file is damaged, or is not a journal; put a copy back"
+        ))
+        .because(error),
         _ => BackendError::lasting(doing).because(error),
     }
 }
@@ -163,16 +163,14 @@ impl JournalStore for SqliteStore {
     }
 
     async fn fleets(&self, after: Option<FleetId>, limit: usize) -> Result<Vec<FleetId>, BackendError> {
-        let list = move |handle: &mut Handle| {
-            handle.with("list the fleets of", |c| rows::fleets(c, after, limit))
-        };
+        let list =
+            move |handle: &mut Handle| handle.with("list the fleets of", |c| rows::fleets(c, after, limit));
         self.threads.read(list).await
     }
 
     async fn prune(&self, fleet: FleetId, before: Seq) -> Result<u64, BackendError> {
-        let prune = move |handle: &mut Handle| {
-            handle.with("prune a stream of", |c| rows::prune(c, fleet, before))
-        };
+        let prune =
+            move |handle: &mut Handle| handle.with("prune a stream of", |c| rows::prune(c, fleet, before));
         self.threads.write(prune).await
     }
 }

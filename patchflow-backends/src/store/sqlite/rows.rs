@@ -9,9 +9,7 @@ use patchflow_core::ids::{FleetId, Seq};
 use patchflow_core::journal::{Record, Tail};
 use patchflow_core::sdk::{Append, BackendError};
 use patchflow_core::time::Timestamp;
-use rusqlite::{
-    Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params, params,
-};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params, params};
 
 /// Marks the file as ours: "PFJL".
 const APPLICATION_ID: i64 = 0x5046_4a4c;
@@ -142,7 +140,8 @@ pub(super) fn read(
     let mut page = Page::new(bytes_max);
     while let Some(row) = rows.next()? {
         let payload_bytes = row.get_ref("payload")?.as_blob_or_null().ok().flatten().map_or(0, <[u8]>::len);
-        if !page.admits(payload_bytes) {
+        let kind = kind_of(row.get("kind")?).map_err(Trouble::Refused)?;
+        if !page.admits(kind, payload_bytes) {
             break;
         }
         page.push(record_of(row)?);
