@@ -16,7 +16,7 @@ pub(super) fn verbatim<'a>(bench: &'a Bench<'a>) -> Checked<'a> {
             (Rich, 1, 0),
             (Rich, 1, 1),
             (Frame, 4096, 70_000),
-            (Baseline, 0, 3_000_000),
+            (Baseline, 0, 300_000),
             (Frame, 1, 300),
             (Rich, 5, 9),
         ] {
