@@ -1,1 +1,3 @@
 //! backends of patchflow.
+
+pub mod store;

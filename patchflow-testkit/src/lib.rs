@@ -1,1 +1,3 @@
 //! testkit of patchflow.
+
+pub mod conformance;

@@ -4,8 +4,9 @@ use super::{BackendError, Manifest};
 use crate::digest::Digest;
 use crate::fleet::Persisted;
 use crate::ids::{FleetId, Seq};
-use crate::journal::{Record, Tail};
+use crate::journal::{Record, RecordKind, Tail};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use async_trait::async_trait;
 
@@ -25,6 +26,33 @@ impl Append {
     #[must_use]
     pub fn tail_after(&self) -> Tail {
         self.records.last().map_or(self.expected, |last| Tail { next: last.last.next(), head: last.head })
+    }
+
+    /// Whether there are records and each goes on where the one before it ends, the first at the expected tail.
+    ///
+    /// Stores ask this before they look at the stream, so that a caller's mistake never becomes a gap in a journal.
+    /// Heads are not checked: a store takes headers, payloads and heads as they are.
+    ///
+    /// # Errors
+    /// A lasting error that names the stream and the sequence that does not fit.
+    pub fn check(&self) -> Result<(), BackendError> {
+        let refused = |what| Err(BackendError::lasting(format!("append to {}: {what}", self.fleet)));
+        if self.records.is_empty() {
+            return refused("it holds no records".into());
+        }
+        let mut next = self.expected.next;
+        for record in &self.records {
+            let (first, last) = (record.first, record.last);
+            let fits = match record.kind {
+                RecordKind::Rich | RecordKind::Frame => first <= last && last.0 < u64::MAX,
+                RecordKind::Baseline => last.0.checked_add(1) == Some(first.0),
+            };
+            if first != next || !fits {
+                return refused(format!("a {:?} record of {first} to {last} cannot stand at {next}", record.kind));
+            }
+            next = last.next();
+        }
+        Ok(())
     }
 }
 
@@ -61,8 +89,12 @@ pub trait JournalStore: Send + Sync {
     /// The backend's own.
     async fn tail(&self, fleet: FleetId) -> Result<Tail, BackendError>;
 
-    /// The records that hold `from` and what follows, up to about `bytes_max` of payload, at least one if there is one.
-    /// Baselines come in their place, before the record that starts at the same sequence.
+    /// The record that holds `from` and what follows, up to `bytes_max` of payload, at least one if there is one.
+    ///
+    /// Baselines come in their place, before the record that starts at the same sequence, and are never parted from
+    /// it by the end of a page; those at the stream's end come with the last record, beyond `bytes_max` if need be.
+    /// So reading on at the last record's `last.next()` until that is the tail's gives every record once. From the
+    /// tail's own sequence there are only the baselines that stand at it.
     ///
     /// # Errors
     /// The backend's own.
@@ -74,13 +106,14 @@ pub trait JournalStore: Send + Sync {
     /// The backend's own.
     async fn latest_baseline(&self, fleet: FleetId) -> Result<Option<(Record, Digest)>, BackendError>;
 
-    /// The fleets that have a stream, from `after`, in order, at most `limit`.
+    /// The fleets that have a stream, those greater than `after`, in ascending order, at most `limit`.
     ///
     /// # Errors
     /// The backend's own.
     async fn fleets(&self, after: Option<FleetId>, limit: usize) -> Result<Vec<FleetId>, BackendError>;
 
-    /// Drops the payloads of records that end before `before`, keeping their headers. Returns how many were dropped.
+    /// Drops the payloads of records that end before `before` and of baselines that stand before it, keeping their
+    /// headers. Returns how many were dropped now.
     ///
     /// # Errors
     /// The backend's own; refused when no baseline stands at or after `before`.
