@@ -1,1 +1,6 @@
 //! backends of patchflow.
+
+#[cfg(feature = "artifact")]
+pub mod artifact;
+#[cfg(feature = "local")]
+pub mod local;

@@ -1,0 +1,1 @@
+//! Versioned artifacts: archives unpacked into versioned directories, an atomic switch, instant rollback.

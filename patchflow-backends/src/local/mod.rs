@@ -1,0 +1,12 @@
+//! Package managers on this machine: a small blocking trait for their writers, and the runtime that makes an
+//! [`Installer`](patchflow_core::sdk::Installer) and an [`Inventory`](patchflow_core::sdk::Inventory) of it.
+//!
+//! A writer implements [`LocalBackend`], endpoint by endpoint and blocking, usually over a [`CommandRunner`].
+//! Everything that installers get wrong (repeated orders, fences, late starts, recalls, what was running when the
+//! host died) is the runtime's business. Nothing here talks to a network.
+
+mod backend;
+mod runner;
+
+pub use backend::{LocalBackend, Recovery};
+pub use runner::{CommandRunner, Ran, RunError};
