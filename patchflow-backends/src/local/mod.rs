@@ -6,7 +6,21 @@
 //! host died) is the runtime's business. Nothing here talks to a network.
 
 mod backend;
+mod desk;
+mod installer;
+mod inventory;
+mod job;
+mod ledger;
+mod pool;
+mod reply;
 mod runner;
+mod worker;
 
 pub use backend::{LocalBackend, Recovery};
+pub use installer::{LocalInstaller, LocalOptions};
+#[cfg(feature = "artifact")]
+pub(crate) use ledger::{replace_file, sync_dir};
 pub use runner::{CommandRunner, Ran, RunError};
+
+#[cfg(test)]
+mod tests;
