@@ -249,7 +249,7 @@ fn look_before(backend: &dyn LocalBackend, order: &InstallOrder) -> Preflight {
     Preflight { order: order.id(), obstacle, path }
 }
 
-fn own_version() -> Version {
+pub(crate) fn own_version() -> Version {
     let part = |text: &str| text.parse().unwrap_or(0);
     Version::new(
         part(env!("CARGO_PKG_VERSION_MAJOR")),
@@ -259,7 +259,7 @@ fn own_version() -> Version {
 }
 
 /// The SDK this was built with, and what is compatible with it.
-fn sdk_requirement() -> VersionReq {
+pub(crate) fn sdk_requirement() -> VersionReq {
     let Version { major, minor, .. } = SDK_VERSION;
     let (minor, patch, pre) = (Some(minor), None, Prerelease::EMPTY);
     VersionReq { comparators: vec![Comparator { op: Op::Caret, major, minor, patch, pre }] }

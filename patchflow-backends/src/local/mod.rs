@@ -18,9 +18,16 @@ mod worker;
 
 pub use backend::{LocalBackend, Recovery};
 pub use installer::{LocalInstaller, LocalOptions};
-#[cfg(feature = "artifact")]
-pub(crate) use ledger::{replace_file, sync_dir};
 pub use runner::{CommandRunner, Ran, RunError};
+#[cfg(feature = "artifact")]
+pub(crate) use {
+    installer::{own_version, sdk_requirement},
+    ledger::{replace_file, sync_dir},
+    pool::Pool,
+    reply::gather,
+};
 
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "artifact"))]
+pub(crate) use tests::block_on;

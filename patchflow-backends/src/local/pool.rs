@@ -16,12 +16,12 @@ struct Queue {
 }
 
 /// Threads that do what is put into their queue. Closed when dropped: what had not begun is forgotten.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     shared: Arc<(Mutex<Queue>, Condvar)>,
 }
 
 impl Pool {
-    pub(super) fn new(name: &str, threads: usize) -> io::Result<Self> {
+    pub(crate) fn new(name: &str, threads: usize) -> io::Result<Self> {
         let pool = Self { shared: Arc::default() };
         for _ in 0..threads.max(1) {
             let shared = Arc::clone(&pool.shared);
@@ -30,7 +30,7 @@ impl Pool {
         Ok(pool)
     }
 
-    pub(super) fn put(&self, chore: impl FnOnce() + Send + 'static) {
+    pub(crate) fn put(&self, chore: impl FnOnce() + Send + 'static) {
         let mut queue = locked(&self.shared.0);
         if !queue.closed {
             queue.chores.push_back(Box::new(chore));

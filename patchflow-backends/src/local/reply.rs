@@ -18,10 +18,10 @@ struct GatherState<T> {
 }
 
 /// One thread's share of a gathered answer. Dropped without an item it counts as given: nobody waits for ever.
-pub(super) struct Part<T>(Arc<Mutex<GatherState<T>>>);
+pub(crate) struct Part<T>(Arc<Mutex<GatherState<T>>>);
 
 impl<T> Part<T> {
-    pub(super) fn put(self, item: T) {
+    pub(crate) fn put(self, item: T) {
         locked(&self.0).items.push(item);
     }
 }
@@ -47,7 +47,7 @@ impl<T> Drop for Part<T> {
 }
 
 /// Items that several threads give, in the order they come; ready when the last [`Part`] is gone.
-pub(super) fn gather<T>() -> (Part<T>, impl Future<Output = Vec<T>>) {
+pub(crate) fn gather<T>() -> (Part<T>, impl Future<Output = Vec<T>>) {
     let state = Arc::new(Mutex::new(GatherState { items: Vec::new(), parts: 1, waker: None }));
     let part = Part(Arc::clone(&state));
     let all = poll_fn(move |context: &mut Context<'_>| {

@@ -16,22 +16,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Works until the desk is closed; what has begun then is brought to its end.
 pub(super) fn work(desk: &Desk) {
     while let Some((endpoint, task, ledger)) = next(desk) {
+        let mut ended = None;
         match task {
-            Task::Run(job) => run(desk, &ledger, job),
+            Task::Run(job) => ended = Some(run(desk, &ledger, job)),
             Task::Recover { id, answer } => answer_after_recovery(desk, &endpoint, &ledger, id, answer),
             Task::Hold { package, held, answer } => {
                 answer.put(guarded(|| desk.backend.set_hold(&endpoint, &package, held)));
             }
         }
-        let mut lines = locked(&desk.lines);
-        let Some(slot) = lines.slots.get_mut(&endpoint) else { continue };
-        slot.active = None;
-        slot.scheduled = !slot.queue.is_empty();
-        if slot.scheduled {
-            // At the end: one endpoint's long queue does not keep the others from their turn.
-            lines.ready.push_back(endpoint);
-            desk.work.notify_one();
+        leave(desk, endpoint);
+        if let Some((id, state)) = ended {
+            // Only now: who hears of the end and asks again must not be told that it is at work.
+            desk.report_outcome(id, &state);
         }
+    }
+}
+
+/// Makes way for what stands in line behind.
+fn leave(desk: &Desk, endpoint: EndpointId) {
+    let mut lines = locked(&desk.lines);
+    let Some(slot) = lines.slots.get_mut(&endpoint) else { return };
+    slot.active = None;
+    slot.scheduled = !slot.queue.is_empty();
+    if slot.scheduled {
+        // At the end: one endpoint's long queue does not keep the others from their turn.
+        lines.ready.push_back(endpoint);
+        desk.work.notify_one();
     }
 }
 
@@ -59,7 +69,7 @@ fn next(desk: &Desk) -> Option<(EndpointId, Task, Arc<Mutex<LedgerFile>>)> {
     None
 }
 
-fn run(desk: &Desk, ledger: &Mutex<LedgerFile>, job: Job) {
+fn run(desk: &Desk, ledger: &Mutex<LedgerFile>, job: Job) -> (OrderId, State) {
     let id = job.id;
     locked(ledger).pin();
     let ended = match begin(desk, ledger, &job) {
@@ -74,7 +84,7 @@ fn run(desk: &Desk, ledger: &Mutex<LedgerFile>, job: Job) {
     let state = ended.state.clone();
     note(ledger, ended);
     locked(ledger).unpin();
-    desk.report_outcome(id, &state);
+    (id, state)
 }
 
 /// Everything that is looked at before an operation: what was cut off before it, fences, the time, and at last that
