@@ -1,1 +1,4 @@
 //! testkit of patchflow.
+
+#[cfg(feature = "lab")]
+pub mod lab;
