@@ -1,5 +1,7 @@
 //! backends of patchflow.
 
+#[cfg(all(feature = "apt", unix))]
+pub mod apt;
 #[cfg(feature = "artifact")]
 pub mod artifact;
 #[cfg(feature = "local")]

@@ -64,6 +64,7 @@ impl AptLab {
                 fs::remove_dir_all(&part).map_err(LabError::io("remove", &part))?;
             }
         }
+        deb::make_dir(&lab.dir.join("hosts"))?;
         let repository = lab.repository();
         repository.make(spec.signed)?;
         for package in &spec.packages {
