@@ -8,6 +8,7 @@ use patchflow_core::rollout::Failure;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The environment of every command: messages in English, no questions, no pagers, no restarts behind our back.
@@ -40,6 +41,10 @@ const CHANGE: [&str; 10] = [
     "-o",
     "Acquire::Retries=1",
 ];
+
+/// Set for commands that change something, and inherited by the scripts they run: so that what is left of them after
+/// a crash is told from commands that only read.
+pub(super) const CHANGES: (&str, &str) = ("PATCHFLOW_CHANGES", "1");
 
 /// How long a command that only reads may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
@@ -79,6 +84,8 @@ pub struct AptHost {
     pub security_words: Vec<String>,
     /// The command that reboots it and returns when it is up again; empty when it cannot be rebooted.
     pub reboot_command: Vec<OsString>,
+    /// One refresh of its lists at a time: apt does not wait for that lock, it fails.
+    pub(super) lists: Arc<Mutex<()>>,
 }
 
 impl AptHost {
@@ -109,6 +116,7 @@ impl AptHost {
             lock_wait_secs: 10,
             security_words: vec!["security".to_owned()],
             reboot_command,
+            lists: Arc::default(),
             root,
         }
     }
@@ -146,14 +154,20 @@ impl AptHost {
         let wait = format!("DPkg::Lock::Timeout={}", self.lock_wait_secs);
         let words = ["apt-get"].into_iter().chain(CHANGE).chain(["-o", &wait]).chain(verb.iter().copied());
         let argv: Vec<OsString> = words.map(OsString::from).chain(about.iter().cloned()).collect();
-        self.run(&argv)
+        self.run_changing(&argv)
     }
 
     /// Runs a `dpkg` that changes something.
     pub(super) fn dpkg(&self, words: &[&str]) -> Result<Ran, Failure<'static>> {
         let argv: Vec<_> =
             ["dpkg", "--force-confdef", "--force-confold"].iter().chain(words).copied().collect();
-        self.run(&argv)
+        self.run_changing(&argv)
+    }
+
+    fn run_changing<A: AsRef<OsStr>>(&self, argv: &[A]) -> Result<Ran, Failure<'static>> {
+        let mut runner = self.prepared();
+        runner.env.push((CHANGES.0.into(), CHANGES.1.into()));
+        runner.run(argv).map_err(unstarted)
     }
 
     fn prepared(&self) -> CommandRunner {

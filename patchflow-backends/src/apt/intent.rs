@@ -1,7 +1,8 @@
 //! A note of what is under way, so that an operation that was cut off can be taken back: for each package that it
 //! touches, the version from which and to which.
 //!
-//! dpkg's own database forgets the old version as soon as the new one is unpacked.
+//! dpkg's own database forgets the old version as soon as the new one is unpacked. Beside it a list of packages in
+//! doubt: dpkg calls them installed, and their configuration is known to have failed.
 
 use super::host::AptHost;
 use super::updates::Step;
@@ -61,4 +62,45 @@ pub(super) fn noted(host: &AptHost) -> Vec<Change> {
 pub(super) fn forget(host: &AptHost) {
     // A note that stays is only read when the database is not whole.
     let _ = fs::remove_file(path(host));
+}
+
+fn doubts_path(host: &AptHost) -> PathBuf {
+    host.state_dir.join("in-doubt")
+}
+
+/// Whether dpkg calls this version installed although its scripts failed.
+pub(super) fn is_doubted(host: &AptHost, name: &str, version: &str) -> bool {
+    doubts(host).iter().any(|(doubted, of)| doubted == name && of == version)
+}
+
+fn doubts(host: &AptHost) -> Vec<(String, String)> {
+    let text = fs::read_to_string(doubts_path(host)).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_once('\t')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+}
+
+/// Puts a version of a package in doubt.
+pub(super) fn doubt(host: &AptHost, name: &str, version: &str) {
+    let mut doubts = doubts(host);
+    doubts.retain(|(doubted, _)| doubted != name);
+    doubts.push((name.to_owned(), version.to_owned()));
+    write_doubts(host, &doubts);
+}
+
+/// Nothing about a package is in doubt any more.
+pub(super) fn trust(host: &AptHost, name: &str) {
+    let mut doubts = doubts(host);
+    let before = doubts.len();
+    doubts.retain(|(doubted, _)| doubted != name);
+    if doubts.len() < before {
+        write_doubts(host, &doubts);
+    }
+}
+
+fn write_doubts(host: &AptHost, doubts: &[(String, String)]) {
+    let text: String = doubts.iter().map(|(name, version)| format!("{name}\t{version}\n")).collect();
+    let new = doubts_path(host).with_extension("new");
+    let written = fs::write(&new, text).and_then(|()| fs::rename(&new, doubts_path(host)));
+    if let Err(error) = written {
+        tracing::warn!(endpoint = %host.id, %error, "could not note a package in doubt");
+    }
 }

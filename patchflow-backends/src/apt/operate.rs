@@ -12,6 +12,7 @@ use patchflow_core::plan::RollbackPath;
 use patchflow_core::rollout::Failure;
 use patchflow_core::sdk::FailureKind;
 use std::ffi::OsString;
+use std::sync::PoisonError;
 
 /// Space that must stay free beside what a package says it needs, in bytes: for dpkg's own database and logs.
 const SPARE_BYTES: u64 = 4 << 20;
@@ -62,9 +63,10 @@ impl AptHost {
     pub fn install_version(&self, name: &str, version: &str) -> Result<(), Failure<'static>> {
         check_words(name, Some(version))?;
         self.settle()?;
+        let doubted = intent::is_doubted(self, name, version);
         if let Some(row) = database::row(self, name)? {
             check_hold(&row)?;
-            if row.version == version && row.is_intact() {
+            if row.version == version && row.is_intact() && !doubted {
                 return Ok(());
             }
             // Without a way back it goes on: whether that is allowed was decided at preflight.
@@ -84,7 +86,9 @@ impl AptHost {
             }
         }
         let about = [OsString::from(format!("{name}={version}"))];
-        self.operate(&Change::of(&plan.steps), &["--no-remove", "install"], &about, name, Some(version))
+        let verb: &[&str] =
+            if doubted { &["--no-remove", "--reinstall", "install"] } else { &["--no-remove", "install"] };
+        self.operate(&Change::of(&plan.steps), verb, &about, name, Some(version))
     }
 
     /// Brings a package back to a version, from the package lists or the kept file; downgrades are what it is for.
@@ -169,6 +173,7 @@ impl AptHost {
     /// # Errors
     /// When any list could not be fetched; apt alone would call that a success.
     pub fn refresh_lists(&self) -> Result<(), Failure<'static>> {
+        let _one_at_a_time = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let ran = self.run(&[
             "apt-get",
             "-q",
@@ -230,14 +235,11 @@ impl AptHost {
     }
 
     fn check_space(&self, plan: &Simulation) -> Result<(), Failure<'static>> {
-        let mut needed_bytes = SPARE_BYTES;
-        for step in &plan.steps {
-            if let Some(offer) = updates::offer(self, &step.name, &step.to)? {
-                // dpkg unpacks the new files beside the old ones.
-                needed_bytes =
-                    needed_bytes.saturating_add(offer.size_bytes).saturating_add(offer.installed_bytes);
-            }
-        }
+        let versions: Vec<_> = plan.steps.iter().map(|step| (step.name.as_str(), step.to.as_str())).collect();
+        // dpkg unpacks the new files beside the old ones.
+        let needs = |offer: &updates::Offer| offer.size_bytes.saturating_add(offer.installed_bytes);
+        let offers = updates::offers(self, &versions)?;
+        let needed_bytes = offers.iter().map(needs).fold(SPARE_BYTES, u64::saturating_add);
         let free = rustix::fs::statvfs(&self.root).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
         match free {
             Ok(free_bytes) if free_bytes < needed_bytes => Err(Failure::new(
@@ -266,7 +268,10 @@ impl AptHost {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        if reached && !database::is_interrupted(self) {
+        // Of a package in doubt the database alone proves nothing.
+        let doubted = version.is_some_and(|version| intent::is_doubted(self, name, version));
+        if reached && !database::is_interrupted(self) && (!doubted || ran.succeeded()) {
+            intent::trust(self, name);
             intent::forget(self);
             return Ok(());
         }

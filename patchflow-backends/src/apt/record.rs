@@ -2,6 +2,7 @@
 
 use super::database::{self, check_words};
 use super::host::AptHost;
+use super::intent;
 use super::updates::{self, Step};
 use patchflow_core::inventory::{AvailableUpdate, EndpointRecord, InstalledSoftware, PatchLevel};
 use patchflow_core::package::{Ecosystem, PackageName};
@@ -24,7 +25,7 @@ impl AptHost {
         let available = self.available()?;
         let security = available.iter().filter(|update| update.security).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let broken = rows.iter().filter(|row| !row.is_intact()).map(|row| deb(&row.name)).collect();
+        let broken = rows.iter().filter(|row| !self.is_whole(row)).map(|row| deb(&row.name)).collect();
         let patch_level = PatchLevel {
             pending_security: count(security),
             pending_other: count(available.len() - security),
@@ -36,7 +37,7 @@ impl AptHost {
         };
         let installed = rows.into_iter().map(|row| InstalledSoftware {
             package: deb(&row.name),
-            intact: row.is_intact(),
+            intact: self.is_whole(&row),
             held: row.is_held(),
             version: row.version,
             arch: row.arch,
@@ -81,10 +82,15 @@ impl AptHost {
     #[must_use]
     pub fn read_level(&self, name: &str) -> Level<'static> {
         match check_words(name, None).and_then(|()| database::row(self, name)) {
-            Ok(Some(row)) => Level::Version { intact: row.is_intact(), version: row.version.into() },
+            Ok(Some(row)) => Level::Version { intact: self.is_whole(&row), version: row.version.into() },
             Ok(None) => Level::Absent,
             Err(failure) => Level::Unreadable { detail: failure.detail },
         }
+    }
+
+    /// Whether dpkg calls a package installed, and nothing is known that speaks against it.
+    fn is_whole(&self, row: &database::Row) -> bool {
+        row.is_intact() && !intent::is_doubted(self, &row.name, &row.version)
     }
 
     /// Such as `debian 12`; empty when the endpoint does not say.

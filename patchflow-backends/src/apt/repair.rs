@@ -59,7 +59,21 @@ pub(super) fn take_back(host: &AptHost, changes: &[Change]) -> Result<(), Failur
     if !broken_now.is_empty() {
         restore(host, &broken_now, changes)?;
     }
-    let left = broken(host)?;
+    // A failed downgrade of a package whose `prerm` fails too ends as "installed", in the version that never worked.
+    let rows = database::rows(host)?;
+    let pretended = |row: &Row| {
+        let change = changes.iter().find(|change| change.name == row.name)?;
+        let now = rows.iter().find(|now| now.name == row.name && now.is_intact())?;
+        change.from.as_ref().is_some_and(|back| *back != now.version).then_some(now)
+    };
+    let doubtful: Vec<&Row> = broken_now.iter().filter_map(pretended).collect();
+    if !doubtful.is_empty() {
+        doubtful.iter().for_each(|row| intent::doubt(host, &row.name, &row.version));
+        let names: Vec<_> = doubtful.iter().map(|row| row.name.as_str()).collect();
+        let detail = format!("neither configured nor taken back, whatever dpkg says: {}", names.join(", "));
+        return Err(Failure::new(FailureKind::Broken, detail));
+    }
+    let left: Vec<_> = rows.into_iter().filter(|row| !row.is_intact()).collect();
     if left.is_empty() && !database::is_interrupted(host) {
         intent::forget(host);
         return Ok(());

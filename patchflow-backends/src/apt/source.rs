@@ -132,19 +132,23 @@ fn read(hosts: &[AptHost], file: Option<&PathBuf>) -> Result<(Vec<Patch>, Vec<Un
                 continue;
             }
         };
+        let versions: Vec<_> = offered.iter().map(|u| (u.package.name.as_str(), u.to.as_str())).collect();
+        let offers = match updates::offers(host, &versions) {
+            Ok(offers) => offers,
+            Err(failure) => {
+                failures.push(failure.to_string());
+                unread.push(Unread { record: host.id.to_string(), reason: failure.to_string() });
+                continue;
+            }
+        };
         for update in offered {
             let name = update.package.name.split(':').next().unwrap_or_default().to_owned();
             let id = PatchId::from(format!("{name}={}", update.to));
             if patches.contains_key(&id) {
                 continue;
             }
-            let content = match updates::offer(host, &update.package.name, &update.to) {
-                Ok(offer) => offer.and_then(|offer| offer.sha256),
-                Err(failure) => {
-                    unread.push(Unread { record: id.to_string(), reason: failure.to_string() });
-                    continue;
-                }
-            };
+            let offer = offers.iter().find(|offer| offer.name == name && offer.version == update.to);
+            let content = offer.and_then(|offer| offer.sha256);
             let Some(content) = content else {
                 let reason =
                     "its archive states no SHA-256 of it, so no approval could be bound to it".to_owned();

@@ -65,34 +65,59 @@ pub(super) fn simulate(host: &AptHost, what: &[&str]) -> Result<Simulation, Fail
 /// A version as the endpoint's package lists offer it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Offer {
+    pub(super) name: String,
+    pub(super) version: String,
     pub(super) sha256: Option<Digest>,
     pub(super) size_bytes: u64,
     pub(super) installed_bytes: u64,
 }
 
-/// Whether the package lists offer this very version; what is known only because it is installed does not count.
-pub(super) fn offer(host: &AptHost, name: &str, version: &str) -> Result<Option<Offer>, Failure<'static>> {
-    let ran = host.read(&["apt-cache", "show", &format!("{name}={version}")])?;
-    if !ran.succeeded() {
-        let failure = read_failure(&ran);
-        let gone = failure.kind == FailureKind::NotFound || ran.stderr_text().contains("No packages found");
-        return if gone { Ok(None) } else { Err(failure) };
+/// How many versions are asked after in one command.
+const OFFERS_AT_ONCE: usize = 200;
+
+/// Which of these very versions the package lists offer. What is known only because it is installed does not count.
+pub(super) fn offers(host: &AptHost, versions: &[(&str, &str)]) -> Result<Vec<Offer>, Failure<'static>> {
+    let mut found = Vec::new();
+    for some in versions.chunks(OFFERS_AT_ONCE) {
+        let words: Vec<_> = some.iter().map(|(name, version)| format!("{name}={version}")).collect();
+        let argv: Vec<_> =
+            ["apt-cache", "show"].into_iter().chain(words.iter().map(String::as_str)).collect();
+        let ran = host.read(&argv)?;
+        // One that is not there is an error of the whole command, and the others are printed all the same.
+        if !ran.succeeded() {
+            let failure = read_failure(&ran);
+            if failure.kind != FailureKind::NotFound && !ran.stderr_text().contains("No packages found") {
+                return Err(failure);
+            }
+        }
+        found.extend(ran.stdout_text().split("\n\n").filter_map(Offer::parse));
     }
-    Ok(ran.stdout_text().split("\n\n").find_map(|stanza| parse_offer(stanza, version)))
+    Ok(found)
 }
 
-fn parse_offer(stanza: &str, version: &str) -> Option<Offer> {
-    let field = |name: &str| {
-        let named = |line: &&str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
-        stanza.lines().find(named).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim())
-    };
-    let number = |name| field(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    field("Filename")?;
-    (field("Version") == Some(version)).then(|| Offer {
-        sha256: field("SHA256").and_then(|text| text.parse().ok()),
-        size_bytes: number("Size"),
-        installed_bytes: number("Installed-Size").saturating_mul(1024),
-    })
+/// Whether the package lists offer this very version.
+pub(super) fn offer(host: &AptHost, name: &str, version: &str) -> Result<Option<Offer>, Failure<'static>> {
+    Ok(offers(host, &[(name, version)])?.into_iter().find(|offer| offer.version == version))
+}
+
+impl Offer {
+    fn parse(stanza: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let named =
+                |line: &&str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+            stanza.lines().find(named).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim())
+        };
+        let number = |name| field(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        // Without a file it is known only because it is installed.
+        field("Filename")?;
+        Some(Self {
+            name: field("Package")?.to_owned(),
+            version: field("Version")?.to_owned(),
+            sha256: field("SHA256").and_then(|text| text.parse().ok()),
+            size_bytes: number("Size"),
+            installed_bytes: number("Installed-Size").saturating_mul(1024),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -118,13 +143,13 @@ mod tests {
     #[test]
     fn an_offer_is_a_stanza_with_a_file() {
         let stanza = "Package: lab-x\nVersion: 1.0-1\nInstalled-Size: 3\n";
-        assert_eq!(parse_offer(stanza, "1.0-1"), None);
+        assert_eq!(Offer::parse(stanza), None);
         let stanza = format!("{stanza}Filename: pool/x.deb\nSize: 700\nSHA256: {}\n", Digest::of(b"x"));
-        let offer = parse_offer(&stanza, "1.0-1").unwrap();
+        let offer = Offer::parse(&stanza).unwrap();
+        assert_eq!((offer.name.as_str(), offer.version.as_str()), ("lab-x", "1.0-1"));
         assert_eq!(
             (offer.size_bytes, offer.installed_bytes, offer.sha256),
             (700, 3072, Some(Digest::of(b"x")))
         );
-        assert_eq!(parse_offer(&stanza, "1.0-2"), None);
     }
 }

@@ -46,6 +46,7 @@ fn dpkg_killed_in_postinst() {
     assert_eq!(it.host.read_level("lab-slow"), half);
     end_orphans(&it);
     assert_eq!(it.host.recover_now(), Recovery::Whole);
+    assert!(!it.there.dir().join("state/under-way").exists());
     // `dpkg --configure -a` ran the script again, and the new version stays.
     assert_eq!(it.whole_version("lab-slow"), "1.1-1");
     it.assert_whole();
@@ -58,6 +59,9 @@ fn dpkg_killed_in_preinst() {
     let result = cut(&it, "preinst", || it.kill(Some("dpkg")));
     assert_eq!(kind(result), FailureKind::Interrupted);
     assert!(!matches!(it.host.read_level("lab-slow"), Level::Version { intact: true, .. }));
+    // The state that `dpkg --configure -a` passes over without a word.
+    let state = it.there.run(&["dpkg-query", "-W", "-f", "${db:Status-Abbrev}", "lab-slow"]).unwrap();
+    assert_eq!(state, "iHR");
     end_orphans(&it);
     assert_eq!(it.host.recover_now(), Recovery::Whole);
     assert_eq!(it.whole_version("lab-slow"), "1.0-1");

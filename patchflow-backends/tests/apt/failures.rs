@@ -13,6 +13,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("failing_postinst_leaves_the_old_version_whole", failing_postinst),
         trial("failing_postinst_of_a_new_package_leaves_nothing", failing_postinst_of_a_new_package),
         trial("flaky_postinst_runs_once_an_attempt", flaky_postinst),
+        trial("stuck_package_is_never_taken_for_installed", stuck_package),
         trial("half_configured_package_of_others_blocks_nobody", half_configured_package_of_others),
         trial("success_that_installed_nothing_is_seen", success_that_installed_nothing),
         trial("tampered_package_is_corrupt", tampered_package),
@@ -54,6 +55,25 @@ fn flaky_postinst() {
     }
     it.host.install_version("lab-flaky", "1.1-1").unwrap();
     assert_eq!(it.whole_version("lab-flaky"), "1.1-1");
+}
+
+fn stuck_package() {
+    let it = host(&["lab-stuck", "lab-app"]);
+    for _ in 0..2 {
+        assert_eq!(kind(it.host.install_version("lab-stuck", "1.1-1")), FailureKind::ScriptFailed);
+        // dpkg's own word would be 1.1-1, installed.
+        let level = Level::Version { version: "1.1-1".into(), intact: false };
+        assert_eq!(it.host.read_level("lab-stuck"), level);
+        let record = it.host.read_record(Default::default()).unwrap();
+        assert_eq!(record.patch_level.broken.len(), 1);
+    }
+    assert_eq!(kind(it.host.revert_to("lab-stuck", Some("1.0-1"))), FailureKind::ScriptFailed);
+    it.host.install_version("lab-app", "1.1-1").unwrap();
+    // A person mends the script; then the same order works, and the doubt is gone.
+    it.there.write("/var/lib/dpkg/info/lab-stuck.prerm", "#!/bin/sh\n").unwrap();
+    it.host.revert_to("lab-stuck", Some("1.0-1")).unwrap();
+    assert_eq!(it.whole_version("lab-stuck"), "1.0-1");
+    it.assert_whole();
 }
 
 fn half_configured_package_of_others() {

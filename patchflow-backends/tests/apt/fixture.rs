@@ -37,7 +37,9 @@ pub(crate) fn trial(name: &'static str, test: fn()) -> Trial {
 /// The packages of every laboratory here: 1.0-1 of each is what hosts begin with.
 pub(crate) fn packages() -> Vec<PackageSpec> {
     let mut all = Vec::new();
-    for name in ["lab-app", "lab-other", "lab-fails", "lab-flaky", "lab-slow", "lab-kernel", "lab-conf"] {
+    for name in
+        ["lab-app", "lab-other", "lab-fails", "lab-flaky", "lab-slow", "lab-kernel", "lab-conf", "lab-stuck"]
+    {
         let package = PackageSpec::new(name, "1.0-1");
         all.push(match name {
             "lab-app" => package.health("/srv/app/health", true),
@@ -54,6 +56,7 @@ pub(crate) fn packages() -> Vec<PackageSpec> {
         ),
         newer("lab-other").suite(Suite::Updates),
         newer("lab-fails").postinst(Step::Fail),
+        newer("lab-stuck").postinst(Step::Fail).prerm(Step::Fail),
         newer("lab-flaky").postinst(Step::FailCounted("/etc/lab/flaky-1".into())),
         newer("lab-slow")
             .preinst(Step::Append { file: "/run/lab-slow".into(), line: "preinst".into() })

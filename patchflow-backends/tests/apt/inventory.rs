@@ -94,6 +94,6 @@ fn level_is_read_by_package() {
     assert!(matches!(level(here, Ecosystem::Rpm, "lab-app"), Level::Unreadable { .. }));
     assert!(matches!(level(here, Ecosystem::Deb, "lab-*"), Level::Unreadable { .. }));
     assert!(matches!(level("elsewhere", Ecosystem::Deb, "lab-app"), Level::Unreadable { .. }));
-    assert_eq!(backend.endpoints(), [it.host.id.clone()]);
+    assert_eq!(backend.endpoints(), vec![it.host.id.clone()]);
     assert_eq!(backend.state_dir(&it.host.id), Some(it.host.state_dir.clone()));
 }
