@@ -1,3 +1,5 @@
-//! testkit of patchflow.
+//! For those who write backends, and for tests: conformance suites by clause number, and a lab of small real hosts.
 
 pub mod conformance;
+#[cfg(feature = "lab")]
+pub mod lab;

@@ -1,0 +1,34 @@
+//! The apt backend against real dpkg and apt, on hosts that a laboratory makes.
+//!
+//! Where dpkg or apt is missing every test here is ignored by name; with `PATCHFLOW_REQUIRE=all` it fails instead.
+
+#[cfg(unix)]
+mod cut;
+#[cfg(unix)]
+mod failures;
+#[cfg(unix)]
+mod fixture;
+#[cfg(unix)]
+mod inventory;
+#[cfg(unix)]
+mod operations;
+#[cfg(unix)]
+mod source;
+
+#[cfg(unix)]
+fn main() {
+    if let Some(path) = std::env::var_os(fixture::HOLD_LOCK) {
+        fixture::hold_lock(path.as_ref());
+        return;
+    }
+    let arguments = libtest_mimic::Arguments::from_args();
+    let rooms =
+        [inventory::trials(), operations::trials(), failures::trials(), cut::trials(), source::trials()];
+    let trials = rooms.into_iter().flatten().collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    fixture::clean_up();
+    conclusion.exit();
+}
+
+#[cfg(not(unix))]
+fn main() {}
