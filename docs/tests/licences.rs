@@ -8,9 +8,11 @@ use std::process::Command;
 
 /// The quoted texts of the list `key = [ .. ]` in a section; enough of TOML for our own file.
 fn list(toml: &str, section: &str, key: &str) -> BTreeSet<String> {
-    let (_, rest) = toml.split_once(&format!("[{section}]\n")).unwrap_or_else(|| panic!("deny.toml has no [{section}]"));
+    let (_, rest) =
+        toml.split_once(&format!("[{section}]\n")).unwrap_or_else(|| panic!("deny.toml has no [{section}]"));
     let rest = rest.split("\n[").next().unwrap_or(rest);
-    let (_, rest) = rest.split_once(&format!("{key} = [")).unwrap_or_else(|| panic!("[{section}] has no list `{key}`"));
+    let (_, rest) =
+        rest.split_once(&format!("{key} = [")).unwrap_or_else(|| panic!("[{section}] has no list `{key}`"));
     let (inside, _) = rest.split_once(']').expect("a list is closed");
     inside.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -94,7 +96,11 @@ fn what_is_linked_may_be_linked_into_any_product() {
 
 #[test]
 fn expressions_are_read_as_meant() {
-    let allowed = BTreeSet::from(["MIT".to_owned(), "Unicode-3.0".to_owned(), "Apache-2.0 WITH LLVM-exception".to_owned()]);
+    let allowed = BTreeSet::from([
+        "MIT".to_owned(),
+        "Unicode-3.0".to_owned(),
+        "Apache-2.0 WITH LLVM-exception".to_owned(),
+    ]);
     for (expression, met) in [
         ("MIT", true),
         ("GPL-3.0", false),

@@ -39,15 +39,22 @@ fn pages() -> Vec<PathBuf> {
 /// The targets of the links of a page, without those to other sites and to places within the page.
 fn links(page: &str) -> Vec<&str> {
     let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    targets.map(|target| target.split('#').next().unwrap_or(target)).filter(|t| !t.is_empty() && !t.contains("://")).collect()
+    targets
+        .map(|target| target.split('#').next().unwrap_or(target))
+        .filter(|t| !t.is_empty() && !t.contains("://"))
+        .collect()
 }
 
 #[test]
 fn every_page_is_compiled() {
     let lib = read(&root().join("docs/src/lib.rs"));
     for page in below(&root().join("docs"), "md") {
-        let below_docs = page.strip_prefix(root().join("docs")).expect("it lies below docs").display().to_string();
-        assert!(lib.contains(&format!("\"../{below_docs}\"")), "docs/src/lib.rs has no line for {below_docs}");
+        let below_docs =
+            page.strip_prefix(root().join("docs")).expect("it lies below docs").display().to_string();
+        assert!(
+            lib.contains(&format!("\"../{below_docs}\"")),
+            "docs/src/lib.rs has no line for {below_docs}"
+        );
     }
 }
 
@@ -66,7 +73,9 @@ fn links_lead_somewhere() {
 /// The functions with a `#[test]` or `proptest!` body, and the names of trials, in all packages.
 fn tests() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for package in ["patchflow-core", "patchflow-backends", "patchflow-testkit", "examples", "benches", "docs"] {
+    for package in
+        ["patchflow-core", "patchflow-backends", "patchflow-testkit", "examples", "benches", "docs"]
+    {
         for source in below(&root().join(package), "rs") {
             let text = read(&source);
             for rest in text.split("fn ").skip(1) {
@@ -91,7 +100,10 @@ fn the_tests_that_the_semantics_name_exist() {
         // In the last column, what stands in backquotes is the name of a test, perhaps with its modules.
         for name in cell.split('`').skip(1).step_by(2) {
             let function = name.rsplit("::").next().unwrap_or(name);
-            assert!(tests.contains(function), "docs/semantics.md names the test `{name}`, which does not exist");
+            assert!(
+                tests.contains(function),
+                "docs/semantics.md names the test `{name}`, which does not exist"
+            );
             named += 1;
         }
     }
