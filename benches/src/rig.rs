@@ -4,17 +4,21 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Sever
 use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Outcome, Persisted, Request, Standing,
+    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Outcome, Persisted, Request,
+    Standing,
 };
 use patchflow_core::gate::{Limits, Percent};
 use patchflow_core::ids::{
-    Actor, CandidateId, EndpointId, EndpointIx, FleetId, Generation, MemberIx, OrderId, PatchId, RequestId, RolloutId,
+    Actor, CandidateId, EndpointId, EndpointIx, FleetId, Generation, MemberIx, OrderId, PatchId, RequestId,
+    RolloutId,
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::journal::{Encoder, Record, Tail};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{Approval, ApprovalRule, Policy, RingPolicy, RiskFilter, Selector, WaiverByName};
+use patchflow_core::policy::{
+    Approval, ApprovalRule, Policy, RingPolicy, RiskFilter, Selector, WaiverByName,
+};
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -98,7 +102,10 @@ fn policy(setup: Setup) -> Policy {
         bake_secs_min: 0,
         ..Limits::default()
     };
-    let ring = |(name, cumulative): (&str, u32)| RingPolicy { gate: gate.clone(), ..RingPolicy::percent(name, cumulative) };
+    let ring = |(name, cumulative): (&str, u32)| RingPolicy {
+        gate: gate.clone(),
+        ..RingPolicy::percent(name, cumulative)
+    };
     let mut policy = Policy::standard("measured");
     if setup.rings {
         policy.rings = [("pilot", 5), ("early", 25), ("half", 50), ("broad", 100)].map(ring).into();
@@ -215,7 +222,9 @@ impl Rig {
             expect: None,
             ask,
         };
-        self.fleet.command(self.now, request, &mut self.out).expect("the rig asks for nothing that is refused")
+        self.fleet
+            .command(self.now, request, &mut self.out)
+            .expect("the rig asks for nothing that is refused")
     }
 
     /// One observation, now.
@@ -274,7 +283,12 @@ impl Rig {
     pub fn inspect(&mut self, members: &[u32]) {
         self.sweep(members, |order| {
             let level = Level::Version { version: Cow::Borrowed(AFTER), intact: true };
-            Observation::Inspected(Inspection { order, level, reboot_required: false, health: Health::Passed })
+            Observation::Inspected(Inspection {
+                order,
+                level,
+                reboot_required: false,
+                health: Health::Passed,
+            })
         });
     }
 

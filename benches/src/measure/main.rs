@@ -1,13 +1,17 @@
 //! Prints the tables of `benches/README.md`.
 //!
-//! `cargo measure [SECTION..] [--endpoints N] [--runs N]`; sections: `observe`, `replay`, `plan`, `store`, `host`.
+//! `cargo measure [SECTION..] [--endpoints N] [--runs N] [--folder DIR]`; sections: `observe`, `replay`, `plan`,
+//! `store`. The folder is where stores are made, on the disk that is to be measured; the current one unless given.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's purpose is a printed table")]
 
 mod observe;
 mod plan;
 mod replay;
+mod store;
+mod stores;
 
 use patchflow_benches::Names;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What was asked for on the command line.
@@ -15,13 +19,15 @@ struct Options {
     sections: Vec<String>,
     endpoints: u32,
     runs: usize,
+    folder: PathBuf,
 }
 
-const SECTIONS: [&str; 3] = ["observe", "replay", "plan"];
+const SECTIONS: [&str; 4] = ["observe", "replay", "plan", "store"];
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { sections: Vec::new(), endpoints: 1_000_000, runs: 5 };
+        let mut options =
+            Self { sections: Vec::new(), endpoints: 1_000_000, runs: 5, folder: PathBuf::from(".") };
         while let Some(argument) = arguments.next() {
             let mut number = || {
                 let value = arguments.next().ok_or(format!("{argument} wants a number"))?;
@@ -30,6 +36,7 @@ impl Options {
             match argument.as_str() {
                 "--endpoints" => options.endpoints = number()?.max(1),
                 "--runs" => options.runs = number()?.max(1) as usize,
+                "--folder" => options.folder = arguments.next().ok_or("--folder wants a folder")?.into(),
                 section if SECTIONS.contains(&section) => options.sections.push(argument),
                 other => return Err(format!("`{other}` is none of {}", SECTIONS.join(", "))),
             }
@@ -54,7 +61,8 @@ fn main() -> ExitCode {
         match section.as_str() {
             "observe" => observe::run(&names, options.runs),
             "replay" => replay::run(&names, options.runs),
-            _ => plan::run(&names, options.runs),
+            "plan" => plan::run(&names, options.runs),
+            _ => store::run(&options.folder, options.runs),
         }
     }
     ExitCode::SUCCESS

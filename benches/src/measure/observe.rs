@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 pub(crate) fn run(names: &Names, runs: usize) {
     let n = names.count();
     println!("\n### Observing, {n} endpoints in one rollout, everything on its way at once\n");
-    println!("| Reports | Order of members | Facts | Median of {runs} | Facts a second | Journal, bytes a fact |");
+    println!(
+        "| Reports | Order of members | Facts | Median of {runs} | Facts a second | Journal, bytes a fact |"
+    );
     println!("|---|---|---|---|---|---|");
     for order in [Order::ByIndex, Order::Random] {
         let mut took: [Vec<Duration>; 4] = Default::default();

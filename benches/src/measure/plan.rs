@@ -1,8 +1,8 @@
 //! Plan making, beside a sort of as many 64-bit keys in the same run.
 
 use patchflow_benches::{Names, Rig, Setup, sample};
-use patchflow_core::inventory::Attributes;
 use patchflow_core::ids::EndpointIx;
+use patchflow_core::inventory::Attributes;
 use patchflow_core::plan::{RollbackPath, RolloutDraft, SpreadHash, Starter};
 use patchflow_core::policy::{Policy, Selector};
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub(crate) fn run(names: &Names, runs: usize) {
     let setup = Setup { in_flight_max: 1, rings: true, keep: false };
     let rig = Rig::approved(names, setup);
     let candidate = rig.candidate();
-    let approved = rig.fleet.candidate(candidate).and_then(|candidate| candidate.approved()).expect("it is approved");
+    let approved =
+        rig.fleet.candidate(candidate).and_then(|candidate| candidate.approved()).expect("it is approved");
     let attributes = Attributes::default();
     let present: Arc<str> = "3.0.21-1".into();
     let starters: Vec<Starter<'_>> = (0..n)
@@ -37,8 +38,16 @@ pub(crate) fn run(names: &Names, runs: usize) {
         .collect();
     let policy = Policy::standard("measured");
     let draft = RolloutDraft { candidate, select: Selector::All };
-    let check = sample(runs, || (), |()| draft.check(approved, &policy, &starters, hash).expect("the draft is sound"));
-    println!("| `RolloutDraft::check` | {:.3} s | {:.1} |", check.median.as_secs_f64(), check.ratio_to(&sort));
+    let check = sample(
+        runs,
+        || (),
+        |()| draft.check(approved, &policy, &starters, hash).expect("the draft is sound"),
+    );
+    println!(
+        "| `RolloutDraft::check` | {:.3} s | {:.1} |",
+        check.median.as_secs_f64(),
+        check.ratio_to(&sort)
+    );
     drop(rig);
 
     let start = sample(
