@@ -1,1 +1,19 @@
-//! docs of patchflow.
+//! The pages of the repository as doctests: whatever Rust they show is compiled and run.
+//!
+//! This crate holds no code. A new page gets a line here, and `docs/tests/pages.rs` fails until it has one.
+
+/// The front page.
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
+
+/// The map: crates, kernel, rooms, invariants, phases.
+#[doc = include_str!("../architecture.md")]
+pub mod architecture {}
+
+/// Why it is so and not otherwise.
+#[doc = include_str!("../design.md")]
+pub mod design {}
+
+/// The rules, and the tests that hold them.
+#[doc = include_str!("../semantics.md")]
+pub mod semantics {}

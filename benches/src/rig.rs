@@ -1,0 +1,328 @@
+//! A real fleet on the real road: found, adopt, identify, approve, start, report, inspect.
+
+use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
+use patchflow_core::digest::Digest;
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{
+    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Outcome, Persisted, Request,
+    Standing,
+};
+use patchflow_core::gate::{Limits, Percent};
+use patchflow_core::ids::{
+    Actor, CandidateId, EndpointId, EndpointIx, FleetId, Generation, MemberIx, OrderId, PatchId, RequestId,
+    RolloutId,
+};
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::journal::{Encoder, Record, Tail};
+use patchflow_core::package::{Ecosystem, PackageName};
+use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::policy::{
+    Approval, ApprovalRule, Policy, RingPolicy, RiskFilter, Selector, WaiverByName,
+};
+use patchflow_core::rollout::{Failure, Health, Inspection, Level, Report, ReportKind};
+use patchflow_core::time::Timestamp;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The version that everybody has, and the one that everybody shall have.
+const BEFORE: &str = "3.0.21-1";
+const AFTER: &str = "3.0.22-1";
+/// Endpoint facts that are packed at once, as a host does it.
+const PACKED_AT_ONCE: usize = 4096;
+
+/// The host's names of endpoints, made beforehand, since they are the host's memory and not the fleet's.
+#[derive(Clone, Debug)]
+pub struct Names(Vec<EndpointId>);
+
+impl Names {
+    /// So many names.
+    #[must_use]
+    pub fn new(endpoints: u32) -> Self {
+        Self((0..endpoints).map(|i| EndpointId::from(format!("endpoint-{i:07}"))).collect())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.0.len() as u32
+    }
+}
+
+/// In which order the members report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By their index in the rollout.
+    ByIndex,
+    /// By a fixed shuffle.
+    Random,
+}
+
+/// What differs between the fleets that are measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// The greatest number of operations under way.
+    pub in_flight_max: u32,
+    /// Whether the rollout is four rings, or one ring that takes everybody at once.
+    pub rings: bool,
+    /// Whether the records are kept for a replay.
+    pub keep: bool,
+}
+
+/// A fleet, its outbox, and the packer of its journal.
+#[derive(Debug)]
+pub struct Rig {
+    /// The fleet.
+    pub fleet: Fleet,
+    /// Its outbox.
+    pub out: Outbox,
+    /// The time.
+    pub now: Timestamp,
+    /// Records, when they are kept.
+    pub records: Vec<Record>,
+    /// Bytes of records so far: headers and payloads.
+    pub journal_bytes: u64,
+    /// Facts packed so far.
+    pub facts: u64,
+    setup: Setup,
+    encoder: Encoder,
+    members: u32,
+    requests: u64,
+}
+
+fn id() -> FleetId {
+    FleetId(7)
+}
+
+fn policy(setup: Setup) -> Policy {
+    let gate = Limits {
+        max_failures: None,
+        max_failure_percent: Some(Percent::FULL),
+        min_success_percent: Percent::whole(0),
+        bake_secs_min: 0,
+        ..Limits::default()
+    };
+    let ring = |(name, cumulative): (&str, u32)| RingPolicy {
+        gate: gate.clone(),
+        ..RingPolicy::percent(name, cumulative)
+    };
+    let mut policy = Policy::standard("measured");
+    if setup.rings {
+        policy.rings = [("pilot", 5), ("early", 25), ("half", 50), ("broad", 100)].map(ring).into();
+    } else {
+        policy.rings = vec![ring(("everybody", 100))];
+        policy.single_ring = Some(WaiverByName { by: "bench".into(), reason: "everybody at once".into() });
+    }
+    policy.trial.required_for.clear();
+    policy.trial.required_for_reboot = false;
+    policy.approval = vec![ApprovalRule {
+        name: "at once".into(),
+        when: RiskFilter { categories: vec![Category::Security], severities: vec![Severity::Critical] },
+        approval: Approval::Automatic { requires_trial: false, delay_secs: 0 },
+    }];
+    policy.deploy.in_flight_max = setup.in_flight_max;
+    policy
+}
+
+fn patch() -> Patch {
+    Patch {
+        id: PatchId::from("openssl=3.0.22-1"),
+        title: "openssl security update".into(),
+        target: Target { package: PackageName::new(Ecosystem::Deb, "openssl"), version: AFTER.into() },
+        category: Category::Security,
+        severity: Severity::Critical,
+        cves: vec!["CVE-2026-0001".into()],
+        released: None,
+        reboot: RebootBehaviour::Never,
+        relations: Relations::default(),
+        content: Digest::of(b"openssl 3.0.22-1"),
+        source: "bench".into(),
+    }
+}
+
+impl Rig {
+    /// A fleet whose endpoints all need one patch, which is approved; its rollout is not started yet.
+    #[must_use]
+    pub fn approved(names: &Names, setup: Setup) -> Self {
+        let now = Timestamp::from_secs(1_800_000_000);
+        let mut out = Outbox::new();
+        let fleet = Fleet::found(id(), "measured", 42, now, &mut out);
+        let encoder = Encoder::new(id(), Tail::EMPTY);
+        let mut rig = Self {
+            fleet,
+            out,
+            now,
+            records: Vec::new(),
+            journal_bytes: 0,
+            facts: 0,
+            setup,
+            encoder,
+            members: names.count(),
+            requests: 0,
+        };
+        rig.command(Command::AdoptPolicy { policy: Box::new(policy(setup)) });
+        for names in names.0.chunks(10_000) {
+            let endpoints = names.iter().map(|name| EndpointSeen {
+                id: name.clone(),
+                environment: Environment::Production,
+                scope: ScopePath("acme/berlin".into()),
+                tags: BTreeMap::new(),
+            });
+            rig.observe(Observation::Endpoints { endpoints: endpoints.collect() });
+        }
+        let patch = patch();
+        rig.observe(Observation::Published { patch: Cow::Borrowed(&patch) });
+        let candidate = rig.candidate();
+        let present: Arc<str> = BEFORE.into();
+        for first in (0..names.count()).step_by(10_000) {
+            let needs = (first..names.count().min(first + 10_000)).map(|endpoint| NeedSeen {
+                endpoint: EndpointIx(endpoint),
+                standing: Standing::Needs,
+                present: Some(present.clone()),
+                path: RollbackPath::Reinstall,
+            });
+            rig.observe(Observation::Needs { candidate, needs: needs.collect() });
+        }
+        rig.observe(Observation::Identified);
+        rig.pack();
+        let state = rig.fleet.candidate(candidate).map(|candidate| candidate.state());
+        assert_eq!(state, Some("approved"), "the rig's policy approves at once");
+        rig
+    }
+
+    /// The candidate.
+    #[must_use]
+    pub fn candidate(&self) -> CandidateId {
+        self.fleet.candidate_of(&PatchId::from("openssl=3.0.22-1")).expect("the patch was published")
+    }
+
+    /// Starts the rollout. As many orders as may be under way are issued, and wait in the outbox.
+    pub fn start(&mut self) -> RolloutId {
+        let draft = RolloutDraft { candidate: self.candidate(), select: Selector::All };
+        match self.command(Command::Start { draft }) {
+            Outcome::Started { rollout } => rollout,
+            other => panic!("the rollout was not started: {other:?}"),
+        }
+    }
+
+    /// A rollout with every order out.
+    #[must_use]
+    pub fn started(names: &Names, setup: Setup) -> Self {
+        let mut rig = Self::approved(names, setup);
+        rig.start();
+        rig.pack();
+        rig
+    }
+
+    fn command(&mut self, ask: Command) -> Outcome {
+        self.requests += 1;
+        let request = Request {
+            id: RequestId::from(format!("request-{}", self.requests)),
+            by: Actor::new("bench", ["change-manager"]),
+            expect: None,
+            ask,
+        };
+        self.fleet
+            .command(self.now, request, &mut self.out)
+            .expect("the rig asks for nothing that is refused")
+    }
+
+    /// One observation, now.
+    pub fn observe(&mut self, seen: Observation<'_>) {
+        self.fleet.observe(self.now, seen, &mut self.out);
+    }
+
+    /// Packs what waits in the outbox, releases the effects, and drops them. Returns how many effects there were.
+    pub fn pack(&mut self) -> usize {
+        let Some(last) = self.out.facts().last() else { return 0 };
+        let through = last.seq;
+        self.facts += self.out.facts().len() as u64;
+        let from = self.records.len();
+        let tail = self.encoder.encode(self.out.facts(), &mut self.records).expect("facts can be written");
+        self.encoder.move_to(tail);
+        for record in &self.records[from..] {
+            self.journal_bytes += (record.header.len() + record.payload.as_ref().map_or(0, Vec::len)) as u64;
+        }
+        if !self.setup.keep {
+            self.records.clear();
+        }
+        self.out.release(Persisted { fleet: id(), through, head: tail.head }).map(drop::<Effect>).count()
+    }
+
+    fn order(&self, member: u32) -> OrderId {
+        OrderId {
+            fleet: id(),
+            generation: Generation(0),
+            rollout: RolloutId(0),
+            member: MemberIx(member),
+            operation: 1,
+        }
+    }
+
+    /// Every member's order is acknowledged, in this order.
+    pub fn acknowledge(&mut self, members: &[u32]) {
+        self.sweep(members, |order| Observation::Reported(Report { order, kind: ReportKind::Acknowledged }));
+    }
+
+    /// Every member's installer reports success, in this order.
+    pub fn report(&mut self, members: &[u32]) {
+        self.sweep(members, |order| Observation::Reported(Report { order, kind: ReportKind::Done }));
+    }
+
+    /// Every member's installer reports a lasting failure, in this order, each with one of a few reasons.
+    pub fn fail(&mut self, members: &[u32]) {
+        const REASONS: [&str; 4] = ["no such package", "wrong architecture", "held", "script exited with 1"];
+        self.sweep(members, |order| {
+            let reason = REASONS[order.member.index() % REASONS.len()];
+            let kind = ReportKind::Failed(Failure::new(FailureKind::ScriptFailed, reason));
+            Observation::Reported(Report { order, kind })
+        });
+    }
+
+    /// Every member's inventory shows the target, in this order.
+    pub fn inspect(&mut self, members: &[u32]) {
+        self.sweep(members, |order| {
+            let level = Level::Version { version: Cow::Borrowed(AFTER), intact: true };
+            Observation::Inspected(Inspection {
+                order,
+                level,
+                reboot_required: false,
+                health: Health::Passed,
+            })
+        });
+    }
+
+    fn sweep(&mut self, members: &[u32], seen: impl Fn(OrderId) -> Observation<'static>) {
+        for chunk in members.chunks(PACKED_AT_ONCE) {
+            for member in chunk {
+                let seen = seen(self.order(*member));
+                self.observe(seen);
+            }
+            self.pack();
+        }
+    }
+
+    /// The members in an order.
+    #[must_use]
+    pub fn members(&self, order: Order) -> Vec<u32> {
+        match order {
+            Order::ByIndex => (0..self.members).collect(),
+            Order::Random => shuffled(self.members),
+        }
+    }
+}
+
+/// The numbers below `n`, in a fixed order that looks random: Fisher and Yates over xorshift64*.
+#[must_use]
+pub fn shuffled(n: u32) -> Vec<u32> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut numbers: Vec<u32> = (0..n).collect();
+    for i in (1..numbers.len()).rev() {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let draw = state.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        numbers.swap(i, (draw % (i as u64 + 1)) as usize);
+    }
+    numbers
+}
