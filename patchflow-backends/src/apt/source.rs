@@ -261,7 +261,7 @@ impl Seen {
         newer.truncate(limit.max(1));
         let next = newer.last().map_or(since, |(_, (at, _))| *at);
         let item = |(id, (_, patch)): (&PatchId, &(u64, Option<Patch>))| match patch {
-            Some(patch) => PublishedPatch::Published(patch.clone()),
+            Some(patch) => PublishedPatch::Published(Box::new(patch.clone())),
             None => {
                 let reason = "no archive of these endpoints offers it any more".to_owned();
                 PublishedPatch::Withdrawn { id: id.clone(), reason }

@@ -72,7 +72,7 @@ fn page_of(source: &str, releases: &[Release], since: Option<&Cursor>, limit: us
     let end = releases.len().min(start.saturating_add(limit.max(1)));
     let items = releases[start..end].iter().map(|release| match &release.withdrawn {
         Some(reason) => PublishedPatch::Withdrawn { id: release.patch_id(), reason: reason.clone() },
-        None => PublishedPatch::Published(release.to_patch(source)),
+        None => PublishedPatch::Published(Box::new(release.to_patch(source))),
     });
     Page {
         items: items.collect(),

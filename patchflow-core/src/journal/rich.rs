@@ -48,6 +48,7 @@ kinds! {
     RingPromoted => "ring_promoted" 1,
     RingHeld => "ring_held" 1,
     RolloutHalted => "rollout_halted" 1,
+    RolloutCancelled => "rollout_cancelled" 1,
     HaltLifted => "halt_lifted" 1,
     RolloutPaused => "rollout_paused" 1,
     RolloutResumed => "rollout_resumed" 1,

@@ -48,7 +48,10 @@ impl Append {
                 RecordKind::Baseline => last.0.checked_add(1) == Some(first.0),
             };
             if first != next || !fits {
-                return refused(format!("a {:?} record of {first} to {last} cannot stand at {next}", record.kind));
+                return refused(format!(
+                    "a {:?} record of {first} to {last} cannot stand at {next}",
+                    record.kind
+                ));
             }
             next = last.next();
         }

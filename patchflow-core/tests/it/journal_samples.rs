@@ -5,7 +5,7 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Sever
 use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    EndReason, EndpointFact, EndpointSeen, Fact, NeedFact, Outcome, Recorded, RichFact, RolloutKind, Standing,
+    EndReason, EndpointFact, EndpointSeen, Fact, NeedFact, Outcome, Recorded, RichFact, Standing,
 };
 use patchflow_core::gate::{Counts, Decision, Limits, OnMaxHold, Percent, Rule, Verdict};
 use patchflow_core::ids::{
@@ -16,7 +16,7 @@ use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
-use patchflow_core::rollout::Event;
+use patchflow_core::rollout::{Event, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::sync::Arc;
@@ -297,6 +297,11 @@ fn rich() -> Vec<RichFact> {
             verdict: None,
             by: Some(bo.clone()),
             reason: "the help desk is on fire".into(),
+        },
+        RichFact::RolloutCancelled {
+            rollout: ROLLOUT,
+            by: Some(ada.clone()),
+            reason: "not needed any more".into(),
         },
         RichFact::HaltLifted { rollout: ROLLOUT, by: ada.clone(), reason: "mended".into() },
         RichFact::RolloutPaused { rollout: ROLLOUT, by: ada.clone() },

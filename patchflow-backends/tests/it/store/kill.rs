@@ -27,12 +27,11 @@ fn append_until_killed(store: &dyn JournalStore) {
     let mut tails = FLEETS.map(|fleet| verify(store, fleet).unwrap());
     let mut out = std::io::stdout().lock();
     for round in 0..COMMITS_MAX {
-        let batch: Vec<_> = FLEETS
-            .iter()
-            .zip(tails)
-            .map(|(fleet, tail)| append_at(*fleet, tail, 1 + round % 4))
-            .collect();
-        for (result, (append, tail)) in block_on(store.append(&batch)).iter().zip(batch.iter().zip(&mut tails)) {
+        let batch: Vec<_> =
+            FLEETS.iter().zip(tails).map(|(fleet, tail)| append_at(*fleet, tail, 1 + round % 4)).collect();
+        for (result, (append, tail)) in
+            block_on(store.append(&batch)).iter().zip(batch.iter().zip(&mut tails))
+        {
             assert!(result.is_ok(), "{result:?}");
             *tail = append.tail_after();
         }

@@ -121,7 +121,11 @@ fn what_is_no_journal_is_refused_by_redb_and_stays_as_it_is() {
     drop(REDB(&later).unwrap());
     let database = redb::Database::create(&later).unwrap();
     let write = database.begin_write().unwrap();
-    write.open_table(redb::TableDefinition::<&str, u64>::new("patchflow.form")).unwrap().insert("version", 2).unwrap();
+    write
+        .open_table(redb::TableDefinition::<&str, u64>::new("patchflow.form"))
+        .unwrap()
+        .insert("version", 2)
+        .unwrap();
     write.commit().unwrap();
     drop(database);
     let Err(refused) = REDB(&later) else { panic!("a later form was read") };
