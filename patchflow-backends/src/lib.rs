@@ -4,6 +4,10 @@
 pub mod apt;
 #[cfg(feature = "artifact")]
 pub mod artifact;
+#[cfg(feature = "host")]
+pub mod clock;
+#[cfg(feature = "host")]
+pub mod host;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod store;
