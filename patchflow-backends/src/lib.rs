@@ -7,3 +7,5 @@ pub mod artifact;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod store;
+#[cfg(feature = "probe")]
+pub mod probe;

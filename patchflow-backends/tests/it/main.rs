@@ -1,3 +1,5 @@
 //! The integration tests of the backends.
 
 mod store;
+#[cfg(feature = "probe")]
+mod probe;
