@@ -9,3 +9,5 @@ pub mod local;
 pub mod store;
 #[cfg(feature = "probe")]
 pub mod probe;
+#[cfg(feature = "html")]
+pub mod report;

@@ -3,3 +3,5 @@
 mod store;
 #[cfg(feature = "probe")]
 mod probe;
+#[cfg(feature = "html")]
+mod report;
