@@ -10,4 +10,8 @@ pub mod clock;
 pub mod host;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "probe")]
+pub mod probe;
+#[cfg(feature = "html")]
+pub mod report;
 pub mod store;

@@ -42,6 +42,8 @@ pub mod fleet;
 
 pub mod journal;
 
+pub mod report;
+
 pub mod sdk;
 
 #[doc(hidden)]

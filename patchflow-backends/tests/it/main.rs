@@ -2,4 +2,8 @@
 
 #[cfg(feature = "host")]
 mod host;
+#[cfg(feature = "probe")]
+mod probe;
+#[cfg(feature = "html")]
+mod report;
 mod store;

@@ -1,0 +1,317 @@
+//! From a fleet and its history to a summary.
+
+use super::History;
+use super::explain::explain;
+use super::outcome::{last_rollout_of, member_step, reason};
+use super::share::{Share, TimeToPatch};
+use super::summary::{
+    CandidateSummary, EndpointSummary, FailureSummary, Kpis, Outcome, RingSummary, RolloutSummary, StageSpan,
+    Summary,
+};
+use super::words::{PipelineStage, approved_sentence, rule_words};
+use crate::candidate::Candidate;
+use crate::error::FailureKind;
+use crate::fleet::{EndpointView, Fleet, Standing};
+use crate::gate::{Class, Counts};
+use crate::ids::{CandidateId, EndpointIx};
+use crate::inventory::Environment;
+use crate::rollout::{Phase, Ring, Rollout, RolloutKind};
+use crate::time::Timestamp;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// What a fleet shows now, with the times and reasons that its history adds. The history may reach less far than the
+/// fleet (a pruned journal); what it lacks is left out.
+#[must_use]
+pub fn summarize(fleet: &Fleet, history: &History) -> Summary {
+    let endpoints: Vec<EndpointSummary> = fleet
+        .endpoints()
+        .filter(|endpoint| !endpoint.is_gone())
+        .map(|endpoint| of_endpoint(fleet, history, &endpoint))
+        .collect();
+    Summary {
+        kpis: kpis(fleet, history, &endpoints),
+        candidates: fleet
+            .candidates()
+            .map(|candidate| of_candidate(fleet, history, candidate, &endpoints))
+            .collect(),
+        rollouts: fleet.rollouts().map(|rollout| of_rollout(fleet, rollout)).collect(),
+        failures: failures(fleet, history),
+        timeline: history.timeline().to_vec(),
+        endpoints,
+    }
+}
+
+fn of_endpoint(fleet: &Fleet, history: &History, endpoint: &EndpointView<'_>) -> EndpointSummary {
+    let outcomes =
+        fleet.candidates().filter_map(|candidate| of_pair(fleet, history, candidate, endpoint.ix()));
+    EndpointSummary {
+        ix: endpoint.ix(),
+        id: endpoint.id().to_string(),
+        environment: endpoint.environment(),
+        scope: endpoint.attributes().scope.to_string(),
+        outcomes: outcomes.collect(),
+    }
+}
+
+/// `None` when the candidate has nothing to do with the endpoint.
+fn of_pair(fleet: &Fleet, history: &History, candidate: &Candidate, endpoint: EndpointIx) -> Option<Outcome> {
+    let identified = candidate.identified();
+    let to = identified.patch().target.version.clone();
+    if let Some((rollout, member)) = last_rollout_of(fleet, identified.id(), endpoint) {
+        let ix = rollout.member_of(endpoint)?;
+        let phase = member.phase();
+        let ring = rollout.rings().get(usize::from(member.ring()));
+        let times = history.member(rollout.id(), ix);
+        return Some(Outcome {
+            candidate: identified.id(),
+            rollout: Some(rollout.id()),
+            ring: ring.map(|ring| ring.name().into()),
+            phase: Some(phase),
+            class: Some(phase.class()),
+            attempts: member.attempts(),
+            from: rollout.prior_version(member).map(ToString::to_string),
+            to,
+            reason: reason(fleet, member).map(|(kind, detail)| (kind, detail.into())),
+            verified_at: times.and_then(|times| times.verified_at).filter(|_| phase == Phase::Verified),
+            sentence: member_step(fleet, rollout, member).text,
+        });
+    }
+    let need = fleet.need(identified.id(), endpoint)?;
+    let class = match need.standing {
+        Standing::NotApplicable => return None,
+        Standing::Has => Some(Class::Skipped),
+        Standing::Needs => None,
+    };
+    let explanation = explain(fleet, endpoint, identified.id());
+    Some(Outcome {
+        candidate: identified.id(),
+        rollout: None,
+        ring: None,
+        phase: class.map(|_| Phase::Skipped),
+        class,
+        attempts: 0,
+        from: need.present.map(ToString::to_string),
+        to,
+        reason: None,
+        verified_at: None,
+        sentence: explanation.deciding().map_or_else(String::new, |step| step.text.clone()),
+    })
+}
+
+fn is_live(candidate: &Candidate) -> bool {
+    match candidate {
+        Candidate::Identified(_) | Candidate::Trialled(_) | Candidate::Approved(_) => true,
+        Candidate::Rejected(_) | Candidate::Superseded(_) | Candidate::Withdrawn(_) => false,
+    }
+}
+
+fn is_compliant(outcome: &Outcome) -> bool {
+    matches!(outcome.class, Some(Class::Verified | Class::Skipped))
+}
+
+fn add(counts: &mut Counts, class: Class) {
+    let place = match class {
+        Class::Waiting => &mut counts.waiting,
+        Class::InFlight => &mut counts.in_flight,
+        Class::Verified => &mut counts.verified,
+        Class::Failed => &mut counts.failed,
+        Class::Unknown => &mut counts.unknown,
+        Class::Deferred => &mut counts.deferred,
+        Class::Skipped => &mut counts.skipped,
+        Class::Cancelled => &mut counts.cancelled,
+        Class::Held => &mut counts.held,
+        Class::Removed => &mut counts.removed,
+    };
+    *place += 1;
+}
+
+fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis {
+    let live: BTreeSet<CandidateId> =
+        fleet.candidates().filter(|c| is_live(c)).map(|c| c.identified().id()).collect();
+    let mut counts = Counts::default();
+    let mut compliance = Share::default();
+    let (mut untouched, mut rolled_back, mut operator_needed, mut retried) = (0, 0, 0, 0);
+    let mut times = Vec::new();
+    for (endpoint, outcome) in
+        endpoints.iter().flat_map(|e| e.outcomes.iter().map(move |outcome| (e, outcome)))
+    {
+        match outcome.class {
+            Some(class) => add(&mut counts, class),
+            None => untouched += 1,
+        }
+        if live.contains(&outcome.candidate) {
+            compliance.whole += 1;
+            compliance.part += u32::from(is_compliant(outcome));
+        }
+        rolled_back += u32::from(outcome.phase == Some(Phase::RolledBack));
+        operator_needed += u32::from(outcome.phase == Some(Phase::NeedsOperator));
+        retried += u32::from(outcome.phase == Some(Phase::Verified) && outcome.attempts > 1);
+        times.extend(patched_in(fleet, history, endpoint.ix, outcome));
+    }
+    let settled = counts.verified + counts.failed + counts.unknown;
+    let non_production = endpoints.iter().filter(|e| e.environment == Environment::NonProduction).count();
+    Kpis {
+        endpoints: count(endpoints.len()),
+        non_production: count(non_production),
+        compliance,
+        success: Share { part: counts.verified, whole: settled },
+        counts,
+        untouched,
+        rolled_back,
+        operator_needed,
+        retried,
+        time_to_patch: TimeToPatch::of(&times),
+    }
+}
+
+/// From the later of the patch's clock and the day it was first needed there, until verified (semantics S7).
+fn patched_in(
+    fleet: &Fleet,
+    history: &History,
+    endpoint: EndpointIx,
+    outcome: &Outcome,
+) -> Option<(Timestamp, Timestamp, Option<Timestamp>)> {
+    let verified = outcome.verified_at?;
+    let risk = fleet.candidate(outcome.candidate)?.identified().risk();
+    let needed = history.candidate(outcome.candidate)?.needed_since.get(&endpoint).copied();
+    Some((risk.clock_started.max(needed.unwrap_or(risk.clock_started)), verified, risk.due))
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn of_candidate(
+    fleet: &Fleet,
+    history: &History,
+    candidate: &Candidate,
+    endpoints: &[EndpointSummary],
+) -> CandidateSummary {
+    let identified = candidate.identified();
+    let patch = identified.patch();
+    let outcomes = endpoints.iter().flat_map(|e| &e.outcomes).filter(|o| o.candidate == identified.id());
+    let compliance = outcomes.fold(Share::default(), |share, outcome| Share {
+        part: share.part + u32::from(is_compliant(outcome)),
+        whole: share.whole + 1,
+    });
+    let decided = match candidate {
+        Candidate::Identified(_) | Candidate::Trialled(_) => None,
+        Candidate::Approved(approved) => Some(approved_sentence(approved.by())),
+        Candidate::Rejected(rejected) => {
+            Some(format!("turned down by {}: {}", rejected.by(), rejected.reason()))
+        }
+        Candidate::Superseded(superseded) => Some(format!("superseded by candidate {}", superseded.by())),
+        Candidate::Withdrawn(withdrawn) => Some(format!("withdrawn: {}", withdrawn.reason())),
+    };
+    CandidateSummary {
+        id: identified.id(),
+        patch: patch.id.to_string(),
+        title: patch.title.clone(),
+        target: patch.target.to_string(),
+        severity: patch.severity,
+        category: patch.category,
+        priority: identified.risk().priority,
+        why: identified.risk().why.clone(),
+        due: identified.risk().due,
+        state: candidate.state().into(),
+        decided,
+        compliance,
+        stages: stages(fleet, history, identified.id()),
+    }
+}
+
+/// Where the time went: waiting for the trial to start, trial, approval, rollout.
+fn stages(fleet: &Fleet, history: &History, id: CandidateId) -> Vec<StageSpan> {
+    let Some(times) = history.candidate(id) else { return Vec::new() };
+    let of_kind = |kind| fleet.rollouts().filter(move |r| r.candidate() == id && r.kind() == kind);
+    let trial = of_kind(RolloutKind::Trial).next();
+    let deployment = of_kind(RolloutKind::Deployment).next();
+    let ended = of_kind(RolloutKind::Deployment).filter_map(last_instant).max();
+    let mut spans = Vec::new();
+    let mut push = |stage, from: Option<Timestamp>, until: Option<Timestamp>| {
+        if let Some(from) = from {
+            spans.push(StageSpan { stage, from, until: until.map(|until| until.max(from)) });
+        }
+    };
+    let tested_from = trial.map(Rollout::started_at);
+    push(PipelineStage::Identify, Some(times.identified_at), tested_from.or(times.trialled_at));
+    push(PipelineStage::Test, tested_from, times.trialled_at);
+    push(PipelineStage::Approve, times.trialled_at, times.approved_at);
+    push(PipelineStage::Deploy, deployment.map(Rollout::started_at).and(times.approved_at), ended);
+    spans
+}
+
+/// When a rollout ended, or was halted and left so.
+fn last_instant(rollout: &Rollout) -> Option<Timestamp> {
+    rollout.ended_at().or_else(|| rollout.halt().filter(|_| rollout.is_at_rest()).map(|halt| halt.at))
+}
+
+fn of_rollout(fleet: &Fleet, rollout: &Rollout) -> RolloutSummary {
+    let patch = fleet.candidate(rollout.candidate()).map(|c| c.identified().patch().id.to_string());
+    RolloutSummary {
+        id: rollout.id(),
+        kind: rollout.kind(),
+        candidate: rollout.candidate(),
+        patch: patch.unwrap_or_default(),
+        state: rollout.state(),
+        halt: rollout.halt().map(|halt| halt.reason.clone()),
+        started_at: rollout.started_at(),
+        ended_at: rollout.ended_at(),
+        rings: rollout.rings().iter().map(of_ring).collect(),
+    }
+}
+
+fn of_ring(ring: &Ring) -> RingSummary {
+    RingSummary {
+        name: ring.name().into(),
+        state: ring.state(),
+        counts: ring.counts(),
+        opened_at: ring.opened_at(),
+        settled_at: ring.settled_at(),
+        ended_at: ring.ended_at(),
+        verdict: ring.verdict().map(|verdict| verdict.sentence(ring.gate())),
+        rule: ring.verdict().map(|verdict| rule_words(verdict.rule).into()),
+    }
+}
+
+fn failures(fleet: &Fleet, history: &History) -> Vec<FailureSummary> {
+    let mut found: BTreeMap<(CandidateId, u16), FailureSummary> = BTreeMap::new();
+    for rollout in fleet.rollouts() {
+        let patch = fleet.candidate(rollout.candidate()).map(|c| c.identified().patch().id.to_string());
+        for (ix, member) in (0..).map(crate::ids::MemberIx).zip(rollout.members()) {
+            let Some(times) = history.member(rollout.id(), ix) else { continue };
+            let name = fleet.endpoint_id(member.endpoint()).map(ToString::to_string).unwrap_or_default();
+            for (code, times) in tally(&times.reasons) {
+                let Some((kind, detail)) = fleet.reason(code) else { continue };
+                if kind == FailureKind::Stopped {
+                    continue;
+                }
+                let entry = found.entry((rollout.candidate(), code)).or_insert_with(|| FailureSummary {
+                    kind,
+                    detail: detail.into(),
+                    patch: patch.clone().unwrap_or_default(),
+                    times: 0,
+                    endpoints: Vec::new(),
+                    recovered: 0,
+                });
+                entry.times += times;
+                entry.recovered += u32::from(member.phase() == Phase::Verified);
+                entry.endpoints.push(name.clone());
+            }
+        }
+    }
+    let mut failures: Vec<_> = found.into_values().collect();
+    failures.sort_by_key(|failure| core::cmp::Reverse(failure.times));
+    failures
+}
+
+fn tally(reasons: &[u16]) -> BTreeMap<u16, u32> {
+    let mut tally = BTreeMap::new();
+    for code in reasons {
+        *tally.entry(*code).or_insert(0) += 1;
+    }
+    tally
+}

@@ -1,0 +1,152 @@
+//! Why is it, or is it not, installed there? The whole chain, stage after stage (semantics S14).
+
+use super::document::{Explanation, Step, StepState};
+use super::outcome::{last_rollout_of, member_step};
+use super::words::{PipelineStage, approved_sentence, evidence_sentence};
+use crate::candidate::{Candidate, Identified};
+use crate::fleet::{Fleet, Standing};
+use crate::ids::{CandidateId, EndpointIx};
+use crate::inventory::Environment;
+use crate::rollout::{Phase, RolloutKind};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Where an endpoint stands with a candidate: every stage that is behind it, and the one that decides.
+///
+/// It never fails: what is not known is said.
+#[must_use]
+pub fn explain(fleet: &Fleet, endpoint: EndpointIx, candidate: CandidateId) -> Explanation {
+    let name = fleet.endpoint_id(endpoint).map_or_else(|| endpoint.to_string(), ToString::to_string);
+    let Some(known) = fleet.candidate(candidate) else {
+        let chain = Vec::from([stopped(PipelineStage::Identify, "there is no such candidate in this fleet")]);
+        return Explanation { endpoint: name, patch: candidate.to_string(), installed: false, chain };
+    };
+    let mut chain = Vec::new();
+    let installed = walk(fleet, endpoint, known, &mut chain);
+    Explanation { endpoint: name, patch: known.identified().patch().id.to_string(), installed, chain }
+}
+
+/// Writes the chain up to the stage that decides; whether it is installed.
+fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut Vec<Step>) -> bool {
+    use PipelineStage::{Deploy, Identify, Verify};
+    let identified = candidate.identified();
+    let Some(there) = fleet.endpoint(endpoint) else {
+        chain.push(stopped(Identify, "there is no such endpoint in this fleet"));
+        return false;
+    };
+    if there.is_gone() {
+        chain.push(stopped(Identify, "the endpoint has left the fleet"));
+        return false;
+    }
+    let taken_up = last_rollout_of(fleet, identified.id(), endpoint);
+    let need = fleet.need(identified.id(), endpoint);
+    match need.map(|need| need.standing) {
+        None | Some(Standing::NotApplicable) if taken_up.is_none() => {
+            chain.push(stopped(Identify, "not applicable there"));
+            return false;
+        }
+        Some(Standing::Has) if taken_up.is_none() => {
+            chain.push(passed(Identify, "at the target already when it was identified"));
+            return true;
+        }
+        None | Some(_) => chain.push(passed(Identify, needed(identified))),
+    }
+    if let Some((rollout, member)) = taken_up {
+        match rollout.kind() {
+            // What happened on the endpoint itself says more than the trial's outcome.
+            RolloutKind::Trial => chain.push(passed(PipelineStage::Test, "chosen for the trial")),
+            RolloutKind::Deployment => stages_before(fleet, candidate, chain),
+        }
+        let step = member_step(fleet, rollout, member);
+        if step.stage == Verify {
+            chain.push(passed(Deploy, "installed"));
+        }
+        chain.push(step);
+        return matches!(member.phase(), Phase::Verified | Phase::Skipped);
+    }
+    stages_before(fleet, candidate, chain);
+    if chain.iter().all(|step| step.state == StepState::Passed) {
+        chain.push(if fleet.is_held(identified.id(), endpoint) {
+            stopped(Deploy, "held away from this endpoint since a rollback, until a person clears the hold")
+        } else if there.environment() == Environment::NonProduction {
+            open(Deploy, "not chosen for the trial; rollouts are made over production endpoints")
+        } else {
+            open(Deploy, "approved, and no rollout that takes this endpoint has been started")
+        });
+    }
+    false
+}
+
+/// Test and approval, as far as the candidate has come.
+fn stages_before(fleet: &Fleet, candidate: &Candidate, chain: &mut Vec<Step>) {
+    use PipelineStage::{Approve, Test};
+    match candidate {
+        Candidate::Identified(identified) => chain.push(trial(fleet, identified)),
+        Candidate::Trialled(trialled) => {
+            chain.push(passed(Test, evidence_sentence(trialled.evidence())));
+            chain.push(match fleet.ask(trialled.identified().id()) {
+                Some(ask) => {
+                    let missing = usize::from(ask.from.quorum).saturating_sub(ask.votes.len());
+                    open(Approve, format!("waiting for {missing} of role {} ({})", ask.from.role, ask.rule))
+                }
+                None => open(Approve, "waiting for what its approval rule asks for"),
+            });
+        }
+        Candidate::Approved(approved) => {
+            chain.push(passed(Test, evidence_sentence(approved.evidence())));
+            chain.push(passed(Approve, approved_sentence(approved.by())));
+        }
+        Candidate::Rejected(rejected) => {
+            chain.push(stopped(Approve, format!("turned down by {}: {}", rejected.by(), rejected.reason())));
+        }
+        Candidate::Superseded(superseded) => {
+            let by = fleet.candidate(superseded.by()).map(|by| by.identified().patch().id.to_string());
+            let by = by.unwrap_or_else(|| superseded.by().to_string());
+            chain.push(stopped(Approve, format!("superseded by {by}")));
+        }
+        Candidate::Withdrawn(withdrawn) => {
+            chain.push(stopped(Approve, format!("withdrawn: {}", withdrawn.reason())));
+        }
+    }
+}
+
+fn trial(fleet: &Fleet, identified: &Identified) -> Step {
+    use PipelineStage::Test;
+    match fleet.trial_of(identified.id()) {
+        None => open(Test, "waiting for its trial on non-production endpoints"),
+        Some((id, failed)) => {
+            let rollout = fleet.rollout(id);
+            let counts = rollout.map(crate::rollout::Rollout::counts).unwrap_or_default();
+            if failed {
+                let why = rollout
+                    .and_then(|rollout| rollout.halt())
+                    .map_or("its gate was not passed", |h| &h.reason);
+                stopped(Test, format!("the trial failed: {why}"))
+            } else {
+                open(
+                    Test,
+                    format!("in trial: {} of {} endpoints verified", counts.verified, counts.counted()),
+                )
+            }
+        }
+    }
+}
+
+fn needed(identified: &Identified) -> String {
+    let risk = identified.risk();
+    let due = risk.due.map_or_else(String::new, |due| format!(", due {due}"));
+    format!("needed there, {} priority: {}{due}", risk.priority, risk.why)
+}
+
+fn passed(stage: PipelineStage, text: impl Into<String>) -> Step {
+    Step { stage, state: StepState::Passed, text: text.into() }
+}
+
+fn open(stage: PipelineStage, text: impl Into<String>) -> Step {
+    Step { stage, state: StepState::Open, text: text.into() }
+}
+
+fn stopped(stage: PipelineStage, text: impl Into<String>) -> Step {
+    Step { stage, state: StepState::Stopped, text: text.into() }
+}

@@ -1,0 +1,171 @@
+//! Where one member of a rollout stands, in one sentence: the piece that explanations and outcomes share.
+
+use super::document::{Step, StepState};
+use super::words::{PipelineStage, failure_words};
+use crate::error::FailureKind;
+use crate::fleet::Fleet;
+use crate::gate::judge;
+use crate::ids::EndpointIx;
+use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use alloc::format;
+use alloc::string::{String, ToString};
+
+/// The last rollout or trial of a candidate that has this endpoint.
+pub(super) fn last_rollout_of(
+    fleet: &Fleet,
+    candidate: crate::ids::CandidateId,
+    endpoint: EndpointIx,
+) -> Option<(&Rollout, &Member)> {
+    let mut rollouts = fleet.rollouts().filter(|rollout| rollout.candidate() == candidate);
+    let mut last = None;
+    // Rollouts come in the order of their start, and only forwards.
+    for rollout in &mut rollouts {
+        if let Some(member) = rollout.member_of(endpoint) {
+            last = rollout.members().get(member.index()).map(|member| (rollout, member));
+        }
+    }
+    last
+}
+
+/// Where a member stands and why. Every phase has its sentence.
+pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> Step {
+    use PipelineStage::{Deploy, Verify};
+    use StepState::{Open, Passed, Stopped};
+    let phase = member.phase();
+    let place = place(rollout, member);
+    let prior = rollout.prior_version(member);
+    let target =
+        fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
+    let attempts = attempts(member);
+    let why =
+        reason(fleet, member).map_or_else(String::new, |(kind, detail)| format!(": {}", told(kind, detail)));
+    let from = prior.map_or_else(String::new, |prior| format!(", from {prior}"));
+    let back = prior.map_or_else(|| "its absence before".to_string(), ToString::to_string);
+    // A failure that only the look afterwards showed belongs to the last stage.
+    let failed_at = match reason(fleet, member) {
+        Some((FailureKind::Unhealthy | FailureKind::WrongLevel, _)) => Verify,
+        Some(_) | None => Deploy,
+    };
+    let (stage, state, text) = match phase {
+        Phase::Waiting => (Deploy, Open, waiting(fleet, rollout, member)),
+        Phase::Ordered => (Deploy, Open, format!("ordered {place}, not acknowledged yet")),
+        Phase::Running => (Deploy, Open, format!("being installed {place}{attempts}")),
+        Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
+        Phase::Backoff => (Deploy, Open, format!("failed{attempts} {place}, to be tried again{why}")),
+        Phase::Silent => (
+            Deploy,
+            Open,
+            format!("silent past its report deadline {place}: the outcome is unknown and asked after"),
+        ),
+        Phase::Installed => (
+            Verify,
+            Open,
+            format!("installed {place} by the installer's word, waiting for the inventory to show it"),
+        ),
+        Phase::RebootPending => (Verify, Open, format!("installed {place}, waiting for a reboot")),
+        Phase::Rebooting => (Verify, Open, format!("installed {place}, rebooting")),
+        Phase::Verified => (Verify, Passed, format!("verified at {target} {place}{attempts}{from}")),
+        Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
+        Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
+        Phase::Reverted => (
+            failed_at,
+            Open,
+            format!("rolled back by the installer's word, waiting for the inventory to show {back}{why}"),
+        ),
+        Phase::RevertSilent => (
+            failed_at,
+            Open,
+            format!("silent during its rollback to {back}: the outcome is unknown and asked after{why}"),
+        ),
+        Phase::RolledBack => {
+            (failed_at, Stopped, format!("rolled back to {back}{attempts} and held there{why}"))
+        }
+        Phase::NeedsOperator => {
+            (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
+        }
+        Phase::Deferred => (Deploy, Stopped, format!("not started in time {place}, left to catch-up")),
+        Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
+        Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
+        Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
+        Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
+    };
+    Step { stage, state, text }
+}
+
+/// The last failure of a member.
+pub(super) fn reason<'a>(fleet: &'a Fleet, member: &Member) -> Option<(FailureKind, &'a str)> {
+    fleet.reason(member.reason())
+}
+
+/// A failure, as a part of a sentence.
+pub(super) fn told(kind: FailureKind, detail: &str) -> String {
+    let words = failure_words(kind);
+    if detail.is_empty() { words.into() } else { format!("{words} ({detail})") }
+}
+
+fn attempts(member: &Member) -> String {
+    match member.attempts() {
+        0 | 1 => String::new(),
+        n => format!(" after {n} attempts"),
+    }
+}
+
+fn place(rollout: &Rollout, member: &Member) -> String {
+    match rollout.kind() {
+        RolloutKind::Trial => "in the trial".into(),
+        RolloutKind::Deployment => rollout
+            .rings()
+            .get(usize::from(member.ring()))
+            .map_or_else(String::new, |ring| format!("in ring {}", ring.name())),
+    }
+}
+
+/// Why a rollout starts nothing any more.
+fn stopped(rollout: &Rollout) -> String {
+    match rollout.halt() {
+        Some(halt) => {
+            let ring = rollout.rings().get(usize::from(halt.ring)).map_or("?", |ring| ring.name());
+            format!("halted in ring {ring}, {}", halt.reason)
+        }
+        None => "the rollout was ended before its turn came".into(),
+    }
+}
+
+fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    let own = rollout.rings().get(usize::from(member.ring()));
+    let name = own.map_or("?", |ring| ring.name());
+    match rollout.state() {
+        RolloutState::Halted => return format!("waiting in ring {name}: {}", stopped(rollout)),
+        RolloutState::Paused => return format!("waiting in ring {name}: a person paused the rollout"),
+        RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => return stopped(rollout),
+        RolloutState::Running => {}
+    }
+    let current = rollout.current_ring();
+    if own.is_some_and(|ring| ring.state() == RingState::Pending) {
+        let verdict = judge(current.gate(), &current.standing(), fleet.clock());
+        return format!(
+            "ring {name} opens after ring {}: {}",
+            current.name(),
+            verdict.sentence(current.gate())
+        );
+    }
+    let deploy = &rollout.policy().deploy;
+    let needed = u64::from(deploy.expected_secs);
+    let schedule = &rollout.policy().schedule;
+    if !schedule.is_open(fleet.clock(), needed) {
+        return schedule.next_open(fleet.clock(), needed).map_or_else(
+            || format!("waiting in ring {name}: no maintenance window is long enough"),
+            |at| format!("waiting in ring {name}: the next maintenance window opens {at}"),
+        );
+    }
+    let busy = fleet.rollouts().filter(|other| other.id() != rollout.id()).find_map(|other| {
+        let theirs = other.members().get(other.member_of(member.endpoint())?.index())?;
+        theirs.phase().occupies().then_some(other)
+    });
+    match busy.and_then(|other| fleet.candidate(other.candidate())) {
+        Some(other) => {
+            format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
+        }
+        None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
+    }
+}
