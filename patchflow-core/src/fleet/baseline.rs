@@ -362,6 +362,7 @@ fn restore_members(reader: &mut Reader<'_>, rings: &[Ring], endpoints: usize) ->
 }
 
 fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateEntry {
+    let target = Arc::new(snapshot.patch.target.clone());
     let identified = Identified::new(id, snapshot.patch, snapshot.risk, snapshot.identified_at);
     // The evidence behind a rejection, supersession or withdrawal is not asked for again; the state itself is.
     let none = || Evidence::NotRequired { rule: String::new() };
@@ -381,6 +382,7 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         snapshot.needs.into_iter().map(|(ix, standing, path, level)| (ix, Need { standing, path, level }));
     CandidateEntry {
         candidate,
+        target,
         revision: snapshot.revision,
         needs: needs.collect(),
         levels: snapshot.levels,

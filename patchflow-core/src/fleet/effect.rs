@@ -56,8 +56,8 @@ pub struct InspectOrder {
     pub order: OrderId,
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// What was to be installed, or taken back.
-    pub target: Target,
+    /// What was to be installed, or taken back. Shared: there is one such effect for every report of success.
+    pub target: Arc<Target>,
     /// The level of a rollback; `None` after an install.
     pub reverting_to: Option<RevertTo>,
 }

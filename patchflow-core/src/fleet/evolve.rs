@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -168,6 +169,7 @@ impl State {
                 let identified = Identified::new(*candidate, patch.clone(), risk.clone(), at);
                 self.candidates.push(CandidateEntry {
                     candidate: Candidate::Identified(identified),
+                    target: Arc::new(patch.target.clone()),
                     revision: Revision(1),
                     needs: BTreeMap::new(),
                     levels: Vec::new(),

@@ -129,7 +129,7 @@ impl State {
     }
 
     fn inspect(&self, at: At<'_>) -> Option<Effect> {
-        let target = self.candidate(at.rollout.candidate())?.candidate.identified().patch().target.clone();
+        let target = self.candidate(at.rollout.candidate())?.target.clone();
         let reverting = matches!(at.member.phase, Phase::Reverted | Phase::RevertSilent | Phase::Reverting);
         Some(Effect::Inspect(InspectOrder {
             order: self.order_id(at),

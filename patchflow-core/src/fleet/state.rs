@@ -6,6 +6,7 @@ use super::observation::Standing;
 use super::reasons::Reasons;
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
+use crate::catalog::Target;
 use crate::digest::Digest;
 use crate::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, Revision, RolloutId, Seq,
@@ -37,6 +38,8 @@ pub(crate) struct Need {
 #[derive(Debug)]
 pub(crate) struct CandidateEntry {
     pub(crate) candidate: Candidate,
+    /// What its patch aims at, apart, so that every effect that names it shares it.
+    pub(crate) target: Arc<Target>,
     pub(crate) revision: Revision,
     pub(crate) needs: BTreeMap<EndpointIx, Need>,
     pub(crate) levels: Vec<Arc<str>>,

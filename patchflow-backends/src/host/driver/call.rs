@@ -263,7 +263,7 @@ mod tests {
 
     fn order(member: u32) -> InspectOrder {
         let target = Target { package: PackageName::new(Ecosystem::Deb, "curl"), version: "2".into() };
-        InspectOrder { order: id(member), endpoint: "a".into(), target, reverting_to: None }
+        InspectOrder { order: id(member), endpoint: "a".into(), target: target.into(), reverting_to: None }
     }
 
     fn result(member: u32, health: Health<'static>) -> ProbeResult {
