@@ -17,3 +17,11 @@ pub mod design {}
 /// The rules, and the tests that hold them.
 #[doc = include_str!("../semantics.md")]
 pub mod semantics {}
+
+/// What a backend owes, clause by clause.
+#[doc = include_str!("../contract.md")]
+pub mod contract {}
+
+/// The bytes of a journal.
+#[doc = include_str!("../journal.md")]
+pub mod journal {}
