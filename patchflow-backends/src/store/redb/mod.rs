@@ -28,7 +28,9 @@ use std::sync::Arc;
 /// then be repeated. redb does not check pages when it reads them, so a page that rotted in a way redb can still read
 /// is found only by the reader's chain check; one that it cannot read may make redb panic. Such a panic is caught and
 /// becomes a [`BackendError`] (the panic hook of the process still prints it, and where panics abort, so does this
-/// one), and the file is likewise opened anew, which checks the pages in use.
+/// one), and the file is likewise opened anew, which checks the pages in use. One case nobody can see from inside: in
+/// a file that was not closed in order, damage to the last commit looks like a commit that never reached the disk, and
+/// redb goes back to the one before.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
