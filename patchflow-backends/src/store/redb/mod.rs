@@ -5,6 +5,8 @@
 
 mod file;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use super::manifest;
 use super::threads::{Results, Threads, Writer, failed};
@@ -60,7 +62,11 @@ impl RedbStore {
     /// Lasting: the file is open elsewhere, is no journal, is damaged, or was written by a later version. Otherwise as
     /// the file system says.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BackendError> {
-        let file = Arc::new(File::open(path.as_ref())?);
+        Self::over(File::open(path.as_ref())?)
+    }
+
+    fn over(file: File) -> Result<Self, BackendError> {
+        let file = Arc::new(file);
         Ok(Self { threads: Threads::start(OnWriter(Arc::clone(&file)), file)? })
     }
 }

@@ -33,7 +33,8 @@ fn journal(path: &Path) -> Journal {
         tails_before = tails;
         let batch: Vec<_> =
             FLEETS.iter().zip(tails).map(|(fleet, tail)| append_at(*fleet, tail, 3 + round)).collect();
-        for (tail, (append, result)) in tails.iter_mut().zip(batch.iter().zip(block_on(store.append(&batch)))) {
+        for (tail, (append, result)) in tails.iter_mut().zip(batch.iter().zip(block_on(store.append(&batch))))
+        {
             result.unwrap();
             *tail = append.tail_after();
         }
