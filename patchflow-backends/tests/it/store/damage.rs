@@ -1,9 +1,7 @@
 //! A redb file with a flipped byte: it is refused, or reading fails, or the chain does not fit, or nobody reads the byte.
 //! Never a panic out of the store, and never other records that look right.
 
-#![cfg(feature = "redb")]
-
-use super::{append_at, verify};
+use super::chain::{append_at, verify};
 use patchflow_backends::store::RedbStore;
 use patchflow_core::ids::FleetId;
 use patchflow_core::journal::Tail;
