@@ -3,8 +3,8 @@
 //! | store | feature | durable | several hosts |
 //! | --- | --- | --- | --- |
 //! | [`MemoryStore`] | always | no | handles that share one state |
-//! | [`RedbStore`] | `redb` (default) | yes | in one process, sharing the store; the file is locked against others |
-//! | [`SqliteStore`] | `sqlite` | yes | several processes on one file |
+//! | `RedbStore` | `redb` (default) | yes | in one process, sharing the store; the file is locked against others |
+//! | `SqliteStore` | `sqlite` | yes | several processes on one file |
 //!
 //! All three keep the clauses J1 to J30 of `docs/contract.md`. They take headers, payloads and heads as they are and
 //! verify no chain: the reader does that. What they check is that a stream grows without gaps from its end.

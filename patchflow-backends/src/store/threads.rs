@@ -191,3 +191,6 @@ impl Error for Shared {
         self.0.source()
     }
 }
+
+#[cfg(test)]
+mod tests;

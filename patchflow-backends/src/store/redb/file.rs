@@ -2,7 +2,7 @@
 
 use super::tables;
 use patchflow_core::sdk::BackendError;
-use redb::{Database, Error};
+use redb::{Database, DatabaseError, Error};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -30,16 +30,24 @@ impl<E: Into<Error>> From<E> for Trouble {
     }
 }
 
+/// How the database of a path is opened: from a file, or in tests from one that fails.
+type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
+
 /// A redb file that is open, or will be at the next call.
 pub(super) struct File {
     path: PathBuf,
+    opener: Opener,
     database: RwLock<Option<Database>>,
 }
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, BackendError> {
-        let database = RwLock::new(Some(open(path)?));
-        Ok(Self { path: path.into(), database })
+        Self::open_by(path, Box::new(|path| Database::builder().set_cache_size(CACHE_BYTES).create(path)))
+    }
+
+    pub(super) fn open_by(path: &Path, opener: Opener) -> Result<Self, BackendError> {
+        let database = RwLock::new(Some(open(path, &opener)?));
+        Ok(Self { path: path.into(), opener, database })
     }
 
     /// Runs a task on the database. An error or a panic that leaves redb unusable closes the file.
@@ -96,19 +104,19 @@ impl File {
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
-            *database = Some(open(&self.path)?);
+            *database = Some(open(&self.path, &self.opener)?);
         }
         Ok(())
     }
 }
 
-fn open(path: &Path) -> Result<Database, BackendError> {
+fn open(path: &Path, opener: &Opener) -> Result<Database, BackendError> {
     let is_new = !path.exists();
-    let opened = catch_unwind(|| {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let database = opener(path)?;
         tables::prepare(&database)?;
         Ok(database)
-    });
+    }));
     let path_shown = path.display();
     let database = match opened {
         Ok(Ok(database)) => database,

@@ -5,6 +5,8 @@
 
 mod file;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use super::manifest;
 use super::threads::{Results, Threads, Writer, failed};
@@ -28,7 +30,9 @@ use std::sync::Arc;
 /// then be repeated. redb does not check pages when it reads them, so a page that rotted in a way redb can still read
 /// is found only by the reader's chain check; one that it cannot read may make redb panic. Such a panic is caught and
 /// becomes a [`BackendError`] (the panic hook of the process still prints it, and where panics abort, so does this
-/// one), and the file is likewise opened anew, which checks the pages in use.
+/// one), and the file is likewise opened anew, which checks the pages in use. One case nobody can see from inside: in
+/// a file that was not closed in order, damage to the last commit looks like a commit that never reached the disk, and
+/// redb goes back to the one before.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,7 +62,11 @@ impl RedbStore {
     /// Lasting: the file is open elsewhere, is no journal, is damaged, or was written by a later version. Otherwise as
     /// the file system says.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BackendError> {
-        let file = Arc::new(File::open(path.as_ref())?);
+        Self::over(File::open(path.as_ref())?)
+    }
+
+    fn over(file: File) -> Result<Self, BackendError> {
+        let file = Arc::new(file);
         Ok(Self { threads: Threads::start(OnWriter(Arc::clone(&file)), file)? })
     }
 }

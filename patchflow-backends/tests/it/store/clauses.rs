@@ -7,7 +7,6 @@ use patchflow_testkit::conformance::store::{StoreBuilder, check, clauses};
 use pollster::block_on;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tempfile::TempDir;
 
 /// Memory: a place is a store of which a handle stays behind.
 #[derive(Default)]
@@ -17,24 +16,6 @@ struct InMemory(Mutex<BTreeMap<String, MemoryStore>>);
 impl StoreBuilder for InMemory {
     async fn open(&self, place: &str) -> Result<Arc<dyn JournalStore>, BackendError> {
         Ok(Arc::new(self.0.lock().unwrap().entry(place.into()).or_default().clone()))
-    }
-}
-
-type Open = fn(&std::path::Path) -> Result<Arc<dyn JournalStore>, BackendError>;
-
-/// On disk: a place is a file.
-struct OnDisk(TempDir, Open);
-
-impl OnDisk {
-    fn new(open: Open) -> Self {
-        Self(tempfile::tempdir().unwrap(), open)
-    }
-}
-
-#[async_trait]
-impl StoreBuilder for OnDisk {
-    async fn open(&self, place: &str) -> Result<Arc<dyn JournalStore>, BackendError> {
-        (self.1)(&self.0.path().join(place))
     }
 }
 
@@ -70,7 +51,7 @@ macro_rules! all_clauses {
 all_clauses! { memory, InMemory::default() }
 
 #[cfg(feature = "redb")]
-all_clauses! { redb, OnDisk::new(|path| Ok(Arc::new(patchflow_backends::store::RedbStore::open(path)?))) }
+all_clauses! { redb, super::super::on_disk::OnDisk::new(|path| Ok(Arc::new(patchflow_backends::store::RedbStore::open(path)?))) }
 
 #[cfg(feature = "sqlite")]
-all_clauses! { sqlite, OnDisk::new(|path| Ok(Arc::new(patchflow_backends::store::SqliteStore::open(path)?))) }
+all_clauses! { sqlite, super::super::on_disk::OnDisk::new(|path| Ok(Arc::new(patchflow_backends::store::SqliteStore::open(path)?))) }

@@ -3,7 +3,7 @@
 //! The test starts its own binary again as the process to kill. What the disk's cache would lose in a power cut, no
 //! test of a process shows.
 
-use super::{append_at, verify};
+use super::chain::{append_at, verify};
 use patchflow_core::ids::FleetId;
 use patchflow_core::sdk::{BackendError, JournalStore};
 use pollster::block_on;

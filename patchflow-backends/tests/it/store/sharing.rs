@@ -1,8 +1,6 @@
 //! Several hosts on one store, several stores on one file, and files that are no journals.
 
-#![cfg(any(feature = "redb", feature = "sqlite"))]
-
-use super::{append_at, verify};
+use super::chain::{append_at, verify};
 use patchflow_core::ids::{FleetId, Seq};
 use patchflow_core::journal::Tail;
 use patchflow_core::sdk::{AppendError, BackendError, JournalStore, Retry};
