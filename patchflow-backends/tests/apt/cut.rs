@@ -1,10 +1,11 @@
 //! Operations that are cut off by kills, and how their hosts come back.
 
-use crate::fixture::{Fixture, host, kind, trial, wait_until};
+use crate::fixture::{Fixture, INSTALL, host, kind, trial, wait_until};
 use libtest_mimic::Trial;
 use patchflow_backends::local::Recovery;
 use patchflow_core::rollout::{Failure, Level};
 use patchflow_core::sdk::FailureKind;
+use std::process::{Command, Stdio};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -12,6 +13,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("dpkg_killed_in_preinst_is_recovered", dpkg_killed_in_preinst),
         trial("install_repairs_what_a_kill_left", install_repairs_what_a_kill_left),
         trial("apt_get_killed_is_recovered", apt_get_killed),
+        trial("cut_off_work_of_others_is_repaired", cut_off_work_of_others),
+        trial("host_program_killed_is_recovered", host_program_killed),
         trial("everything_killed_and_script_now_failing_goes_back", everything_killed),
     ]
 }
@@ -103,4 +106,49 @@ fn everything_killed() {
     assert_eq!(it.host.recover_now(), Recovery::Whole);
     assert_eq!(it.whole_version("lab-slow"), "1.0-1");
     it.assert_whole();
+}
+
+fn cut_off_work_of_others() {
+    let it = host(&["lab-slow", "lab-app"]);
+    it.there.write("/etc/lab/slow-preinst", "600\n").unwrap();
+    // Somebody else's apt: of this nothing is noted.
+    let mut theirs = Command::new("apt-get")
+        .args(["-q", "-y", "install", "lab-slow=1.1-1"])
+        .envs(it.there.env())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    it.wait_for_line("/run/lab-slow", "preinst");
+    assert_eq!(it.host.recover_now(), Recovery::StillRunning);
+    wait_until("the script sleeps", || !it.processes(Some("sleep")).is_empty());
+    it.kill(None);
+    theirs.wait().unwrap();
+    wait_until("all of it is gone", || it.processes(None).is_empty());
+    it.there.write("/etc/lab/slow-preinst", "0\n").unwrap();
+    it.host.install_version("lab-app", "1.1-1").unwrap();
+    assert_eq!(it.whole_version("lab-slow"), "1.0-1");
+    it.assert_whole();
+}
+
+fn host_program_killed() {
+    let it = host(&["lab-slow"]);
+    it.there.write("/etc/lab/slow-postinst", "1\n").unwrap();
+    let mut program = Command::new(std::env::current_exe().unwrap())
+        .envs(it.there.env())
+        .env(INSTALL.0, it.there.root())
+        .env(INSTALL.1, &it.host.state_dir)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    it.wait_for_line("/run/lab-slow", "postinst");
+    program.kill().unwrap();
+    program.wait().unwrap();
+    // apt goes on alone, or dies of its closed pipes: both must end well.
+    wait_until("it is over", || it.host.recover_now() != Recovery::StillRunning);
+    assert_eq!(it.host.recover_now(), Recovery::Whole);
+    assert_eq!(it.whole_version("lab-slow"), "1.1-1");
+    it.assert_whole();
+    it.host.revert_to("lab-slow", Some("1.0-1")).unwrap();
 }

@@ -18,6 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("success_that_installed_nothing_is_seen", success_that_installed_nothing),
         trial("tampered_package_is_corrupt", tampered_package),
         trial("unmet_dependency_is_told", unmet_dependency),
+        trial("too_little_space_is_told_before", too_little_space),
+        trial("dead_repository_is_a_network_failure", dead_repository),
         trial("time_out_ends_the_operation", time_out),
         trial("missing_tool_is_unsupported", missing_tool),
     ]
@@ -137,6 +139,27 @@ fn unmet_dependency() {
     assert_eq!(kind(it.host.install_version("lab-nowhere", "1.0-1")), FailureKind::NotFound);
     assert_eq!(kind(it.host.install_version("lab-app", "9.9-1")), FailureKind::NotFound);
     assert_eq!(it.host.read_level("lab-needy"), Level::Absent);
+}
+
+fn too_little_space() {
+    let it = host(&["lab-app"]);
+    // It says it needs a pebibyte.
+    let failure = it.host.preflight_version("lab-huge", "1.0-1").unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Disk, "{failure}");
+    assert_eq!(kind(it.host.install_version("lab-huge", "1.0-1")), FailureKind::Disk);
+    assert_eq!(it.host.read_level("lab-huge"), Level::Absent);
+}
+
+fn dead_repository() {
+    let it = host(&["lab-app"]);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sources = format!("deb [trusted=yes] http://{closed}/ lab main\n");
+    it.there.write("/etc/apt/sources.list", &sources).unwrap();
+    let failure = it.host.refresh_lists().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Network, "{failure}");
+    // Such an endpoint has no record, rather than one without updates.
+    assert_eq!(kind(it.host.read_record(Default::default())), FailureKind::Network);
+    assert_eq!(it.whole_version("lab-app"), "1.0-1");
 }
 
 fn time_out() {

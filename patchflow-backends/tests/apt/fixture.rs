@@ -68,6 +68,7 @@ pub(crate) fn packages() -> Vec<PackageSpec> {
         PackageSpec::new("lab-new", "1.0-1"),
         PackageSpec::new("lab-new-fails", "1.0-1").postinst(Step::Fail),
         PackageSpec::new("lab-needy", "1.0-1").depends("lab-missing (>= 9)"),
+        PackageSpec { installed_kib: Some(1 << 40), ..PackageSpec::new("lab-huge", "1.0-1") },
         PackageSpec::new("lab-app", "1.2-1").suite(Suite::Staged).health("/srv/app/health", true),
     ]);
     all
@@ -185,6 +186,17 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 #[track_caller]
 pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, Failure<'static>>) -> FailureKind {
     result.unwrap_err().kind
+}
+
+/// The environment variables that make this program install `lab-slow` on a host (root, state directory) and end.
+pub(crate) const INSTALL: (&str, &str) = ("PATCHFLOW_TEST_INSTALL", "PATCHFLOW_TEST_STATE");
+
+/// Installs `lab-slow` on the host that this process's environment points to.
+pub(crate) fn install(root: &Path) {
+    let kept = ["APT_CONFIG", "DPKG_ROOT", "DPKG_ADMINDIR", "HOME"];
+    let env = kept.iter().map(|name| ((*name).into(), std::env::var_os(name).unwrap())).collect();
+    let host = AptHost::isolated("child", root, env, std::env::var_os(INSTALL.1).unwrap());
+    host.install_version("lab-slow", "1.1-1").unwrap();
 }
 
 /// The environment variable that makes this program hold a lock instead of running tests.

@@ -21,6 +21,10 @@ fn main() {
         fixture::hold_lock(path.as_ref());
         return;
     }
+    if let Some(root) = std::env::var_os(fixture::INSTALL.0) {
+        fixture::install(root.as_ref());
+        return;
+    }
     let arguments = libtest_mimic::Arguments::from_args();
     let rooms =
         [inventory::trials(), operations::trials(), failures::trials(), cut::trials(), source::trials()];

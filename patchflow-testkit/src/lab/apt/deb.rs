@@ -28,13 +28,6 @@ pub(super) fn build(spec: &PackageSpec, scratch: &Path, into: &Path) -> Result<P
     for (path, content) in spec.files.iter().chain(&spec.conffiles) {
         write(&tree.join(path.trim_start_matches('/')), content, 0o644)?;
     }
-    if spec.padding_bytes > 0 {
-        write(
-            &tree.join(format!("usr/share/{}/padding", spec.name)),
-            &"x".repeat(spec.padding_bytes),
-            0o644,
-        )?;
-    }
     let stanza = stanza(spec);
     write(&control.join("control"), &stanza, 0o644)?;
     if !spec.conffiles.is_empty() {
@@ -111,7 +104,7 @@ fn stanza(spec: &PackageSpec) -> String {
          Installed-Size: {}\nSection: utils\nPriority: optional\n",
         spec.name,
         spec.version,
-        (bytes + spec.padding_bytes).div_ceil(1024),
+        spec.installed_kib.unwrap_or(bytes.div_ceil(1024) as u64),
     );
     if !spec.depends.is_empty() {
         let _ = writeln!(text, "Depends: {}", spec.depends);

@@ -83,8 +83,8 @@ pub struct PackageSpec {
     pub postinst: Vec<Step>,
     /// What happens before removal, and before another version is unpacked.
     pub prerm: Vec<Step>,
-    /// Bytes of padding, for tests of space.
-    pub padding_bytes: usize,
+    /// How much space it says it needs, in KiB; what its files need when `None`.
+    pub installed_kib: Option<u64>,
 }
 
 impl PackageSpec {
@@ -102,7 +102,7 @@ impl PackageSpec {
             preinst: Vec::new(),
             postinst: Vec::new(),
             prerm: Vec::new(),
-            padding_bytes: 0,
+            installed_kib: None,
             name,
             version,
         }
