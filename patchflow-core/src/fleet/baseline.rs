@@ -5,8 +5,9 @@
 
 use super::Fleet;
 use super::endpoints::{Endpoints, Slot};
+use super::needs::{Need, Needs};
 use super::observation::Standing;
-use super::state::{Ask, CandidateEntry, Need, Resync, State};
+use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
@@ -193,7 +194,7 @@ fn snapshot_candidate(entry: &CandidateEntry) -> CandidateSnapshot {
         identified_at: identified.identified_at(),
         state,
         revision: entry.revision,
-        needs: entry.needs.iter().map(|(ix, need)| (*ix, need.standing, need.path, need.level)).collect(),
+        needs: entry.needs.iter().map(|(ix, need)| (ix, need.standing, need.path, need.level)).collect(),
         levels: entry.levels.clone(),
         ask: entry.ask.clone(),
         trial: entry.trial,
@@ -380,11 +381,13 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
     };
     let needs =
         snapshot.needs.into_iter().map(|(ix, standing, path, level)| (ix, Need { standing, path, level }));
+    let mut sorted = Needs::default();
+    sorted.extend(needs);
     CandidateEntry {
         candidate,
         target,
         revision: snapshot.revision,
-        needs: needs.collect(),
+        needs: sorted,
         levels: snapshot.levels,
         ask: snapshot.ask,
         trial: snapshot.trial,

@@ -1,5 +1,6 @@
 //! Evolution: the only code that changes a fleet's state. It touches and never looks outside, live and in replay.
 
+use super::needs::Needs;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{EndReason, EndpointFact, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
@@ -7,7 +8,6 @@ use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
 use crate::rollout::{Event, Halt, Phase, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -159,7 +159,7 @@ impl State {
                     slot.gone = true;
                 }
                 for entry in &mut self.candidates {
-                    entry.needs.remove(endpoint);
+                    entry.needs.remove(*endpoint);
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
@@ -171,7 +171,7 @@ impl State {
                     candidate: Candidate::Identified(identified),
                     target: Arc::new(patch.target.clone()),
                     revision: Revision(1),
-                    needs: BTreeMap::new(),
+                    needs: Needs::default(),
                     levels: Vec::new(),
                     ask: None,
                     trial: None,
@@ -182,7 +182,8 @@ impl State {
             }
             RichFact::NeedsChanged { candidate, needs } => {
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
-                needs.iter().for_each(|need| Self::record_need(entry, need));
+                let CandidateEntry { needs: known, levels, .. } = entry;
+                known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
             }
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {

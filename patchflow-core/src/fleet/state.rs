@@ -2,7 +2,7 @@
 
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
-use super::observation::Standing;
+use super::needs::{Need, Needs};
 use super::reasons::Reasons;
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
@@ -25,15 +25,6 @@ use core::cmp::Reverse;
 /// Requests whose outcome is remembered. A repeated id older than this many requests is a new request.
 pub(crate) const REQUESTS_MAX: usize = 4096;
 
-/// How one endpoint stands to one candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Need {
-    pub(crate) standing: Standing,
-    pub(crate) path: RollbackPath,
-    /// 1 + index into the candidate's table of versions, or 0 when nothing is installed.
-    pub(crate) level: u16,
-}
-
 /// A candidate with what stands beside its typed state.
 #[derive(Debug)]
 pub(crate) struct CandidateEntry {
@@ -41,7 +32,7 @@ pub(crate) struct CandidateEntry {
     /// What its patch aims at, apart, so that every effect that names it shares it.
     pub(crate) target: Arc<Target>,
     pub(crate) revision: Revision,
-    pub(crate) needs: BTreeMap<EndpointIx, Need>,
+    pub(crate) needs: Needs,
     pub(crate) levels: Vec<Arc<str>>,
     pub(crate) ask: Option<Ask>,
     /// The last trial, and whether it failed.
@@ -160,18 +151,19 @@ impl State {
         }
     }
 
-    pub(crate) fn record_need(entry: &mut CandidateEntry, need: &NeedFact) {
+    /// The packed form of a need; a version that is new gets the next number.
+    pub(crate) fn pack_need(levels: &mut Vec<Arc<str>>, need: &NeedFact) -> (EndpointIx, Need) {
         let level = need.present.as_ref().map_or(0, |version| {
-            let known = entry.levels.iter().position(|level| level == version);
+            let known = levels.iter().position(|level| level == version);
             let index = known.unwrap_or_else(|| {
-                entry.levels.push(version.clone());
-                entry.levels.len() - 1
+                levels.push(version.clone());
+                levels.len() - 1
             });
             u16::try_from(index + 1).unwrap_or(0)
         });
         // Beyond 65 535 distinct versions the way back is not recorded, and counts as none.
         let path = if level == 0 && need.present.is_some() { RollbackPath::None } else { need.path };
-        entry.needs.insert(need.endpoint, Need { standing: need.standing, path, level });
+        (need.endpoint, Need { standing: need.standing, path, level })
     }
 
     /// Remembers what came of a request, and forgets the oldest beyond the limit.

@@ -129,7 +129,7 @@ impl Fleet {
     pub fn needs(&self, id: CandidateId) -> impl Iterator<Item = NeedView<'_>> + '_ {
         self.state.candidate(id).into_iter().flat_map(|entry| {
             entry.needs.iter().map(|(endpoint, need)| NeedView {
-                endpoint: *endpoint,
+                endpoint,
                 standing: need.standing,
                 present: entry.level(need),
                 path: need.path,
@@ -141,7 +141,7 @@ impl Fleet {
     #[must_use]
     pub fn need(&self, id: CandidateId, endpoint: EndpointIx) -> Option<NeedView<'_>> {
         let entry = self.state.candidate(id)?;
-        let need = entry.needs.get(&endpoint)?;
+        let need = entry.needs.get(endpoint)?;
         Some(NeedView { endpoint, standing: need.standing, present: entry.level(need), path: need.path })
     }
 

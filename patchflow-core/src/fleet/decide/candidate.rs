@@ -32,10 +32,10 @@ impl State {
             .iter()
             .filter(|(_, need)| need.standing == Standing::Needs)
             .filter_map(|(endpoint, need)| {
-                let slot = self.endpoints.slot(*endpoint).filter(|s| !s.gone && s.environment == wanted)?;
+                let slot = self.endpoints.slot(endpoint).filter(|s| !s.gone && s.environment == wanted)?;
                 let _ = slot;
-                let attributes = self.endpoints.attributes(*endpoint)?;
-                Some(Starter { endpoint: *endpoint, attributes, present: entry.level(need), path: need.path })
+                let attributes = self.endpoints.attributes(endpoint)?;
+                Some(Starter { endpoint, attributes, present: entry.level(need), path: need.path })
             })
             .collect()
     }

@@ -77,7 +77,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
             );
         }
         let entry = state.candidate(at.rollout.candidate());
-        match entry.and_then(|entry| entry.needs.get(&endpoint)).map(|need| need.standing) {
+        match entry.and_then(|entry| entry.needs.get(endpoint)).map(|need| need.standing) {
             Some(Standing::Needs) => {}
             Some(Standing::Has) => return Start::Settle(Event::Skipped, None),
             Some(Standing::NotApplicable) | None => return Start::Settle(Event::Removed, None),

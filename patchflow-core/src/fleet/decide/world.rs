@@ -118,7 +118,7 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
         .iter()
         .filter(|need| state.endpoints.slot(need.endpoint).is_some_and(|slot| !slot.gone))
         .filter(|need| {
-            entry.needs.get(&need.endpoint).is_none_or(|known| {
+            entry.needs.get(need.endpoint).is_none_or(|known| {
                 known.standing != need.standing
                     || known.path != need.path
                     || entry.level(known).map(|level| &**level) != need.present.as_deref()
