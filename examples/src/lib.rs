@@ -1,1 +1,1 @@
-//! examples of patchflow.
+//! Examples of patchflow are programs: see `src/bin`. The main one is `quickstart`.

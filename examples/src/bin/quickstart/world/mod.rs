@@ -1,0 +1,97 @@
+//! The endpoints: real package databases or versioned artifacts below the output directory, and their services.
+
+mod apt;
+mod artifact;
+
+use crate::args::Kind;
+use crate::error::Result;
+use crate::run::Run;
+use crate::service::{ServiceFiles, Services};
+use crate::story::{App, HostPlan, hosts};
+use patchflow_backends::probe::{HttpCheck, HttpProbe, ProbeLimits};
+use patchflow_core::ids::EndpointId;
+use patchflow_core::sdk::{Clock, Installer, Inventory, PatchSource, Probe};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the two kinds of endpoints do differently, beyond the SDK's traits.
+pub(crate) trait Place: Send + Sync {
+    /// Offers the update of an application to every host. Repeating it changes nothing.
+    fn publish(&self, app: &App) -> Result<()>;
+    /// Lets the flaky update's script fail so often on a host.
+    fn set_fault(&self, host: &str, times: u32) -> Result<()>;
+    /// Where a host's service finds its things.
+    fn service(&self, host: &str) -> ServiceFiles;
+    /// How often the version that an application is updated to was installed on a host to its end, by the host's own
+    /// log.
+    fn installs(&self, host: &str, app: &App) -> Result<usize>;
+    /// Lets running operations come to their end.
+    fn shutdown(&self);
+}
+
+/// The fleet's endpoints and how they are reached.
+pub(crate) struct World {
+    pub(crate) installer: Arc<dyn Installer>,
+    pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) sources: Vec<Arc<dyn PatchSource>>,
+    pub(crate) probe: Arc<dyn Probe>,
+    pub(crate) hosts: Vec<HostPlan>,
+    pub(crate) place: Arc<dyn Place>,
+}
+
+/// What a kind of endpoints brings.
+struct Parts {
+    installer: Arc<dyn Installer>,
+    inventory: Arc<dyn Inventory>,
+    source: Arc<dyn PatchSource>,
+    place: Arc<dyn Place>,
+}
+
+impl World {
+    /// What this machine has the tools for.
+    pub(crate) fn auto() -> Kind {
+        if apt::is_possible() { Kind::Apt } else { Kind::Artifact }
+    }
+
+    /// Makes the endpoints, or opens those that an earlier start made, and starts their services.
+    pub(crate) fn open(dir: &Path, run: &Run, clock: Arc<dyn Clock>) -> Result<Self> {
+        let hosts = hosts(run.endpoints);
+        let parts = match run.kind {
+            Kind::Apt => apt::open(dir, run, &hosts, clock)?,
+            Kind::Artifact | Kind::Auto => artifact::open(dir, run, &hosts, clock)?,
+        };
+        let ids = hosts.iter().map(|host| host.id.as_str());
+        let services = Services::start(
+            ids.map(|id| (EndpointId::from(id), parts.place.service(id))).collect::<Vec<_>>(),
+        )?;
+        let probe =
+            HttpProbe::new("shop-api", move |host: &EndpointId| services.health_url(host).map(HttpCheck::ok))
+                .with_limits(ProbeLimits {
+                    // A machine that is busy with a hundred package managers answers late.
+                    connect: Duration::from_secs(5),
+                    total: Duration::from_secs(10),
+                    tries: 2,
+                    pause: Duration::from_millis(200),
+                    ..ProbeLimits::default()
+                });
+        Ok(Self {
+            installer: parts.installer,
+            inventory: parts.inventory,
+            sources: vec![parts.source],
+            probe: Arc::new(probe),
+            hosts,
+            place: parts.place,
+        })
+    }
+}
+
+/// The program file of `shop-api` in some version.
+fn shop_program(version: &str, breaks: bool) -> String {
+    let breaks =
+        if breaks { format!("breaks-on {}\n", crate::story::PRODUCTION_CONFIG) } else { String::new() };
+    format!("version {version}\n{breaks}")
+}
+
+/// What stands in a production host's configuration of the shop.
+const PRODUCTION_CONFIG_TEXT: &str = "currency = EUR\npool = 16\n";
