@@ -19,7 +19,8 @@ const SPARE_BYTES: u64 = 4 << 20;
 
 impl AptHost {
     /// Looks whether an install of this version would begin, and which way back there is. The file of the version
-    /// that is there now is fetched for the way back, into the state directory; nothing else changes.
+    /// that is there now is fetched for the way back, into the state directory, and package lists that do not know the new
+    /// one are refreshed; nothing else changes.
     ///
     /// # Errors
     /// What stands in its way: [`FailureKind::Busy`] (a lock), [`FailureKind::Denied`] (held back, or a downgrade),
@@ -41,7 +42,7 @@ impl AptHost {
         // apt does not plan over a database that is not whole.
         let whole = !database::is_interrupted(self) && repair::broken(self)?.is_empty();
         if whole && !already {
-            let plan = self.plan(name, version, &["--no-remove"])?;
+            let plan = self.plan(name, version)?;
             self.check_space(&plan)?;
         }
         match row {
@@ -72,13 +73,7 @@ impl AptHost {
             // Without a way back it goes on: whether that is allowed was decided at preflight.
             let _ = saved::keep(self, name, &row.version);
         }
-        let plan = match self.plan(name, version, &["--no-remove"]) {
-            Err(failure) if failure.kind == FailureKind::NotFound && self.refresh => {
-                self.refresh_lists()?;
-                self.plan(name, version, &["--no-remove"])?
-            }
-            other => other?,
-        };
+        let plan = self.plan(name, version)?;
         self.check_space(&plan)?;
         for step in plan.steps.iter().filter(|step| step.name != name) {
             if let Some(from) = &step.from {
@@ -206,10 +201,20 @@ impl AptHost {
         Ok(())
     }
 
-    fn plan(&self, name: &str, version: &str, options: &[&str]) -> Result<Simulation, Failure<'static>> {
+    /// What apt would do to install this version. A version that its lists do not know may be newer than they are.
+    fn plan(&self, name: &str, version: &str) -> Result<Simulation, Failure<'static>> {
+        match self.plan_once(name, version) {
+            Err(failure) if failure.kind == FailureKind::NotFound && self.refresh => {
+                self.refresh_lists()?;
+                self.plan_once(name, version)
+            }
+            other => other,
+        }
+    }
+
+    fn plan_once(&self, name: &str, version: &str) -> Result<Simulation, Failure<'static>> {
         let about = format!("{name}={version}");
-        let words: Vec<_> = options.iter().copied().chain(["install", &about]).collect();
-        let plan = updates::simulate(self, &words)?;
+        let plan = updates::simulate(self, &["--no-remove", "install", &about])?;
         let bare = name.split(':').next().unwrap_or(name);
         let Some(step) = plan.steps.iter().find(|step| step.name.split(':').next() == Some(bare)) else {
             // Its version is there already and only its configuration is not, or it is to be reinstalled.

@@ -1,10 +1,11 @@
 //! Package files kept for the way back: archives drop old versions, sometimes within the hour.
 //!
 //! A file is fetched by apt, which checks its hash against the signed lists, and is put in place under its final name
-//! only when it is whole. Nothing is ever deleted here; whoever owns the endpoint's state directory may do that.
+//! only when it is whole, with its digest beside it: a file that has changed since is as good as none. Nothing is ever deleted here; whoever owns the endpoint's state directory may do that.
 
 use super::failure::read_failure;
 use super::host::AptHost;
+use patchflow_core::digest::Digest;
 use patchflow_core::rollout::Failure;
 use patchflow_core::sdk::FailureKind;
 use std::fs;
@@ -31,8 +32,19 @@ fn find_in(host: &AptHost, folder: &Path, name: &str, version: &str) -> Option<P
     named.into_iter().find(|path| holds(host, path, version))
 }
 
-/// Whether a file is a readable package in this version.
+/// Where the digest of a kept file stands.
+fn digest_file(path: &Path) -> PathBuf {
+    path.with_extension("deb.sha256")
+}
+
+/// Whether a file is what was kept, and a readable package in this version.
 fn holds(host: &AptHost, path: &Path, version: &str) -> bool {
+    if let Ok(digest) = fs::read_to_string(digest_file(path)) {
+        let now = fs::read(path).map(|bytes| Digest::of(&bytes).to_string());
+        if now.is_ok_and(|now| now != digest.trim()) {
+            return false;
+        }
+    }
     let argv = ["dpkg-deb", "-f", &path.to_string_lossy(), "Version"].map(str::to_owned);
     host.run(&argv).is_ok_and(|ran| ran.succeeded() && ran.stdout_text().trim() == version)
 }
@@ -69,6 +81,9 @@ fn fetch(host: &AptHost, folder: &Path, name: &str, version: &str) -> Result<Pat
         let path = find_in(host, &partial, name, version).ok_or_else(|| read_failure(&ran))?;
         let kept = folder.join(path.file_name().unwrap_or_default());
         fs::File::open(&path).and_then(|file| file.sync_all()).map_err(unkept)?;
+        let digest = Digest::of(&fs::read(&path).map_err(unkept)?);
+        // The digest first: a file without one would be taken at its word.
+        fs::write(digest_file(&kept), format!("{digest}\n")).map_err(unkept)?;
         fs::rename(&path, &kept).map_err(unkept)?;
         Ok(kept)
     })();

@@ -5,6 +5,8 @@
 #[cfg(unix)]
 mod cut;
 #[cfg(unix)]
+mod engine;
+#[cfg(unix)]
 mod failures;
 #[cfg(unix)]
 mod fixture;
@@ -26,8 +28,14 @@ fn main() {
         return;
     }
     let arguments = libtest_mimic::Arguments::from_args();
-    let rooms =
-        [inventory::trials(), operations::trials(), failures::trials(), cut::trials(), source::trials()];
+    let rooms = [
+        inventory::trials(),
+        operations::trials(),
+        failures::trials(),
+        cut::trials(),
+        source::trials(),
+        engine::trials(),
+    ];
     let trials = rooms.into_iter().flatten().collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     fixture::clean_up();

@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("edited_configuration_file_stays", edited_configuration_file_stays),
         trial("lower_version_is_refused", lower_version_is_refused),
         trial("new_publication_is_found_by_an_install", new_publication_is_found_by_an_install),
+        trial("kept_file_that_changed_is_not_used", kept_file_that_changed),
         trial("version_that_is_gone_is_reached_from_the_kept_file", version_that_is_gone),
     ]
 }
@@ -133,4 +134,28 @@ fn version_that_is_gone() {
     assert_eq!(kind(it.host.revert_to("lab-other", Some("1.0-1"))), FailureKind::NotFound);
     assert_eq!(it.whole_version("lab-other"), "1.1-1");
     it.assert_whole();
+}
+
+fn kept_file_that_changed() {
+    let it = lone_host(false, &["lab-app"]);
+    it.host.install_version("lab-app", "1.1-1").unwrap();
+    let kept = it.host.state_dir.join("saved-packages/lab-app_1.0-1_all.deb");
+    let mut bytes = std::fs::read(&kept).unwrap();
+    bytes.push(0);
+    std::fs::write(&kept, &bytes).unwrap();
+    // The archive has it still.
+    it.host.revert_to("lab-app", Some("1.0-1")).unwrap();
+    assert_eq!(it.whole_version("lab-app"), "1.0-1");
+    // An install keeps it anew.
+    it.host.install_version("lab-app", "1.1-1").unwrap();
+    assert_ne!(std::fs::read(&kept).unwrap(), bytes);
+    std::fs::write(&kept, &bytes).unwrap();
+    it.lab.publish("lab-app", "1.0-1", Suite::Staged).unwrap();
+    it.host.refresh_lists().unwrap();
+    // What apt has in its own cache would do as well.
+    let cached = it.there.root().join("var/cache/apt/archives/lab-app_1.0-1_all.deb");
+    assert!(cached.exists(), "apt keeps what it has downloaded");
+    std::fs::remove_file(cached).unwrap();
+    assert_eq!(kind(it.host.revert_to("lab-app", Some("1.0-1"))), FailureKind::NotFound);
+    assert_eq!(it.whole_version("lab-app"), "1.1-1");
 }
