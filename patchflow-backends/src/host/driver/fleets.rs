@@ -244,21 +244,12 @@ impl Driver {
 
     /// Gives the leases back, so that others need not wait for them to run out.
     pub(super) async fn release_leases(&mut self) {
-        let Some(lease) = &self.parts.lease else { return };
-        for slot in self.slots.values() {
-            if let Some(grant) = &slot.lease {
-                let released = within(
-                    &*self.parts.clock,
-                    self.parts.limits.call_timeout,
-                    "releasing a lease",
-                    lease.release(grant),
-                );
-                if let Err(error) = released.await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "a lease was not given back; it runs out"
-                    );
-                }
+        let Some(lease) = self.parts.lease.clone() else { return };
+        let (clock, limit) = (self.parts.clock.clone(), self.parts.limits.call_timeout);
+        let grants: Vec<_> = self.slots.values_mut().filter_map(|slot| slot.lease.take()).collect();
+        for grant in grants {
+            if let Err(error) = within(&*clock, limit, "releasing a lease", lease.release(&grant)).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a lease was not given back; it runs out");
             }
         }
     }

@@ -7,9 +7,8 @@ mod road;
 mod store;
 mod world;
 
-use futures_lite::future::poll_once;
 use patchflow_backends::clock::ManualClock;
-use patchflow_backends::host::{Backends, Host, HostHandle, HostLimits, Stopped, identify};
+use patchflow_backends::host::{Backends, Host, HostHandle, HostLimits, identify};
 use patchflow_core::fleet::{Command, Request};
 use patchflow_core::gate::Limits;
 use patchflow_core::ids::{Actor, FleetId};
@@ -24,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 use store::TestStore;
-use world::World;
+use world::{Fuse, World};
 
 pub(crate) const FLEET: FleetId = FleetId(7);
 
@@ -108,6 +107,7 @@ pub(crate) fn start_of_time() -> Timestamp {
 pub(crate) struct Lab {
     pub(crate) clock: ManualClock,
     pub(crate) store: Arc<TestStore>,
+    pub(crate) fuse: Arc<Fuse>,
     pub(crate) world: Arc<World>,
     pub(crate) limits: HostLimits,
 }
@@ -115,9 +115,10 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(non_production: usize, production: usize) -> Self {
         let clock = ManualClock::at(start_of_time());
-        let store = Arc::new(TestStore::new());
-        let world = Arc::new(World::new(clock.clone(), non_production, production));
-        Self { clock, store, world, limits: HostLimits::default() }
+        let fuse = Arc::new(Fuse::default());
+        let store = Arc::new(TestStore::new(fuse.clone()));
+        let world = World::new(clock.clone(), store.clone(), fuse.clone(), non_production, production);
+        Self { clock, store, fuse, world: Arc::new(world), limits: HostLimits::default() }
     }
 
     pub(crate) fn backends(&self) -> Backends {
@@ -173,28 +174,4 @@ impl Lab {
             End::Crashed => unreachable!("no crash was asked for"),
         }
     }
-}
-
-/// A host that was stopped gracefully, with what it left.
-pub(crate) fn stop(
-    lab: &Lab,
-    host: &Host,
-    running: impl Future<Output = Result<Stopped, patchflow_backends::host::HostError>>,
-) -> Stopped {
-    let handle = host.handle();
-    let (stopped, ()) = match simulate(
-        &lab.clock,
-        std::future::ready(()),
-        futures_lite::future::zip(running, async { handle.stop().await }),
-        || false,
-    ) {
-        End::Done(done) => done,
-        End::Crashed => unreachable!(),
-    };
-    stopped.unwrap()
-}
-
-/// Whether a future is still waiting.
-pub(crate) fn is_pending(future: impl Future) -> bool {
-    futures_lite::future::block_on(async { poll_once(pin!(future)).await.is_none() })
 }

@@ -1,15 +1,17 @@
 //! A store in memory that fails on request: before or after it has stored.
 
+use super::world::Fuse;
 use async_trait::async_trait;
 use patchflow_core::digest::Digest;
 use patchflow_core::fleet::Persisted;
+use patchflow_core::fleet::{Effect, Fleet};
+use patchflow_core::ids::OrderId;
 use patchflow_core::ids::{FleetId, Seq};
+use patchflow_core::journal::decode;
 use patchflow_core::journal::{Record, RecordKind, Tail};
-use patchflow_core::sdk::{
-    Append, AppendError, BackendError, JournalStore, Manifest, PluginKind, SDK_VERSION,
-};
+use patchflow_core::sdk::{Append, AppendError, BackendError, JournalStore, Manifest, PluginKind};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What an append does instead of what it should.
@@ -31,10 +33,12 @@ struct Inner {
     faults: VecDeque<Fault>,
     tries: Vec<Append>,
     calls: usize,
-    lists: usize,
 }
 
-pub(crate) struct TestStore(Mutex<Inner>);
+pub(crate) struct TestStore {
+    inner: Mutex<Inner>,
+    fuse: Arc<Fuse>,
+}
 
 pub(crate) fn manifest(name: &str, kinds: &[PluginKind]) -> Manifest {
     Manifest {
@@ -48,28 +52,37 @@ pub(crate) fn manifest(name: &str, kinds: &[PluginKind]) -> Manifest {
 }
 
 impl TestStore {
-    pub(crate) fn new() -> Self {
-        assert!(semver::VersionReq::STAR.matches(&SDK_VERSION));
-        Self(Mutex::default())
+    pub(crate) fn new(fuse: Arc<Fuse>) -> Self {
+        Self { inner: Mutex::default(), fuse }
+    }
+
+    /// Whether what is stored explains an order: a fleet replayed from it would ask after the order.
+    pub(crate) fn explains(&self, order: OrderId) -> bool {
+        let records = self.records(order.fleet);
+        let facts = decode(order.fleet, Tail::EMPTY, &records).map(Result::unwrap);
+        let fleet = Fleet::replay(facts).unwrap();
+        fleet
+            .outstanding()
+            .any(|effect| matches!(effect, Effect::Query { order: asked, .. } if asked == order))
     }
 
     /// What the next calls of `append` do.
     pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.0.lock().unwrap().faults.extend(faults);
+        self.inner.lock().unwrap().faults.extend(faults);
     }
 
     /// Every append that was tried, in order, stored or not.
     pub(crate) fn tries(&self) -> Vec<Append> {
-        self.0.lock().unwrap().tries.clone()
+        self.inner.lock().unwrap().tries.clone()
     }
 
     pub(crate) fn records(&self, fleet: FleetId) -> Vec<Record> {
-        self.0.lock().unwrap().streams.get(&fleet).cloned().unwrap_or_default()
+        self.inner.lock().unwrap().streams.get(&fleet).cloned().unwrap_or_default()
     }
 
     /// Flips one bit of the payload of one record.
     pub(crate) fn damage(&self, fleet: FleetId, record: usize) {
-        let mut inner = self.0.lock().unwrap();
+        let mut inner = self.inner.lock().unwrap();
         let payload = inner.streams.get_mut(&fleet).unwrap()[record].payload.as_mut().unwrap();
         let middle = payload.len() / 2;
         payload[middle] ^= 1;
@@ -77,7 +90,7 @@ impl TestStore {
 
     /// How often `append` was called.
     pub(crate) fn calls(&self) -> usize {
-        self.0.lock().unwrap().calls
+        self.inner.lock().unwrap().calls
     }
 }
 
@@ -92,14 +105,15 @@ impl JournalStore for TestStore {
     }
 
     async fn append(&self, batch: &[Append]) -> Vec<Result<Persisted, AppendError>> {
+        self.fuse.point().await;
         let fault = {
-            let mut inner = self.0.lock().unwrap();
+            let mut inner = self.inner.lock().unwrap();
             inner.calls += 1;
             inner.tries.extend_from_slice(batch);
             inner.faults.pop_front().unwrap_or(Fault::None)
         };
         let store = |append: &Append| {
-            let mut inner = self.0.lock().unwrap();
+            let mut inner = self.inner.lock().unwrap();
             let records = inner.streams.entry(append.fleet).or_default();
             let actual = tail_of(records);
             if actual != append.expected {
@@ -110,7 +124,7 @@ impl JournalStore for TestStore {
             Ok(Persisted { fleet: append.fleet, through: Seq(after.next.0 - 1), head: after.head })
         };
         let failed = || AppendError::Failed(BackendError::retryable("writing", Duration::from_millis(10)));
-        match fault {
+        let results = match fault {
             Fault::None => batch.iter().map(store).collect(),
             Fault::Fails => batch.iter().map(|_| Err(failed())).collect(),
             Fault::LosesTheAnswer => batch.iter().map(|append| store(append).and(Err(failed()))).collect(),
@@ -118,7 +132,9 @@ impl JournalStore for TestStore {
                 batch.iter().for_each(|append| drop(store(append)));
                 std::future::pending().await
             }
-        }
+        };
+        self.fuse.point().await;
+        results
     }
 
     async fn tail(&self, fleet: FleetId) -> Result<Tail, BackendError> {
@@ -148,8 +164,7 @@ impl JournalStore for TestStore {
     }
 
     async fn fleets(&self, after: Option<FleetId>, limit: usize) -> Result<Vec<FleetId>, BackendError> {
-        let mut inner = self.0.lock().unwrap();
-        inner.lists += 1;
+        let inner = self.inner.lock().unwrap();
         Ok(inner
             .streams
             .keys()

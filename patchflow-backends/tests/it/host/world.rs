@@ -1,7 +1,7 @@
 //! Endpoints in memory behind every trait that a host asks: an installer that keeps what it was told for ever, an
 //! inventory that shows what is there, a probe, a source, somebody who is told.
 
-use super::store::manifest;
+use super::store::{TestStore, manifest};
 use async_trait::async_trait;
 use patchflow_backends::clock::ManualClock;
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
@@ -23,8 +23,8 @@ use patchflow_core::sdk::{
 };
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ struct Inner {
     refuses: Option<EndpointId>,
     unhealthy: bool,
     unreadable: u32,
+    made_up: Vec<Report<'static>>,
+    sdk: Option<semver::VersionReq>,
 }
 
 /// A crash that happens at the n-th call that changes or reads something outside: before it, or after it.
@@ -98,7 +100,10 @@ impl Fuse {
 pub(crate) struct World {
     clock: ManualClock,
     inner: Mutex<Inner>,
-    pub(crate) fuse: Fuse,
+    fuse: Arc<Fuse>,
+    store: Arc<TestStore>,
+    /// Whether each order is checked against the store when it comes.
+    pub(crate) checks_orders: bool,
 }
 
 pub(crate) fn package() -> PackageName {
@@ -106,14 +111,20 @@ pub(crate) fn package() -> PackageName {
 }
 
 impl World {
-    pub(crate) fn new(clock: ManualClock, non_production: usize, production: usize) -> Self {
+    pub(crate) fn new(
+        clock: ManualClock,
+        store: Arc<TestStore>,
+        fuse: Arc<Fuse>,
+        non_production: usize,
+        production: usize,
+    ) -> Self {
         let mut inner = Inner::default();
         for i in 0..non_production + production {
             let id = EndpointId::from(format!("host-{i:04}"));
             inner.versions.insert(id.clone(), Some("1".into()));
             inner.non_production.insert(id, i < non_production);
         }
-        Self { clock, inner: Mutex::new(inner), fuse: Fuse::default() }
+        Self { clock, inner: Mutex::new(inner), fuse, store, checks_orders: true }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -153,6 +164,22 @@ impl World {
         let mut inner = self.inner();
         inner.holds_submits = holds;
         inner.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    pub(crate) fn submits_in_flight(&self) -> usize {
+        self.inner().submits_in_flight
+    }
+
+    /// Reports something that no order led to.
+    pub(crate) fn report(&self, report: Report<'static>) {
+        let mut inner = self.inner();
+        inner.made_up.push(report);
+        inner.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Says that it works with other versions of the traits.
+    pub(crate) fn claim_sdk(&self, requirement: &str) {
+        self.inner().sdk = Some(requirement.parse().unwrap());
     }
 
     pub(crate) fn submits_in_flight_max(&self) -> usize {
@@ -204,6 +231,7 @@ impl World {
         self.go_on(&mut inner);
         let acknowledged = |order| Report { order, kind: ReportKind::Acknowledged };
         let mut reports: Vec<_> = inner.acknowledged.drain(..).map(acknowledged).collect();
+        reports.append(&mut inner.made_up);
         for (order, taken) in inner.orders.iter_mut().filter(|(_, taken)| taken.applied && !taken.reported) {
             taken.reported = true;
             reports.push(Report { order: *order, kind: ReportKind::Done });
@@ -256,16 +284,10 @@ impl World {
 #[async_trait]
 impl Installer for World {
     fn manifest(&self) -> Manifest {
-        manifest(
-            "test-world",
-            &[
-                PluginKind::Installer,
-                PluginKind::Inventory,
-                PluginKind::Probe,
-                PluginKind::PatchSource,
-                PluginKind::Notifier,
-            ],
-        )
+        use PluginKind as Kind;
+        let kinds = [Kind::Installer, Kind::Inventory, Kind::Probe, Kind::PatchSource, Kind::Notifier];
+        let manifest = manifest("test-world", &kinds);
+        Manifest { sdk: self.inner().sdk.clone().unwrap_or(manifest.sdk), ..manifest }
     }
 
     fn capabilities(&self) -> InstallerCapabilities {
@@ -282,6 +304,15 @@ impl Installer for World {
     }
 
     async fn submit(&self, orders: &[Order]) -> Result<Vec<Receipt>, BackendError> {
+        if self.checks_orders {
+            for order in orders {
+                assert!(
+                    self.store.explains(order.id()),
+                    "order {} left before its fact was stored",
+                    order.id()
+                );
+            }
+        }
         self.fuse.point().await;
         {
             let mut inner = self.inner();
@@ -341,7 +372,7 @@ impl Installer for World {
             }
             let taken_more = std::future::poll_fn(|cx| {
                 let mut inner = self.inner();
-                if !inner.acknowledged.is_empty() {
+                if !inner.acknowledged.is_empty() || !inner.made_up.is_empty() {
                     return Poll::Ready(());
                 }
                 inner.waiting.push(cx.waker().clone());
