@@ -239,6 +239,7 @@ impl Driver {
         self.refuse_all(fleet, || AskError::NotDriven(trouble.clone()));
         if let Some(slot) = self.slots.get_mut(&fleet) {
             slot.state = State::Troubled(trouble.clone());
+            self.lanes[slot.lane].lose_fleet();
         }
         self.parts.stats.lock().troubles.insert(fleet, trouble);
     }

