@@ -2,6 +2,7 @@
 
 mod crash;
 mod faults;
+mod lease;
 mod many;
 mod road;
 mod store;
