@@ -1,6 +1,7 @@
 //! What is the same on every machine: allocations, bytes of memory, bytes of journal.
 //!
 //! The allocator counts for the whole process, so there is one test, and it runs alone.
+#![expect(clippy::print_stdout, reason = "a test that measures says what it found")]
 
 use patchflow_benches::{Names, Order, Rig, Setup};
 use patchflow_core::fleet::Outbox;
