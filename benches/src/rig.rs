@@ -17,9 +17,9 @@ use patchflow_core::journal::{Encoder, Record, Tail};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, Policy, RingPolicy, RiskFilter, Selector, WaiverByName,
+    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, Selector, WaiverByName,
 };
-use patchflow_core::rollout::{Failure, Health, Inspection, Level, Report, ReportKind};
+use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub struct Setup {
     pub in_flight_max: u32,
     /// Whether the rollout is four rings, or one ring that takes everybody at once.
     pub rings: bool,
+    /// Whether a member that failed for good is rolled back, and held off from then on.
+    pub roll_back: bool,
     /// Whether the records are kept for a replay.
     pub keep: bool,
 }
@@ -121,6 +123,9 @@ fn policy(setup: Setup) -> Policy {
         approval: Approval::Automatic { requires_trial: false, delay_secs: 0 },
     }];
     policy.deploy.in_flight_max = setup.in_flight_max;
+    if setup.roll_back {
+        policy.rollback.on_failure = OnFailure::RollBack;
+    }
     policy
 }
 
@@ -137,6 +142,14 @@ fn patch() -> Patch {
         relations: Relations::default(),
         content: Digest::of(b"openssl 3.0.22-1"),
         source: "bench".into(),
+    }
+}
+
+impl Setup {
+    /// Everybody at once, in one ring; nothing is rolled back and nothing kept.
+    #[must_use]
+    pub fn at_once(names: &Names) -> Self {
+        Self { in_flight_max: names.count(), rings: false, roll_back: false, keep: false }
     }
 }
 
@@ -249,14 +262,9 @@ impl Rig {
         self.out.release(Persisted { fleet: id(), through, head: tail.head }).map(drop::<Effect>).count()
     }
 
-    fn order(&self, member: u32) -> OrderId {
-        OrderId {
-            fleet: id(),
-            generation: Generation(0),
-            rollout: RolloutId(0),
-            member: MemberIx(member),
-            operation: 1,
-        }
+    fn order(member: u32, operation: u8) -> OrderId {
+        let member = MemberIx(member);
+        OrderId { fleet: id(), generation: Generation(0), rollout: RolloutId(0), member, operation }
     }
 
     /// Every member's order is acknowledged, in this order.
@@ -281,25 +289,34 @@ impl Rig {
 
     /// Every member's inventory shows the target, in this order.
     pub fn inspect(&mut self, members: &[u32]) {
-        self.sweep(members, |order| {
-            let level = Level::Version { version: Cow::Borrowed(AFTER), intact: true };
-            Observation::Inspected(Inspection {
-                order,
-                level,
-                reboot_required: false,
-                health: Health::Passed,
-            })
-        });
+        self.sweep(members, |order| inspected(order, AFTER));
+    }
+
+    /// Every member, having failed, is brought back to the level it had, in this order.
+    pub fn roll_back(&mut self, members: &[u32]) {
+        self.sweep_of(2, members, |order| Observation::Reported(Report { order, kind: ReportKind::Done }));
+        self.sweep_of(2, members, |order| inspected(order, BEFORE));
     }
 
     fn sweep(&mut self, members: &[u32], seen: impl Fn(OrderId) -> Observation<'static>) {
+        self.sweep_of(1, members, seen);
+    }
+
+    fn sweep_of(&mut self, operation: u8, members: &[u32], seen: impl Fn(OrderId) -> Observation<'static>) {
         for chunk in members.chunks(PACKED_AT_ONCE) {
             for member in chunk {
-                let seen = seen(self.order(*member));
+                let seen = seen(Self::order(*member, operation));
                 self.observe(seen);
             }
             self.pack();
         }
+    }
+
+    /// How many members stand in a phase.
+    #[must_use]
+    pub fn in_phase(&self, phase: Phase) -> usize {
+        let rollout = self.fleet.rollout(RolloutId(0)).expect("the rollout was started");
+        rollout.members().iter().filter(|member| member.phase() == phase).count()
     }
 
     /// The members in an order.
@@ -310,6 +327,11 @@ impl Rig {
             Order::Random => shuffled(self.members),
         }
     }
+}
+
+fn inspected(order: OrderId, version: &'static str) -> Observation<'static> {
+    let level = Level::Version { version: Cow::Borrowed(version), intact: true };
+    Observation::Inspected(Inspection { order, level, reboot_required: false, health: Health::Passed })
 }
 
 /// The numbers below `n`, in a fixed order that looks random: Fisher and Yates over xorshift64*.

@@ -16,7 +16,7 @@ pub(crate) fn run(names: &Names, runs: usize) {
         let mut facts = [0; 4];
         let mut bytes = [0; 4];
         for _ in 0..runs {
-            let setup = Setup { in_flight_max: n, rings: false, keep: false };
+            let setup = Setup::at_once(names);
             let mut rig = Rig::started(names, setup);
             let members = rig.members(order);
             let sweeps: [fn(&mut Rig, &[u32]); 3] = [Rig::acknowledge, Rig::report, Rig::inspect];

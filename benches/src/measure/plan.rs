@@ -21,7 +21,7 @@ pub(crate) fn run(names: &Names, runs: usize) {
     println!("| sort of {n} 64-bit keys | {:.3} s | 1 |", sort.median.as_secs_f64());
 
     // One order at most: what is measured is the plan, not a million orders.
-    let setup = Setup { in_flight_max: 1, rings: true, keep: false };
+    let setup = Setup { in_flight_max: 1, rings: true, ..Setup::at_once(names) };
     let rig = Rig::approved(names, setup);
     let candidate = rig.candidate();
     let approved =

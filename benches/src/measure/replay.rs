@@ -8,7 +8,7 @@ use patchflow_core::journal::{Tail, decode};
 
 pub(crate) fn run(names: &Names, runs: usize) {
     let n = names.count();
-    let setup = Setup { in_flight_max: n, rings: false, keep: true };
+    let setup = Setup { keep: true, ..Setup::at_once(names) };
     let mut rig = Rig::started(names, setup);
     let members = rig.members(Order::Random);
     rig.acknowledge(&members);
