@@ -3,3 +3,4 @@
 pub mod conformance;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod orders;

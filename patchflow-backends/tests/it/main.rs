@@ -2,6 +2,8 @@
 
 #[cfg(feature = "host")]
 mod host;
+#[cfg(all(feature = "artifact", feature = "host"))]
+mod installer;
 #[cfg(feature = "probe")]
 mod probe;
 #[cfg(feature = "html")]

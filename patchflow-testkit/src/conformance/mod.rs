@@ -4,6 +4,7 @@
 //! reports the clauses that are violated, each with what was seen; it starts no threads and needs no runtime, so the
 //! backend's futures are polled wherever the test polls the suite. A backend that hangs hangs the suite.
 
+pub mod installer;
 pub mod store;
 
 use std::fmt;
@@ -39,6 +40,8 @@ pub struct Report {
     pub checked: Vec<Clause>,
     /// Those that are violated, in their order.
     pub violations: Vec<Violation>,
+    /// Those that could not be checked, because the backend or its builder lacks something: each with what.
+    pub skipped: Vec<(Clause, String)>,
 }
 
 impl Report {
@@ -61,6 +64,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} clauses violated", self.violations.len(), self.checked.len())?;
-        self.violations.iter().try_for_each(|violation| write!(f, "\n{violation}"))
+        self.violations.iter().try_for_each(|violation| write!(f, "\n{violation}"))?;
+        self.skipped.iter().try_for_each(|(clause, why)| write!(f, "\n{}: not checked: {why}", clause.number))
     }
 }

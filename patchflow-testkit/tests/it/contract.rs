@@ -1,10 +1,10 @@
 //! The contract on paper and the contract that is checked are the same.
 
-use patchflow_testkit::conformance::store::clauses;
+use patchflow_testkit::conformance::{installer, store::clauses};
 
-/// The lines of `docs/contract.md` that are clauses of a letter: number and text.
-fn written(letter: char) -> Vec<(String, String)> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");
+/// The lines of a page that are clauses of a letter: number and text.
+fn written(page: &str, letter: char) -> Vec<(String, String)> {
+    let path = format!("{}/../docs/{page}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let clause = |line: &str| {
         let (number, text) = line.strip_prefix("- **")?.split_once("** ")?;
@@ -20,5 +20,15 @@ fn the_clauses_of_stores_stand_in_the_contract_word_for_word() {
     let checked: Vec<_> =
         clauses().map(|clause| (clause.number.to_owned(), clause.text.to_owned())).collect();
     assert!(!checked.is_empty());
-    assert_eq!(written('J'), checked);
+    assert_eq!(written("contract.md", 'J'), checked);
+}
+
+#[test]
+fn the_clauses_of_installers_and_inventories_stand_in_the_contract_word_for_word() {
+    let checked: Vec<_> =
+        installer::clauses().map(|clause| (clause.number.to_owned(), clause.text.to_owned())).collect();
+    let mut on_paper = written("contract-installer.md", 'I');
+    on_paper.extend(written("contract-installer.md", 'V'));
+    assert!(!checked.is_empty());
+    assert_eq!(on_paper, checked);
 }
