@@ -61,7 +61,10 @@ fn headline(summary: &Summary) -> Headline {
     }
     let remains = kpis.rolled_back + kpis.operator_needed;
     if remains > 0 {
-        parts.push(format!("{remains} installations rolled back, with reasons"));
+        parts.push(format!(
+            "{remains} installation{} rolled back, with reasons",
+            if remains == 1 { "" } else { "s" }
+        ));
     }
     let tone = if halted + usize::from(remains > 0) > 0 { Tone::Warning } else { Tone::Good };
     Headline { tone, text: parts.join("; ") }
