@@ -108,21 +108,13 @@ impl<C: Send + Sync + 'static> Prober<C> {
             }
         };
         let answers = self.pool.run(endpoints.iter().map(job).collect()).await;
+        let broken_off = || Health::Failed { detail: "the probe itself broke off".into() };
         endpoints
             .iter()
             .zip(answers)
-            .map(|(request, answer)| {
-                let health = match answer {
-                    // The application stands before every detail: an endpoint may have several probes.
-                    Some(Health::Failed { detail }) => {
-                        Health::Failed { detail: format!("{}: {detail}", self.application).into() }
-                    }
-                    Some(other) => other,
-                    None => Health::Failed {
-                        detail: format!("{}: the probe itself broke off", self.application).into(),
-                    },
-                };
-                ProbeResult { order: request.order, health }
+            .map(|(request, answer)| ProbeResult {
+                order: request.order,
+                health: answer.unwrap_or_else(broken_off),
             })
             .collect()
     }

@@ -16,7 +16,6 @@ const GAP: f64 = 12.0;
 pub(super) struct Gantt {
     pub(super) width: f64,
     pub(super) height: f64,
-    pub(super) left: f64,
     pub(super) head: f64,
     pub(super) ticks: Vec<Tick>,
     pub(super) titles: Vec<Label>,
@@ -79,7 +78,6 @@ pub(super) fn gantt(document: &ReportDocument) -> Option<Gantt> {
     let mut drawing = Gantt {
         width: WIDTH,
         height: 0.0,
-        left: LEFT,
         head: HEAD,
         ticks: ticks(&scale),
         titles: Vec::new(),

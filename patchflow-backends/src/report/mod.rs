@@ -13,9 +13,6 @@ use patchflow_core::report::ReportDocument;
 
 /// The report as one self-contained page. Beyond [`ENDPOINTS_MAX`] endpoints, those that need attention come first and
 /// the rest is counted.
-///
-/// # Errors
-/// None that a document could cause; the engine's own type is kept out of the signature.
 #[must_use]
 pub fn html(document: &ReportDocument) -> String {
     // Rendering writes into a string and every value in the view prints without failing.

@@ -9,7 +9,7 @@ use patchflow_core::inventory::Environment;
 use patchflow_core::policy::{Approval, OnFailure, OnHalt, Policy, RingSize, StartMode};
 use patchflow_core::report::{
     CandidateSummary, EndpointSummary, Explanation, Outcome, ReportDocument, RingSummary, RolloutSummary,
-    Share, StepState, TimelineEntry, TimelineKind, Tone, failure_words,
+    Share, StepState, Summary, TimelineEntry, TimelineKind, Tone, failure_words,
 };
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
 
@@ -46,7 +46,6 @@ struct Tile {
 }
 
 struct PatchView<'a> {
-    id: &'a str,
     title: &'a str,
     target: &'a str,
     severity: Severity,
@@ -188,11 +187,8 @@ impl<'a> Page<'a> {
     pub(super) fn new(document: &'a ReportDocument) -> Self {
         let summary = &document.summary;
         let (tone, glyph) = mark(document.headline.tone);
-        let mut endpoints: Vec<EndpointView<'_>> = summary
-            .endpoints
-            .iter()
-            .map(|endpoint| EndpointView::new(endpoint, &summary.candidates))
-            .collect();
+        let mut endpoints: Vec<EndpointView<'_>> =
+            summary.endpoints.iter().map(|endpoint| EndpointView::new(endpoint, summary)).collect();
         let attention = endpoints.iter().filter(|endpoint| endpoint.attention).count();
         let endpoints_left = endpoints.len().saturating_sub(ENDPOINTS_MAX);
         if endpoints_left > 0 {
@@ -237,6 +233,22 @@ impl<'a> Page<'a> {
     }
 }
 
+/// Whether it never started because its rollout was stopped before its turn came.
+fn is_spared(summary: &Summary, outcome: &Outcome) -> bool {
+    let stopped = || {
+        let rollout = summary.rollouts.iter().find(|rollout| Some(rollout.id) == outcome.rollout);
+        rollout.is_some_and(|rollout| match rollout.state {
+            RolloutState::Halted | RolloutState::Cancelled | RolloutState::Ended => true,
+            RolloutState::Running | RolloutState::Paused | RolloutState::Completed => false,
+        })
+    };
+    match outcome.phase {
+        Some(Phase::Cancelled) => true,
+        Some(Phase::Waiting) => outcome.attempts == 0 && stopped(),
+        Some(_) | None => false,
+    }
+}
+
 fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 8;
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
@@ -252,6 +264,8 @@ fn tiles(document: &ReportDocument) -> Vec<Tile> {
         Some(_) => "bad",
         None => "neutral",
     };
+    let outcomes = document.summary.endpoints.iter().flat_map(|endpoint| &endpoint.outcomes);
+    let spared = outcomes.filter(|outcome| is_spared(&document.summary, outcome)).count();
     let bad_if = |n: u32| if n == 0 { "good" } else { "bad" };
     let warn_if = |n: u32| if n == 0 { "good" } else { "warning" };
     let mut tiles = vec![
@@ -298,7 +312,7 @@ fn tiles(document: &ReportDocument) -> Vec<Tile> {
         },
         Tile {
             label: "Spared",
-            value: (kpis.counts.cancelled + kpis.untouched).to_string(),
+            value: spared.to_string(),
             note: "never got what was stopped in time".into(),
             tone: "neutral",
             share: None,
@@ -342,7 +356,6 @@ impl<'a> PatchView<'a> {
             Severity::Moderate | Severity::Low | Severity::Unknown => "neutral",
         };
         Self {
-            id: &candidate.patch,
             title: &candidate.title,
             target: &candidate.target,
             severity: candidate.severity,
@@ -413,12 +426,14 @@ impl<'a> RingView<'a> {
 }
 
 impl<'a> EndpointView<'a> {
-    fn new(endpoint: &'a EndpointSummary, candidates: &'a [CandidateSummary]) -> Self {
-        let cells: Vec<CellView<'a>> = candidates
+    fn new(endpoint: &'a EndpointSummary, summary: &'a Summary) -> Self {
+        let outcome = |id| endpoint.outcomes.iter().find(|outcome| outcome.candidate == id);
+        let cells: Vec<CellView<'a>> = summary
+            .candidates
             .iter()
             .map(|candidate| CellView {
                 column: &candidate.patch,
-                outcome: endpoint.outcomes.iter().find(|o| o.candidate == candidate.id).map(OutcomeView::new),
+                outcome: outcome(candidate.id).map(|o| OutcomeView::new(o, is_spared(summary, o))),
             })
             .collect();
         let attention =
@@ -432,8 +447,8 @@ impl<'a> EndpointView<'a> {
 }
 
 impl<'a> OutcomeView<'a> {
-    fn new(outcome: &'a Outcome) -> Self {
-        let (label, tone) = outcome_label(outcome.phase);
+    fn new(outcome: &'a Outcome, spared: bool) -> Self {
+        let (label, tone) = if spared { ("spared", Tone::Neutral) } else { outcome_label(outcome.phase) };
         let (tone, glyph) = mark(tone);
         Self { label, tone, glyph, sentence: &outcome.sentence }
     }

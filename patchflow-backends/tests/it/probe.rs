@@ -132,15 +132,12 @@ fn a_length_ends_the_answer_although_the_connection_stays_open() {
 #[test]
 fn a_wrong_status_and_a_wrong_body_are_told() {
     let sick = fixed("HTTP/1.1 503 Sad\r\nContent-Length: 13\r\n\r\n\nno database\u{7}\n");
-    assert_eq!(
-        http(HttpCheck::ok(&sick), limits()),
-        failed("shop: answered 503 instead of 200 (\"no database\")")
-    );
+    assert_eq!(http(HttpCheck::ok(&sick), limits()), failed("answered 503 instead of 200 (\"no database\")"));
     assert_eq!(http(HttpCheck { status: 503, ..HttpCheck::ok(sick) }, limits()), Health::Passed);
 
     let old = fixed("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nversion 1.0");
     let check = HttpCheck::ok(old).containing("version 1.1");
-    assert_eq!(http(check, limits()), failed("shop: answered \"version 1.0\", which lacks \"version 1.1\""));
+    assert_eq!(http(check, limits()), failed("answered \"version 1.0\", which lacks \"version 1.1\""));
 }
 
 #[test]
@@ -151,7 +148,7 @@ fn silence_before_and_within_the_body_is_a_timeout() {
         let (address, _keep) = stuck(text);
         assert_eq!(
             http(HttpCheck::ok(address), impatient()),
-            failed("shop: no complete answer within 150 ms"),
+            failed("no complete answer within 150 ms"),
             "{text}"
         );
     }
@@ -176,33 +173,30 @@ fn a_drip_gains_no_time() {
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    assert_eq!(http(HttpCheck::ok(address), impatient()), failed("shop: no complete answer within 150 ms"));
+    assert_eq!(http(HttpCheck::ok(address), impatient()), failed("no complete answer within 150 ms"));
 }
 
 #[test]
 fn a_broken_answer_is_no_pass() {
     let short = fixed("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok");
-    assert_eq!(http(HttpCheck::ok(short), limits()), failed("shop: the answer ended in its middle"));
+    assert_eq!(http(HttpCheck::ok(short), limits()), failed("the answer ended in its middle"));
     let other = fixed("SSH-2.0-OpenSSH_9.2\r\n");
-    assert_eq!(http(HttpCheck::ok(other), limits()), failed("shop: the answer is not HTTP"));
+    assert_eq!(http(HttpCheck::ok(other), limits()), failed("the answer is not HTTP"));
     let bad_chunks = fixed("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
-    assert_eq!(http(HttpCheck::ok(bad_chunks), limits()), failed("shop: the answer is not HTTP"));
+    assert_eq!(http(HttpCheck::ok(bad_chunks), limits()), failed("the answer is not HTTP"));
 }
 
 #[test]
 fn a_refused_connection_fails() {
     // A port that was free a moment ago and has no listener.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(
-        http(HttpCheck::ok(format!("http://{address}/")), limits()),
-        failed("shop: connection refused")
-    );
+    assert_eq!(http(HttpCheck::ok(format!("http://{address}/")), limits()), failed("connection refused"));
 }
 
 #[test]
 fn an_address_that_is_none_fails_without_a_connection() {
     for address in ["https://127.0.0.1/", "http://127.0.0.1:1/x y", "http://127.0.0.1:1/\r\nHost: b"] {
-        let wanted = failed("shop: the probe's address is not `http://host[:port]/path`");
+        let wanted = failed("the probe's address is not `http://host[:port]/path`");
         assert_eq!(http(HttpCheck::ok(address), limits()), wanted, "{address}");
     }
 }
@@ -236,7 +230,7 @@ fn a_batch_is_answered_in_its_order_and_foreign_endpoints_are_not_probed() {
     for (name, result) in names.iter().zip(&results) {
         match *name {
             "none" => assert_eq!(result.health, Health::NotProbed),
-            "crash" => assert_eq!(result.health, failed("shop: the probe itself broke off")),
+            "crash" => assert_eq!(result.health, failed("the probe itself broke off")),
             "bad" => assert!(matches!(result.health, Health::Failed { .. })),
             _ => assert_eq!(result.health, Health::Passed, "{name}"),
         }
@@ -293,13 +287,13 @@ mod commands {
         assert_eq!(command(CommandCheck { exit_code: 3, ..sh("exit 3") }, limits()), Health::Passed);
         assert_eq!(
             command(sh("echo the disk is full >&2; exit 4"), limits()),
-            failed("shop: exit code 4 instead of 0 (\"the disk is full\")")
+            failed("exit code 4 instead of 0 (\"the disk is full\")")
         );
         assert_eq!(
             command(sh("echo version 1.0").containing("1.1"), limits()),
-            failed("shop: printed \"version 1.0\", which lacks \"1.1\"")
+            failed("printed \"version 1.0\", which lacks \"1.1\"")
         );
-        assert_eq!(command(sh("kill -9 $$"), limits()), failed("shop: `/bin/sh` was killed by a signal"));
+        assert_eq!(command(sh("kill -9 $$"), limits()), failed("`/bin/sh` was killed by a signal"));
     }
 
     #[test]
@@ -312,7 +306,7 @@ mod commands {
     #[test]
     fn a_command_that_does_not_end_is_killed() {
         let check = CommandCheck::ok(["/bin/sleep", "600"]);
-        assert_eq!(command(check, impatient()), failed("shop: `/bin/sleep` did not end within 150 ms"));
+        assert_eq!(command(check, impatient()), failed("`/bin/sleep` did not end within 150 ms"));
     }
 
     #[test]
@@ -331,11 +325,8 @@ mod commands {
     #[test]
     fn a_command_that_cannot_be_run_fails() {
         let none = CommandCheck::ok(["/nowhere/at/all"]);
-        assert_eq!(
-            command(none, limits()),
-            failed("shop: `/nowhere/at/all` could not be run: entity not found")
-        );
+        assert_eq!(command(none, limits()), failed("`/nowhere/at/all` could not be run: entity not found"));
         let empty = CommandCheck::ok(Vec::<String>::new());
-        assert_eq!(command(empty, limits()), failed("shop: no command is set for it"));
+        assert_eq!(command(empty, limits()), failed("no command is set for it"));
     }
 }

@@ -5,16 +5,16 @@ use crate::ending::Check;
 use crate::error::{Result, because};
 use crate::run::write_whole;
 use crate::story::{BAD, FLAKY};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use patchflow_core::fleet::Fleet;
 use patchflow_core::ids::PatchId;
 use patchflow_core::journal::Tail;
 use patchflow_core::report::{
-    Explanation, Headline, History, JournalSummary, PolicySummary, ReportDocument, Summary, Tone, explain,
-    summarize,
+    Explanation, Headline, History, JournalSummary, Outcome, PolicySummary, ReportDocument, StepState,
+    Summary, Tone, explain, failure_words, summarize,
 };
-use patchflow_core::rollout::Phase;
+use patchflow_core::rollout::{Phase, RingState};
 use patchflow_core::time::Timestamp;
 use std::path::Path;
 
@@ -61,7 +61,10 @@ fn headline(summary: &Summary) -> Headline {
     }
     let remains = kpis.rolled_back + kpis.operator_needed;
     if remains > 0 {
-        parts.push(format!("{remains} installations rolled back, with reasons"));
+        parts.push(format!(
+            "{remains} installation{} rolled back, with reasons",
+            if remains == 1 { "" } else { "s" }
+        ));
     }
     let tone = if halted + usize::from(remains > 0) > 0 { Tone::Warning } else { Tone::Good };
     Headline { tone, text: parts.join("; ") }
@@ -74,35 +77,46 @@ pub(crate) fn write(dir: &Path, document: &ReportDocument) -> Result<()> {
     write_whole(&dir.join("report.html"), patchflow_backends::report::html(document).as_bytes())
 }
 
-/// What happened to every endpoint and why.
+/// What happened to every endpoint and why, shortly; the report has it at length.
 pub(crate) fn table(summary: &Summary) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !table.is_tty() {
-        table.set_width(150);
-    }
+    table.load_preset(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     let bold = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
     let heads = summary.candidates.iter().map(|candidate| bold(&candidate.patch));
     table.set_header([bold("endpoint")].into_iter().chain(heads));
     for endpoint in &summary.endpoints {
         let cells = summary.candidates.iter().map(|candidate| {
             let outcome = endpoint.outcomes.iter().find(|outcome| outcome.candidate == candidate.id);
-            outcome.map_or_else(
-                || Cell::new("not applicable"),
-                |outcome| {
-                    let (mark, color) = match outcome.phase {
-                        Some(Phase::Verified | Phase::Skipped) => ("✓", Color::Green),
-                        Some(Phase::RolledBack) => ("↩", Color::Yellow),
-                        Some(Phase::Failed | Phase::NeedsOperator) => ("✕", Color::Red),
-                        Some(_) | None => ("–", Color::DarkGrey),
-                    };
-                    Cell::new(format!("{mark} {}", outcome.sentence)).fg(color)
-                },
-            )
+            outcome.map_or_else(|| Cell::new("not applicable"), |outcome| cell(summary, outcome))
         });
         table.add_row([Cell::new(&endpoint.id)].into_iter().chain(cells));
     }
     table
+}
+
+fn cell(summary: &Summary, outcome: &Outcome) -> Cell {
+    let tries = if outcome.attempts > 1 { format!(", {} attempts", outcome.attempts) } else { String::new() };
+    let why =
+        outcome.reason.as_ref().map_or_else(String::new, |(kind, _)| format!(": {}", failure_words(*kind)));
+    let from = outcome.from.as_deref().unwrap_or("nothing");
+    let ring = outcome.ring.as_deref().unwrap_or("?");
+    match outcome.phase {
+        Some(Phase::Verified) => Cell::new(format!("✓ {ring}{tries}")).fg(Color::Green),
+        Some(Phase::Skipped) => Cell::new("✓ had it").fg(Color::Green),
+        Some(Phase::RolledBack) => Cell::new(format!("↩ back at {from}{tries}{why}")).fg(Color::Yellow),
+        Some(phase @ (Phase::Failed | Phase::NeedsOperator)) => {
+            Cell::new(format!("✕ {phase}{tries}{why}")).fg(Color::Red)
+        }
+        Some(phase) => {
+            let rollout = summary.rollouts.iter().find(|rollout| Some(rollout.id) == outcome.rollout);
+            let halted =
+                rollout.and_then(|rollout| rollout.rings.iter().find(|ring| ring.state == RingState::Halted));
+            let text = halted
+                .map_or_else(|| format!("– {phase}"), |ring| format!("– spared: halted in {}", ring.name));
+            Cell::new(text).fg(Color::DarkGrey)
+        }
+        None => Cell::new(format!("– {}", outcome.sentence)).fg(Color::DarkGrey),
+    }
 }
 
 /// The chain of an explanation, one line a stage.
@@ -110,9 +124,9 @@ pub(crate) fn told(explanation: &Explanation) -> String {
     let mut text = format!("Why? {}.\n", explanation.sentence());
     for step in &explanation.chain {
         let mark = match step.state {
-            patchflow_core::report::StepState::Passed => "✓",
-            patchflow_core::report::StepState::Open => "…",
-            patchflow_core::report::StepState::Stopped => "✕",
+            StepState::Passed => "✓",
+            StepState::Open => "…",
+            StepState::Stopped => "✕",
         };
         text.push_str(&format!("  {mark} {:8} {}\n", step.stage, step.text));
     }

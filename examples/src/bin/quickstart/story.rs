@@ -182,7 +182,11 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             backoff_secs_max: 2,
             jitter: Percent::whole(0),
         },
-        rollback: RollbackPolicy { on_failure: OnFailure::Leave, on_halt: OnHalt::Ring, without_path: None },
+        rollback: RollbackPolicy {
+            on_failure: OnFailure::RollBack,
+            on_halt: OnHalt::Ring,
+            without_path: None,
+        },
         schedule: Schedule::anytime(),
     }
 }
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn the_policy_is_sound_at_every_speed() {
         for speed in [Speed::Calm, Speed::Normal, Speed::Fast] {
-            assert_eq!(policy(speed).check(), []);
+            assert_eq!(policy(speed).findings(), []);
         }
     }
 

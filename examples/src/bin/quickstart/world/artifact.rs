@@ -36,15 +36,19 @@ pub(super) fn open(dir: &Path, run: &Run, plans: &[HostPlan], clock: Arc<dyn Clo
     fs::create_dir_all(&hosts).map_err(because("could not make the hosts"))?;
     let publisher =
         Publisher::open(dir.join("repository")).map_err(because("could not make the repository"))?;
-    let backend = ArtifactBackend::new(&hosts, publisher.repository()).after_switch(after_switch);
     let ready = dir.join("hosts.ready");
     if !ready.exists() {
+        // What hosts have from the beginning is no update, so it stands in a repository of its own.
+        let factory =
+            Publisher::open(dir.join("factory")).map_err(because("could not make the repository"))?;
         for app in &APPS {
-            publish(&publisher, app, app.from, run.begun_at)?;
+            publish(&factory, app, app.from, run.begun_at)?;
         }
+        let backend = ArtifactBackend::new(&hosts, factory.repository()).after_switch(after_switch);
         plans.iter().try_for_each(|plan| make_host(&backend, &hosts, plan))?;
         write_whole(&ready, b"")?;
     }
+    let backend = ArtifactBackend::new(&hosts, publisher.repository()).after_switch(after_switch);
     let source = ArtifactSource::new("quickstart", publisher.repository())
         .map_err(because("no thread for the source"))?;
     let installer = LocalInstaller::new(backend, clock).map_err(because("no threads for the installer"))?;
