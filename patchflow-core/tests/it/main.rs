@@ -2,6 +2,7 @@
 
 mod approval;
 mod faults;
+mod fields;
 mod halt;
 mod journal_chain;
 mod journal_file;

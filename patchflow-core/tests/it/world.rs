@@ -37,6 +37,10 @@ pub(crate) enum Does {
     GoesSilent,
     /// Is not there at all.
     Offline,
+    /// Installs, and cannot be read afterwards.
+    Unreadable,
+    /// Installs, and waits for a reboot.
+    WantsReboot,
 }
 
 pub(crate) struct World {
@@ -109,6 +113,11 @@ impl World {
 
     /// Publishes a patch that every endpoint needs, and lets the pipeline begin.
     pub(crate) fn publish(&mut self, patch: Patch) -> CandidateId {
+        self.publish_with(patch, RollbackPath::Reinstall)
+    }
+
+    /// The same with another way back.
+    pub(crate) fn publish_with(&mut self, patch: Patch, path: RollbackPath) -> CandidateId {
         let id = patch.id.clone();
         self.see(Observation::Published { patch: Cow::Owned(patch) });
         let candidate = self.fleet.candidate_of(&id).unwrap();
@@ -119,7 +128,7 @@ impl World {
                 endpoint: endpoint.ix(),
                 standing: Standing::Needs,
                 present: Some(Arc::from("1.0")),
-                path: RollbackPath::Reinstall,
+                path,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
@@ -194,8 +203,16 @@ impl World {
                 } else {
                     Health::Passed
                 };
-                let level = Level::Version { version: version.into(), intact: true };
-                let seen = Inspection { order: look.order, level, reboot_required: false, health };
+                let level = match self.script.get(&name) {
+                    Some(Does::Unreadable) => Level::Unreadable { detail: "no route".into() },
+                    _ => Level::Version { version: version.into(), intact: true },
+                };
+                let rebooted = self
+                    .orders
+                    .iter()
+                    .any(|o| matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name);
+                let reboot_required = matches!(self.script.get(&name), Some(Does::WantsReboot)) && !rebooted;
+                let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.later(1, Observation::Inspected(seen));
             }
             Effect::AskApproval { .. } => {}
@@ -243,6 +260,10 @@ impl World {
                 self.report(60, id, ReportKind::Done);
             }
             Does::GoesSilent | Does::Offline => {}
+            Does::Unreadable | Does::WantsReboot => {
+                self.levels.insert(name, version);
+                self.report(60, id, ReportKind::Done);
+            }
         }
     }
 
