@@ -49,6 +49,8 @@ pub struct HostLimits {
     pub call_timeout: Duration,
     /// How long an inventory and its probes may take for one batch.
     pub inspect_timeout: Duration,
+    /// How often new alerts of an open ring are asked for.
+    pub alerts_every: Duration,
     /// The first wait after a failure; doubled for each further one.
     pub backoff: Duration,
     /// The longest wait after a failure.
@@ -87,6 +89,8 @@ impl Default for HostLimits {
             call_timeout: Duration::from_secs(60),
             // Smoke tests of applications take their time.
             inspect_timeout: Duration::from_secs(600),
+            // Often enough for the shortest bakes, seldom enough for the systems that are asked.
+            alerts_every: Duration::from_secs(300),
             backoff: Duration::from_millis(250),
             backoff_max: Duration::from_secs(30),
             stop_grace: Duration::from_secs(30),
@@ -126,6 +130,7 @@ impl HostLimits {
             (self.read_timeout, "read_timeout"),
             (self.call_timeout, "call_timeout"),
             (self.inspect_timeout, "inspect_timeout"),
+            (self.alerts_every, "alerts_every"),
             (self.backoff, "backoff"),
             (self.backoff_max, "backoff_max"),
         ];

@@ -153,8 +153,10 @@ impl Driver {
         slot.load_failures = 0;
         // Time has gone by while it lay there: its first look tells it so.
         slot.due = true;
-        self.live.push_back((fleet, slot.life));
+        let life = slot.life;
+        self.live.push_back((fleet, life));
         self.loaded += 1;
+        self.watch(fleet, life);
         self.wake_fleet(fleet);
     }
 

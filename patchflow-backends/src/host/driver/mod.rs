@@ -3,6 +3,7 @@
 //! Each turn takes what has come (messages, ends of calls, times), lets the fleets concerned decide, and starts what
 //! follows: appends (many fleets to a commit), and, only for facts that are stored, calls of backends in batches.
 
+mod alerts;
 mod call;
 mod commits;
 mod effects;
@@ -76,6 +77,7 @@ enum Done {
     Called(usize, Called),
     Reports(usize, Polled<Report<'static>>),
     Answers(usize, Polled<ApproverAnswer>),
+    Alerts(FleetId, u32, Vec<alerts::Look>),
 }
 
 /// What a source gave; none when it was no longer to be read.
@@ -229,6 +231,7 @@ impl Driver {
             Done::Called(lane, called) => self.called(lane, called),
             Done::Reports(lane, result) => self.take_reports(lane, result),
             Done::Answers(lane, result) => self.take_answers(lane, result),
+            Done::Alerts(fleet, life, looks) => self.watched(fleet, life, looks),
         }
     }
 
@@ -239,6 +242,7 @@ impl Driver {
                 Due::Fleet(fleet) => self.deadline_over(fleet, when),
                 Due::Append(fleet, life) => self.repeat_append(fleet, life),
                 Due::Load(fleet) => self.load_queue.push_back(fleet),
+                Due::Alerts(fleet, life) => self.watch(fleet, life),
                 Due::Lease(fleet) => self.renew_lease(fleet),
                 Due::Lane(lane) => {
                     self.lanes[lane].wake(now);

@@ -1,5 +1,6 @@
 //! What the driver keeps of each fleet: little while it is idle or on disk, the fleet itself while it is at work.
 
+use super::alerts::Watched;
 use super::lane::Origin;
 use crate::host::error::{AskError, Trouble};
 use crate::host::limits::HostLimits;
@@ -165,6 +166,9 @@ pub(super) struct Live {
     pub(super) open_effects: usize,
     /// Facts stored since the latest baseline.
     pub(super) facts: u64,
+    pub(super) watched: Watched,
+    /// A ring is open whose alerts are asked for: the fleet stays in memory.
+    pub(super) is_watching: bool,
 }
 
 impl Live {
@@ -179,6 +183,8 @@ impl Live {
             waiters: VecDeque::new(),
             open_effects: 0,
             facts,
+            watched: Watched::new(),
+            is_watching: false,
         }
     }
 
@@ -209,6 +215,7 @@ impl Live {
             && self.open_effects == 0
             && self.outbox.is_empty()
             && self.waiters.is_empty()
+            && !self.is_watching
     }
 
     /// The append of every fact that waits, when none is under way; with a baseline when one is due.

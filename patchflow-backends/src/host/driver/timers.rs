@@ -15,6 +15,8 @@ pub(super) enum Due {
     Append(FleetId, u32),
     /// A fleet that could not be loaded is to be tried again.
     Load(FleetId),
+    /// New alerts of this life of a fleet are to be asked for.
+    Alerts(FleetId, u32),
     /// A lease is to be renewed.
     Lease(FleetId),
     /// Work of a lane has waited long enough.

@@ -126,6 +126,7 @@ impl Lab {
         Backends::new(self.world.clone(), self.world.clone())
             .with_probe(self.world.clone())
             .with_notifier(self.world.clone())
+            .with_health(self.world.clone())
     }
 
     pub(crate) fn host(&self) -> Host {

@@ -17,9 +17,9 @@ use patchflow_core::rollout::{
     Failure, Health, InstallOrder, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
 };
 use patchflow_core::sdk::{
-    BackendError, Clock, Cursor, FailureKind, Installer, InstallerCapabilities, Inventory, LevelRead,
-    Manifest, Notifier, Page, PatchSource, PluginKind, Preflight, Probe, ProbeRequest, ProbeResult,
-    PublishedPatch, Receipt,
+    BackendError, Clock, Cursor, FailureKind, HealthSource, Installer, InstallerCapabilities, Inventory,
+    LevelRead, Manifest, Notifier, Page, PatchSource, PluginKind, Preflight, Probe, ProbeRequest,
+    ProbeResult, PublishedPatch, Receipt, Sample, SampleRequest,
 };
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -63,6 +63,7 @@ struct Inner {
     unreadable: u32,
     made_up: Vec<Report<'static>>,
     sdk: Option<semver::VersionReq>,
+    alerts: Vec<(EndpointId, Timestamp)>,
 }
 
 /// A crash that happens at the n-th call that changes or reads something outside: before it, or after it.
@@ -168,6 +169,11 @@ impl World {
 
     pub(crate) fn submits_in_flight(&self) -> usize {
         self.inner().submits_in_flight
+    }
+
+    /// An endpoint raises an alert now.
+    pub(crate) fn alert(&self, endpoint: EndpointId) {
+        self.inner().alerts.push((endpoint, self.clock.now()));
     }
 
     /// Reports something that no order led to.
@@ -285,7 +291,14 @@ impl World {
 impl Installer for World {
     fn manifest(&self) -> Manifest {
         use PluginKind as Kind;
-        let kinds = [Kind::Installer, Kind::Inventory, Kind::Probe, Kind::PatchSource, Kind::Notifier];
+        let kinds = [
+            Kind::HealthSource,
+            Kind::Installer,
+            Kind::Inventory,
+            Kind::Probe,
+            Kind::PatchSource,
+            Kind::Notifier,
+        ];
         let manifest = manifest("test-world", &kinds);
         Manifest { sdk: self.inner().sdk.clone().unwrap_or(manifest.sdk), ..manifest }
     }
@@ -499,5 +512,24 @@ impl Notifier for World {
     async fn notify(&self, fleet: FleetId, notices: &[Notice]) -> Result<(), BackendError> {
         self.inner().notices.extend(notices.iter().map(|notice| (fleet, notice.clone())));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl HealthSource for World {
+    fn manifest(&self) -> Manifest {
+        Installer::manifest(self)
+    }
+
+    async fn alerts(&self, request: &SampleRequest) -> Result<u32, BackendError> {
+        let inner = self.inner();
+        let raised = inner.alerts.iter().filter(|(endpoint, at)| {
+            request.endpoints.contains(endpoint) && (request.from..request.until).contains(at)
+        });
+        Ok(u32::try_from(raised.count()).unwrap())
+    }
+
+    async fn samples(&self, _: &SampleRequest) -> Result<Vec<Sample>, BackendError> {
+        Err(BackendError::lasting("this source has alerts only"))
     }
 }
