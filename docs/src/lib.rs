@@ -22,6 +22,10 @@ pub mod semantics {}
 #[doc = include_str!("../contract.md")]
 pub mod contract {}
 
+/// What an installer owes, clause by clause.
+#[doc = include_str!("../contract-installer.md")]
+pub mod contract_installer {}
+
 /// The bytes of a journal.
 #[doc = include_str!("../journal.md")]
 pub mod journal {}
