@@ -4,6 +4,8 @@
 mod host;
 #[cfg(all(feature = "artifact", feature = "host"))]
 mod installer;
+#[cfg(all(feature = "artifact", feature = "host"))]
+mod local;
 #[cfg(feature = "probe")]
 mod probe;
 #[cfg(feature = "html")]
