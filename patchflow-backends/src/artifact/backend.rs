@@ -294,7 +294,7 @@ impl ArtifactBackend {
     fn installed(&self, package: &str, app: &AppDir) -> Option<InstalledSoftware> {
         let (version, intact) = match app.current() {
             Ok(None) => return None,
-            Ok(Some(version)) => (version.clone(), app.is_whole(&version)),
+            Ok(Some(version)) => (version.clone(), app.is_intact(&version)),
             Err(_) => (String::new(), false),
         };
         let (package, arch, held) = (package_name(package), String::new(), app.is_held());
@@ -401,7 +401,7 @@ impl LocalBackend for ArtifactBackend {
     fn level(&self, endpoint: &EndpointId, target: &Target) -> Level<'static> {
         let read = || {
             let app = self.app_of(endpoint, target)?;
-            Ok(app.current()?.map(|version| (app.is_whole(&version), version)))
+            Ok(app.current()?.map(|version| (app.is_intact(&version), version)))
         };
         match read() {
             Ok(Some((intact, version))) => Level::Version { version: version.into(), intact },
@@ -452,8 +452,12 @@ impl LocalBackend for ArtifactBackend {
             for package in host.packages()? {
                 let app = host.app(&package);
                 app.clear_staging()?;
-                if app.is_unfinished() {
-                    self.follow_switch(endpoint, &host, &app, &package)?;
+                // An action that fails now, as it may have before, leaves the version not intact and nothing else
+                // amiss: the next order repeats the switch or takes it back.
+                if app.is_unfinished()
+                    && let Err(failure) = self.follow_switch(endpoint, &host, &app, &package)
+                {
+                    tracing::warn!(%endpoint, package, %failure, "the action after a switch failed again");
                 }
             }
             Ok(())

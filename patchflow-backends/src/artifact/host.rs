@@ -93,7 +93,7 @@ impl AppDir {
         self.0.join("current")
     }
 
-    /// Stands while a switch has not been followed by its action.
+    /// Stands while a switch has not been followed by its action, and names the version switched to.
     fn unfinished(&self) -> PathBuf {
         self.0.join("switching")
     }
@@ -204,7 +204,7 @@ impl AppDir {
     /// Switches to a version, or to none. Until [`AppDir::finish_switch`] it counts as unfinished.
     pub(super) fn switch(&self, version: Option<&str>) -> Result<(), Failure<'static>> {
         let writing = |error: io::Error| io_failure("switching", &error);
-        replace_file(&self.unfinished(), b"").map_err(writing)?;
+        replace_file(&self.unfinished(), version.unwrap_or_default().as_bytes()).map_err(writing)?;
         match version {
             Some(version) => replace_file(&self.pointer(), format!("{version}\n").as_bytes()),
             None => match fs::remove_file(self.pointer()) {
@@ -213,6 +213,13 @@ impl AppDir {
             },
         }
         .map_err(writing)
+    }
+
+    /// Whether a version's files are whole, and what follows a switch to it has ended well.
+    pub(super) fn is_intact(&self, version: &str) -> bool {
+        // A switch that never got as far as the pointer leaves the version before as it was.
+        let unfinished = read_bounded(&self.unfinished(), 1024).is_ok_and(|to| to == version.as_bytes());
+        self.is_whole(version) && !unfinished
     }
 
     pub(super) fn is_unfinished(&self) -> bool {

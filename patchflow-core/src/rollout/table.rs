@@ -79,7 +79,7 @@ events! {
     Released = 20,
     /// The endpoint left the fleet or the rollout.
     Removed = 21,
-    /// A rollback was ordered; due: the report deadline.
+    /// A rollback was ordered, or ordered anew after it was cut off; due: the report deadline.
     RevertOrdered = 22,
     /// The installer reports the rollback done; due: until when the inventory must have been read.
     RevertReported = 23,
@@ -194,6 +194,7 @@ impl Phase {
                 (E::RevertReported, Self::Reverted),
                 (E::RevertWentSilent, Self::RevertSilent),
                 (E::RevertResent, Self::Reverting),
+                (E::RevertOrdered, Self::Reverting),
                 (E::OperatorNeeded, Self::NeedsOperator),
                 (E::Removed, Self::Removed),
             ],
@@ -207,6 +208,7 @@ impl Phase {
                 (E::Acknowledged, Self::Reverting),
                 (E::RevertReported, Self::Reverted),
                 (E::RevertResent, Self::Reverting),
+                (E::RevertOrdered, Self::Reverting),
                 (E::RolledBack, Self::RolledBack),
                 (E::OperatorNeeded, Self::NeedsOperator),
                 (E::Removed, Self::Removed),

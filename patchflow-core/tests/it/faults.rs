@@ -4,6 +4,7 @@ use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Fact, Observation, RichFact};
 use patchflow_core::ids::{FleetId, Generation, MemberIx, OrderId, RolloutId};
+use patchflow_core::policy::OnFailure;
 use patchflow_core::rollout::{Order, Phase, Report, ReportKind, RolloutState};
 
 #[test]
@@ -150,4 +151,29 @@ fn an_endpoint_that_leaves_is_accounted_for() {
         (done.state(), done.counts().removed, done.counts().verified),
         (RolloutState::Completed, 1, 39)
     );
+}
+
+#[test]
+fn a_rollback_that_was_cut_off_is_ordered_anew_within_its_budget() {
+    for (cut_off, expected) in [(2, Phase::RolledBack), (9, Phase::NeedsOperator)] {
+        let mut policy = policy();
+        policy.rollback.on_failure = OnFailure::RollBack;
+        policy.retry.attempts_max = 3;
+        let mut world = World::new(40, 2, policy);
+        let candidate = world.publish(patch("webd", "1.1"));
+        while world.rollouts_of(candidate).len() < 2 {
+            world.pass(60);
+        }
+        let rollout = world.deployment_of(candidate);
+        let ill = world.ring(rollout, 3)[0].clone();
+        world.script.insert(ill.clone(), Does::Sickens);
+        world.cut_off.insert(ill.clone(), cut_off);
+        world.pass(4 * 3600);
+        assert_eq!(world.phase(rollout, &ill), expected, "cut off {cut_off} times");
+        let reverts = world.orders.iter().filter(|o| matches!(o, Order::Revert(_))).collect::<Vec<_>>();
+        assert_eq!(reverts.len(), 3);
+        assert!(
+            reverts.windows(2).all(|pair| pair[0].id() < pair[1].id() && pair[0].fence() < pair[1].fence())
+        );
+    }
 }

@@ -12,5 +12,6 @@ mod journal_hostile;
 mod journal_roundtrip;
 mod journal_samples;
 mod replay;
+mod report;
 mod road;
 mod world;

@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) script: BTreeMap<String, Does>,
     pub(crate) levels: BTreeMap<String, String>,
     pub(crate) sick: BTreeSet<String>,
+    /// How many more rollbacks a crash cuts off on an endpoint.
+    pub(crate) cut_off: BTreeMap<String, u32>,
     /// Answers of endpoints to queries, by order.
     pub(crate) done: BTreeMap<OrderId, QueryAnswer<'static>>,
     queue: BTreeMap<(Timestamp, u64), Observation<'static>>,
@@ -91,6 +93,7 @@ impl World {
             script: BTreeMap::new(),
             levels: BTreeMap::new(),
             sick: BTreeSet::new(),
+            cut_off: BTreeMap::new(),
             done: BTreeMap::new(),
             queue: BTreeMap::new(),
             next: 0,
@@ -226,6 +229,11 @@ impl World {
         let install = match order {
             Order::Install(install) => install,
             Order::Revert(revert) => {
+                if let Some(left) = self.cut_off.get_mut(&name).filter(|left| **left > 0) {
+                    *left -= 1;
+                    let failure = Failure::new(FailureKind::Interrupted, "cut off by a restart of the host");
+                    return self.report(30, id, ReportKind::Failed(failure));
+                }
                 if let RevertTo::Version { version } = revert.to() {
                     self.levels.insert(name.clone(), version.to_string());
                 }

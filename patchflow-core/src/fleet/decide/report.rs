@@ -97,6 +97,10 @@ fn failed_report(
             let reason = state.reason(facts, failure.kind, &failure.detail);
             facts.push(at.fact(Event::GaveUp, reason, 0));
         }
+        Phase::Reverting | Phase::RevertSilent if is_cut_off_and_may_be_repeated(at, failure.kind) => {
+            let due = state.due(now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into()));
+            facts.push(at.fact(Event::RevertOrdered, 0, due));
+        }
         Phase::Reverting | Phase::RevertSilent => {
             let reason = state.reason(facts, failure.kind, &failure.detail);
             facts.push(at.fact(Event::OperatorNeeded, reason, 0));
@@ -117,6 +121,15 @@ fn failed_report(
         | Phase::Removed => return false,
     }
     true
+}
+
+/// A rollback that a crash cut off has not failed. It is ordered anew at once, within the budget that attempts have:
+/// orders that were no attempts to install are counted, which is at most a reboot too many.
+fn is_cut_off_and_may_be_repeated(at: At<'_>, kind: FailureKind) -> bool {
+    let rollbacks = at.member.operation.saturating_sub(at.member.attempt);
+    kind == FailureKind::Interrupted
+        && rollbacks < at.rollout.policy().retry.attempts_max
+        && at.member.operation < u8::MAX
 }
 
 /// An attempt failed: try again if that can get better and the budget allows, else give up (semantics S13).
