@@ -13,9 +13,7 @@ use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::{CorruptJournal, FailureKind, Flaw};
-use crate::ids::{
-    CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, RequestId, Revision, RolloutId, Seq,
-};
+use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, RequestId, Revision, RolloutId, Seq};
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
 use crate::policy::Policy;
@@ -53,7 +51,7 @@ struct Snapshot {
     reasons: Vec<(FailureKind, Arc<str>)>,
     requests: Vec<(RequestId, Digest, Outcome)>,
     asks: u32,
-    resync: Option<(Timestamp, Vec<(RolloutId, MemberIx)>)>,
+    resync: Option<Timestamp>,
     clock_steps: u64,
 }
 
@@ -146,7 +144,8 @@ impl State {
                 })
                 .collect(),
             asks: self.asks,
-            resync: self.resync.as_ref().map(|resync| (resync.until, resync.open.iter().copied().collect())),
+            // Which answers are still awaited is found again: those that are open are asked for anew.
+            resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
         };
         // Plain data whose map keys are texts: serialization cannot fail.
@@ -273,7 +272,6 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         holds: snapshot.holds.into_iter().collect(),
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
-        resync: snapshot.resync.map(|(until, open)| Resync { until, open: open.into_iter().collect() }),
         clock_steps: snapshot.clock_steps,
         ..State::default()
     };
@@ -315,6 +313,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.recount();
         state.rollouts.push(restored);
     }
+    state.resync = snapshot.resync.map(|until| Resync { until, open: state.operating_members().collect() });
     if reader.0.is_empty() {
         Ok(state)
     } else {

@@ -4,6 +4,7 @@ mod approval;
 mod faults;
 mod fields;
 mod halt;
+mod histories;
 mod journal_chain;
 mod journal_file;
 mod journal_frames;

@@ -1,0 +1,380 @@
+//! Random histories: whatever the world does and people ask, the engine keeps its promises.
+
+use crate::world::{policy, start};
+use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{
+    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Persisted, Recorded, Request,
+    Standing,
+};
+use patchflow_core::gate::Counts;
+use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::policy::{OnFailure, OnHalt, Selector};
+use patchflow_core::rollout::{
+    Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
+};
+use patchflow_core::time::Timestamp;
+use proptest::prelude::*;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One thing that happens. Numbers are taken modulo what there is, so that most of them hit.
+#[derive(Clone, Debug)]
+enum Happens {
+    Passes(u32),
+    Jumps(i32),
+    Acknowledges(u8),
+    Done(u8),
+    Fails(u8, FailureKind),
+    Answers(u8, u8),
+    Recalls(u8, u8),
+    Inspects(u8, u8),
+    Needs(u8, bool),
+    Moves(u8, bool),
+    Goes(u8),
+    Publishes(u8),
+    Approves(u8, bool),
+    Asks(u8, u8, u8),
+    Alerts(u8),
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    use Happens::*;
+    let kinds = prop::sample::select(vec![
+        FailureKind::Busy,
+        FailureKind::Network,
+        FailureKind::ScriptFailed,
+        FailureKind::Dependency,
+    ]);
+    prop_oneof![
+        6 => (1u32..4000).prop_map(Passes),
+        1 => (-5000i32..400_000).prop_map(Jumps),
+        5 => any::<u8>().prop_map(Acknowledges),
+        6 => any::<u8>().prop_map(Done),
+        3 => (any::<u8>(), kinds).prop_map(|(o, k)| Fails(o, k)),
+        2 => (any::<u8>(), 0u8..5).prop_map(|(o, a)| Answers(o, a)),
+        1 => (any::<u8>(), 0u8..3).prop_map(|(o, a)| Recalls(o, a)),
+        7 => (any::<u8>(), 0u8..8).prop_map(|(o, l)| Inspects(o, l)),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(e, n)| Needs(e, n)),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
+        1 => any::<u8>().prop_map(Goes),
+        1 => (0u8..6).prop_map(Publishes),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
+        3 => (0u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        1 => any::<u8>().prop_map(Alerts),
+    ]
+}
+
+struct Story {
+    fleet: Fleet,
+    out: Outbox,
+    now: Timestamp,
+    journal: Vec<Recorded>,
+    orders: Vec<Order>,
+    asked: u64,
+}
+
+impl Story {
+    fn new(seed: u64) -> Self {
+        let mut out = Outbox::new();
+        let fleet = Fleet::found(FleetId(1), "random", seed, start(), &mut out);
+        let mut story = Self { fleet, out, now: start(), journal: vec![], orders: vec![], asked: 0 };
+        let mut policy = policy();
+        policy.retry.on.push(FailureKind::ScriptFailed);
+        policy.rollback.on_failure = if seed % 2 == 0 { OnFailure::RollBack } else { OnFailure::Leave };
+        policy.rollback.on_halt =
+            [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
+        story.ask(Command::AdoptPolicy { policy: Box::new(policy) });
+        let endpoints = (0..14).map(|i| seen(i, i < 11)).collect();
+        story.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
+        story.publish(0);
+        story
+    }
+
+    fn publish(&mut self, which: u8) {
+        let mut update = patch(if which % 2 == 0 { "lib" } else { "tool" }, &format!("2.{}", which / 2));
+        if which % 3 == 2 {
+            update.category = patchflow_core::catalog::Category::Feature;
+        }
+        let id = update.id.clone();
+        self.see(Observation::Published { patch: Cow::Owned(update) });
+        let Some(candidate) = self.fleet.candidate_of(&id) else { return };
+        let needs = self
+            .fleet
+            .endpoints()
+            .map(|e| NeedSeen {
+                endpoint: e.ix(),
+                standing: Standing::Needs,
+                present: Some(Arc::from("1.0")),
+                path: if e.ix().0 == 4 { RollbackPath::None } else { RollbackPath::Reinstall },
+            })
+            .collect();
+        self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
+        self.see(Observation::Identified);
+    }
+
+    fn see(&mut self, seen: Observation<'_>) {
+        self.fleet.observe(self.now, seen, &mut self.out);
+        self.store();
+    }
+
+    fn ask(&mut self, ask: Command) {
+        self.asked += 1;
+        let id = RequestId::from(format!("q{}", self.asked));
+        let before = self.fleet.baseline();
+        let request = Request { id, by: Actor::new("ada", ["change-manager"]), expect: None, ask };
+        if self.fleet.command(self.now, request, &mut self.out).is_err() {
+            assert!(self.out.is_empty(), "a refusal leaves nothing behind");
+            assert_eq!(self.fleet.baseline(), before, "a refusal changes nothing");
+        }
+        self.store();
+    }
+
+    fn store(&mut self) {
+        let Some(last) = self.out.facts().last() else {
+            assert_eq!(self.out.pending_effects(), 0, "no effect without a fact");
+            return;
+        };
+        let done =
+            Persisted { fleet: FleetId(1), through: last.seq, head: patchflow_core::digest::Digest([0; 32]) };
+        self.journal.extend_from_slice(self.out.facts());
+        let effects: Vec<_> = self.out.release(done).collect();
+        for effect in effects {
+            if let Effect::Submit(order) = effect {
+                self.check_order(&order);
+                self.orders.push(order);
+            }
+        }
+    }
+
+    /// What must hold for each order at the moment it leaves.
+    fn check_order(&self, order: &Order) {
+        let ix = self.fleet.endpoint_ix(order.endpoint().as_str()).unwrap();
+        let endpoint = self.fleet.endpoint(ix).unwrap();
+        let fences =
+            self.orders.iter().filter(|o| o.endpoint() == order.endpoint()).map(|o| (o.fence(), o.id()));
+        for (fence, id) in fences {
+            assert!(fence < order.fence() || (fence == order.fence() && id == order.id()), "fences rise");
+        }
+        if let Order::Install(install) = order {
+            let rollout = self.fleet.rollout(install.id().rollout).unwrap();
+            assert!(!self.fleet.is_held(rollout.candidate(), ix), "a hold keeps the patch away");
+            assert_ne!(install.path(), RollbackPath::None, "a way back is known before the start");
+            let wanted =
+                if install.is_trial() { Environment::NonProduction } else { Environment::Production };
+            assert_eq!(endpoint.environment(), wanted);
+            if !install.is_trial() {
+                let candidate = self.fleet.candidate(rollout.candidate()).unwrap();
+                assert!(candidate.approved().is_some(), "approved only");
+            }
+            assert!(self.now <= install.start_by());
+        }
+    }
+
+    fn order(&self, n: u8) -> Option<OrderId> {
+        // The latest orders are the likely ones to be heard of.
+        let len = self.orders.len();
+        (len > 0).then(|| self.orders[len - 1 - usize::from(n) % len.min(9)].id())
+    }
+
+    fn endpoint(&self, n: u8) -> EndpointIx {
+        EndpointIx(u32::from(n) % self.fleet.endpoints().count() as u32)
+    }
+
+    fn candidate(&self, n: u8) -> CandidateId {
+        CandidateId(u32::from(n) % self.fleet.candidates().count().max(1) as u32)
+    }
+
+    fn rollout(&self, n: u8) -> RolloutId {
+        RolloutId(u32::from(n) % self.fleet.rollouts().count().max(1) as u32)
+    }
+
+    fn happen(&mut self, what: &Happens) {
+        match *what {
+            Happens::Passes(secs) => {
+                let until = self.now.plus_secs(secs.into());
+                let mut looks = 0;
+                while let Some(at) = self.fleet.next_deadline().filter(|at| *at <= until) {
+                    self.now = self.now.max(at);
+                    self.see(Observation::Time);
+                    looks += 1;
+                    assert!(looks < 10_000, "time stands still at {at}");
+                }
+                self.now = until;
+                self.see(Observation::Time);
+            }
+            Happens::Jumps(secs) => {
+                let millis = self.now.as_millis() + i64::from(secs) * 1000;
+                let later = Timestamp::from_millis(millis);
+                let real = self.now;
+                self.now = later;
+                self.see(Observation::Time);
+                self.now = later.max(real);
+            }
+            Happens::Acknowledges(o) => self.report(o, ReportKind::Acknowledged),
+            Happens::Done(o) => self.report(o, ReportKind::Done),
+            Happens::Fails(o, kind) => self.report(o, ReportKind::Failed(Failure::new(kind, "it broke"))),
+            Happens::Answers(o, answer) => {
+                let Some(order) = self.order(o) else { return };
+                let answer = match answer {
+                    0 => QueryAnswer::NeverSeen,
+                    1 => QueryAnswer::Queued,
+                    2 => QueryAnswer::Running,
+                    3 => QueryAnswer::Done,
+                    _ => QueryAnswer::Failed(Failure::new(FailureKind::Interrupted, "cut")),
+                };
+                self.see(Observation::Answered { order, answer });
+            }
+            Happens::Recalls(o, answer) => {
+                let Some(order) = self.order(o) else { return };
+                let answer = [RecallAnswer::Recalled, RecallAnswer::AlreadyStarted, RecallAnswer::Unknown]
+                    [usize::from(answer)];
+                self.see(Observation::RecallAnswered { order, answer });
+            }
+            Happens::Inspects(o, level) => {
+                let Some(order) = self.order(o) else { return };
+                let version = |version: String, intact| Level::Version { version: version.into(), intact };
+                let rollout = self.fleet.rollout(order.rollout).unwrap();
+                let patch = self.fleet.candidate(rollout.candidate()).unwrap().identified().patch().clone();
+                let level_seen = match level {
+                    0 => Level::Absent,
+                    1 => Level::Unreadable { detail: "no route".into() },
+                    2 | 3 => version("1.0".into(), true),
+                    4 => version(patch.target.version.clone(), false),
+                    _ => version(patch.target.version.clone(), true),
+                };
+                let health =
+                    if level == 7 { Health::Failed { detail: "sick".into() } } else { Health::Passed };
+                let reboot_required = level == 6;
+                let seen = Inspection { order, level: level_seen, reboot_required, health };
+                self.see(Observation::Inspected(seen));
+            }
+            Happens::Needs(e, needs) => {
+                let (endpoint, candidate) = (self.endpoint(e), self.candidate(e));
+                let standing = if needs { Standing::Needs } else { Standing::Has };
+                let need = NeedSeen {
+                    endpoint,
+                    standing,
+                    present: Some(Arc::from("1.0")),
+                    path: RollbackPath::Reinstall,
+                };
+                self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
+            }
+            Happens::Moves(e, production) => {
+                let endpoints = vec![seen(u32::from(e) % 16, production)];
+                self.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
+            }
+            Happens::Goes(e) => {
+                let endpoint = self.endpoint(e);
+                self.see(Observation::EndpointGone { endpoint });
+            }
+            Happens::Publishes(which) => self.publish(which),
+            Happens::Approves(c, approve) => {
+                let ask = self.fleet.ask(self.candidate(c)).map_or(AskId(u32::from(c)), |ask| ask.id);
+                let by = Actor::new("bob", ["change-manager"]);
+                self.see(Observation::Approval { ask, by, approve, reason: "so".into() });
+            }
+            Happens::Alerts(r) => {
+                let rollout = self.rollout(r);
+                self.see(Observation::Alerts { rollout, ring: r % 5, new: u32::from(r % 2) });
+            }
+            Happens::Asks(command, a, b) => {
+                let (candidate, rollout) = (self.candidate(a), self.rollout(a));
+                let endpoint = self.fleet.endpoint_id(self.endpoint(b)).unwrap().clone();
+                let reason = String::from("because");
+                self.ask(match command {
+                    0 => Command::WaiveTrial { candidate, until: self.now.plus_secs(9000), reason },
+                    1 => Command::RepeatTrial { candidate },
+                    2 | 3 => Command::Approve { candidate, reason },
+                    4 => Command::Reject { candidate, reason },
+                    5 => Command::Revoke { candidate, reason },
+                    6 => Command::Withdraw { candidate, reason },
+                    7 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
+                    8 => Command::Pause { rollout },
+                    9 => Command::Resume { rollout },
+                    10 => Command::Halt { rollout, reason },
+                    11 => Command::LiftHalt { rollout, reason },
+                    12 => Command::Promote { rollout, reason },
+                    13 => Command::Retry { rollout, endpoint },
+                    14 => Command::Remove { rollout, endpoint },
+                    _ => Command::ClearHold { candidate, endpoint },
+                });
+            }
+        }
+    }
+
+    fn report(&mut self, o: u8, kind: ReportKind<'static>) {
+        if let Some(order) = self.order(o) {
+            self.see(Observation::Reported(Report { order, kind }));
+        }
+    }
+
+    /// Everything that is kept as a count or a cache agrees with what is there.
+    fn check(&self) {
+        let mut taken: BTreeMap<EndpointIx, RolloutId> = BTreeMap::new();
+        for rollout in self.fleet.rollouts() {
+            let mut sum = Counts::default();
+            for ring in rollout.rings() {
+                let mut classes = [0; 10];
+                for member in &rollout.members()[ring.range()] {
+                    classes[member.phase().class() as usize] += 1;
+                }
+                assert_eq!(ring.counts(), Counts::from_classes(classes), "counters equal a recount");
+                sum = sum.plus(ring.counts());
+            }
+            assert_eq!(sum.members() as usize, rollout.members().len(), "each is in exactly one class");
+            let operating = rollout.members().iter().filter(|m| m.phase().is_operating()).count();
+            let reverting = |m: &&patchflow_core::rollout::Member| {
+                m.phase().is_operating() && m.phase().class() == patchflow_core::gate::Class::Failed
+            };
+            let back = rollout.members().iter().filter(reverting).count();
+            // Rollbacks are not held up by the budget, and late answers take no place.
+            assert!(operating >= back);
+            for member in rollout.members().iter().filter(|m| m.phase().occupies()) {
+                let other = taken.insert(member.endpoint(), rollout.id());
+                assert_eq!(other, None, "one operation at a time on {}", member.endpoint());
+            }
+        }
+        for (endpoint, rollout) in taken {
+            assert_eq!(self.fleet.endpoint(endpoint).unwrap().active().map(|(r, _)| r), Some(rollout));
+        }
+    }
+}
+
+fn seen(i: u32, production: bool) -> EndpointSeen {
+    EndpointSeen {
+        id: format!("e{i}").into(),
+        environment: if production { Environment::Production } else { Environment::NonProduction },
+        scope: ScopePath("acme".into()),
+        tags: BTreeMap::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_keeps_the_promises_and_replays_to_the_same_state(
+        seed in any::<u64>(),
+        story in prop::collection::vec(happens(), 1..120),
+    ) {
+        let mut told = Story::new(seed);
+        for what in &story {
+            told.happen(what);
+            told.check();
+        }
+        let replayed = Fleet::replay(told.journal.iter().cloned()).unwrap();
+        prop_assert_eq!(replayed.baseline(), told.fleet.baseline());
+        let resumed = Fleet::resume(&told.fleet.baseline(), []).unwrap();
+        prop_assert_eq!(resumed.baseline(), told.fleet.baseline());
+        let mut again = Story::new(seed);
+        for what in &story {
+            again.happen(what);
+        }
+        prop_assert_eq!(&again.journal, &told.journal, "the same inputs give the same facts");
+    }
+}
