@@ -135,7 +135,7 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     let own = rollout.rings().get(usize::from(member.ring()));
     let name = own.map_or("?", |ring| ring.name());
     match rollout.state() {
-        RolloutState::Halted => return format!("waiting in ring {name}: {}", stopped(rollout)),
+        RolloutState::Halted => return format!("not started in ring {name}: {}", stopped(rollout)),
         RolloutState::Paused => return format!("waiting in ring {name}: a person paused the rollout"),
         RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => return stopped(rollout),
         RolloutState::Running => {}

@@ -2,7 +2,7 @@
 
 use crate::director::Faults;
 use crate::error::{Result, because};
-use crate::story::{APPS, App, BAD, FLAKY, GOOD};
+use crate::story::{APPS, ATTEMPTS, App, BAD, FLAKY, GOOD};
 use crate::world::World;
 use patchflow_core::error::FailureKind;
 use patchflow_core::inventory::{EndpointRecord, Environment};
@@ -116,16 +116,18 @@ fn flaky_is_retried(summary: &Summary, faults: &Faults) -> Check {
 
 fn flaky_remains_are_told(summary: &Summary, faults: &Faults) -> Check {
     let remains: Vec<_> = pairs(summary, &FLAKY).filter(|(_, o)| o.phase != Some(Phase::Verified)).collect();
+    // Who is killed during the last attempt has another reason than the script.
     let told = remains.iter().filter(|(e, o)| {
         let why = o.reason.as_ref().map(|(kind, _)| *kind);
-        faults.always.contains(&e.id) && o.attempts == 3 && why == Some(FailureKind::ScriptFailed)
+        let known = matches!(why, Some(FailureKind::ScriptFailed | FailureKind::Interrupted));
+        faults.always.contains(&e.id) && o.attempts == ATTEMPTS && known
     });
     let told = told.count();
     let holds = told == faults.always.len() && told == remains.len() && told > 0;
     check(
         holds,
         format!(
-            "it kept failing on {told} endpoint(s) after 3 attempts; they are back at {} and reported",
+            "it kept failing on {told} endpoint(s) after {ATTEMPTS} attempts; they are back at {} and reported",
             FLAKY.from
         ),
     )

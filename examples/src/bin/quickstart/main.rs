@@ -94,7 +94,7 @@ fn job(args: &Args) -> Result<ExitCode> {
         host: host.handle(),
         clock: clock.clone(),
         follower: Follower::new(store, FLEET),
-        screen: Screen::new(args.plain, run.begun_at),
+        screen: Screen::new(args.plain, run.endpoints, run.begun_at),
         interrupted: &INTERRUPTED,
     };
     let directed = std::thread::scope(|scope| {

@@ -18,7 +18,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn new(plain: bool, begun_at: Timestamp) -> Self {
+    pub(crate) fn new(plain: bool, endpoints: u32, begun_at: Timestamp) -> Self {
         let moving = !plain && std::io::stdout().is_terminal();
         let bars = moving.then(|| {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
@@ -27,7 +27,7 @@ impl Screen {
                     "  {prefix:12} {bar:22.cyan/dim} {pos:>3}/{len:<3} {wide_msg}",
                 );
                 let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─");
-                all.add(ProgressBar::new(0).with_style(style).with_prefix(app.package))
+                all.add(ProgressBar::new(endpoints.into()).with_style(style).with_prefix(app.package))
             });
             let bars = bars.collect();
             (all, bars)
@@ -63,8 +63,10 @@ impl Screen {
         let Some((_, bars)) = &self.bars else { return };
         for (bar, app) in bars.iter().zip(&look.apps) {
             let rollout = app.rollout.as_ref().or(app.trial.as_ref());
-            bar.set_length(rollout.map_or(0, |r| u64::from(r.counts.members())));
-            bar.set_position(rollout.map_or(0, |r| u64::from(r.counts.verified)));
+            if let Some(counts) = rollout.map(|rollout| rollout.counts) {
+                bar.set_length(counts.members().into());
+                bar.set_position(counts.verified.into());
+            }
             bar.set_message(message(app));
         }
     }

@@ -70,6 +70,10 @@ pub(crate) const APPS: [App; 3] = [GOOD, FLAKY, BAD];
 /// The role whose holders approve what no rule approves.
 pub(crate) const ROLE: &str = "change-manager";
 
+/// How often an install is tried. More than the usual three: being killed by somebody who tries whether the quickstart
+/// bears it costs an attempt, too.
+pub(crate) const ATTEMPTS: u8 = 5;
+
 /// Where production hosts keep what the bad update cannot read, from the host's root.
 pub(crate) const PRODUCTION_CONFIG: &str = "/etc/shop/production.conf";
 
@@ -169,7 +173,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             resync_after_secs: 900,
         },
         retry: RetryPolicy {
-            attempts_max: 3,
+            attempts_max: ATTEMPTS,
             // A maintainer script that fails rarely heals by itself; here one does, and the policy says so.
             on: vec![
                 FailureKind::Busy,
@@ -179,7 +183,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
                 FailureKind::ScriptFailed,
             ],
             backoff_secs: 1,
-            backoff_secs_max: 2,
+            backoff_secs_max: 1,
             jitter: Percent::whole(0),
         },
         rollback: RollbackPolicy {
