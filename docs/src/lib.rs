@@ -22,10 +22,18 @@ pub mod semantics {}
 #[doc = include_str!("../contract.md")]
 pub mod contract {}
 
-/// What an installer owes, clause by clause.
-#[doc = include_str!("../contract-installer.md")]
-pub mod contract_installer {}
-
 /// The bytes of a journal.
 #[doc = include_str!("../journal.md")]
 pub mod journal {}
+
+/// The guide for those who embed patchflow.
+#[doc = include_str!("../guide-vendors.md")]
+pub mod guide_vendors {}
+
+/// The guide for those who write backends.
+#[doc = include_str!("../guide-integrators.md")]
+pub mod guide_integrators {}
+
+/// The guide for those who study rollout policies.
+#[doc = include_str!("../guide-researchers.md")]
+pub mod guide_researchers {}

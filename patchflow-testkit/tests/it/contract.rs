@@ -27,8 +27,8 @@ fn the_clauses_of_stores_stand_in_the_contract_word_for_word() {
 fn the_clauses_of_installers_and_inventories_stand_in_the_contract_word_for_word() {
     let checked: Vec<_> =
         installer::clauses().map(|clause| (clause.number.to_owned(), clause.text.to_owned())).collect();
-    let mut on_paper = written("contract-installer.md", 'I');
-    on_paper.extend(written("contract-installer.md", 'V'));
+    let mut on_paper = written("contract.md", 'I');
+    on_paper.extend(written("contract.md", 'V'));
     assert!(!checked.is_empty());
     assert_eq!(on_paper, checked);
 }

@@ -87,7 +87,7 @@ const fn clause(number: &'static str, text: &'static str, check: Check) -> (Clau
     (Clause { number, text }, check)
 }
 
-/// Every clause with its check. The same lines stand in `docs/contract-installer.md`, and a test compares them.
+/// Every clause with its check. The same lines stand in `docs/contract.md`, and a test compares them.
 const SUITE: &[(Clause, Check)] = &[
     clause("I1", "The manifest lists `Installer` and fits this SDK.", |b, p| {
         Box::pin(taking::manifest(b, p))
