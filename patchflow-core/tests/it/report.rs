@@ -179,7 +179,7 @@ fn a_ring_that_waits_names_the_one_before_and_a_halt_is_named_to_the_spared() {
     let rollout = world.deployment_of(candidate);
     let (pilot, broad) = (world.ring(rollout, 0), world.ring(rollout, 3));
     assert!(why(&world, &broad[0], candidate).contains("ring broad opens after ring pilot: "));
-    pilot.iter().for_each(|name| drop(world.script.insert(name.clone(), Does::Sickens)));
+    world.script.extend(pilot.iter().map(|name| (name.clone(), Does::Sickens)));
     world.sick.extend(pilot.iter().cloned());
     world.pass(7200);
     assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Halted);

@@ -106,7 +106,7 @@ fn after_switch(switched: &Switched) -> std::result::Result<(), Failure<'static>
         let left =
             fs::read_to_string(&fault).ok().and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0);
         if left > 0 {
-            script(fs::write(&fault, (left - 1).to_string()))?;
+            script(replace(&fault, left - 1))?;
             return Err(Failure::new(FailureKind::ScriptFailed, format!("{} fails for now", FLAKY.package)));
         }
     }
@@ -120,6 +120,13 @@ fn script(done: std::io::Result<()>) -> std::result::Result<(), Failure<'static>
     done.map_err(|error| {
         Failure::new(FailureKind::ScriptFailed, format!("after the switch: {}", error.kind()))
     })
+}
+
+/// As a whole: a kill in the middle of it must not heal the fault.
+fn replace(fault: &Path, left: u32) -> std::io::Result<()> {
+    let new = fault.with_extension("new");
+    fs::write(&new, left.to_string())?;
+    fs::rename(new, fault)
 }
 
 fn append(file: &Path, line: &str) -> std::io::Result<()> {
@@ -137,7 +144,7 @@ impl Place for ArtifactPlace {
     fn set_fault(&self, host: &str, times: u32) -> Result<()> {
         let fault = self.hosts.join(host).join(FAULT.trim_start_matches('/'));
         let dir = fault.parent().unwrap_or(&self.hosts);
-        let written = fs::create_dir_all(dir).and_then(|()| fs::write(&fault, times.to_string()));
+        let written = fs::create_dir_all(dir).and_then(|()| replace(&fault, times));
         written.map_err(because("could not set up the fault"))
     }
 
