@@ -52,48 +52,39 @@ pub(super) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
 
 /// Looks at one member that waits, or whose retry is due.
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
-    if !matches!(at.member.phase, Phase::Waiting | Phase::Backoff) {
+    let its_turn = match at.member.phase {
+        Phase::Waiting => true,
+        // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
+        Phase::Backoff => at.member.deadline <= state.secs(now),
+        Phase::Ordered
+        | Phase::Running
+        | Phase::Recalling
+        | Phase::Installed
+        | Phase::RebootPending
+        | Phase::Rebooting
+        | Phase::Verified
+        | Phase::Silent
+        | Phase::Failed
+        | Phase::Reverting
+        | Phase::Reverted
+        | Phase::RevertSilent
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed => false,
+    };
+    if !its_turn {
         return Start::Nothing;
     }
     let endpoint = at.member.endpoint;
     let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
         return Start::Settle(Event::Removed, None);
     };
-    if at.member.phase == Phase::Waiting {
-        let wanted = match at.rollout.kind() {
-            RolloutKind::Trial => Environment::NonProduction,
-            RolloutKind::Deployment => Environment::Production,
-        };
-        if slot.environment != wanted {
-            return Start::Settle(
-                Event::Cancelled,
-                Some((FailureKind::Denied, "its environment changed after the plan was made")),
-            );
-        }
-        if !state.holds.is_empty() && state.holds.contains(&(at.rollout.candidate(), endpoint)) {
-            return Start::Settle(
-                Event::Held,
-                Some((FailureKind::Denied, "it was rolled back from this version and is held")),
-            );
-        }
-        let entry = state.candidate(at.rollout.candidate());
-        match entry.and_then(|entry| entry.needs.get(endpoint)).map(|need| need.standing) {
-            Some(Standing::Needs) => {}
-            Some(Standing::Has) => return Start::Settle(Event::Skipped, None),
-            Some(Standing::NotApplicable) | None => return Start::Settle(Event::Removed, None),
-        }
-        if at.member.path() == RollbackPath::None && at.rollout.policy().rollback.without_path.is_none() {
-            return Start::Settle(
-                Event::Held,
-                Some((FailureKind::NoRollbackPath, "no rollback path is known")),
-            );
-        }
-        if at.member.operation == u8::MAX {
-            return Start::Settle(
-                Event::Held,
-                Some((FailureKind::Other, "255 orders were issued for it already")),
-            );
-        }
+    if let Some(settle) = stands_against(state, slot.environment, at) {
+        return settle;
     }
     if slot.active().is_some() {
         return Start::Busy;
@@ -103,4 +94,38 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
     let needed = i64::try_from(needed_secs(state, at.rollout)).unwrap_or(i64::MAX).saturating_mul(1000);
     let last_start = Timestamp::from_millis(closes.as_millis().saturating_sub(needed));
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
+}
+
+/// What keeps the member from starting for good, looked at again for every attempt.
+fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option<Start> {
+    let settle = |event, kind, text| Some(Start::Settle(event, Some((kind, text))));
+    // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
+    let fresh = at.member.phase == Phase::Waiting;
+    let held = if fresh { Event::Held } else { Event::Cancelled };
+    let wanted = match at.rollout.kind() {
+        RolloutKind::Trial => Environment::NonProduction,
+        RolloutKind::Deployment => Environment::Production,
+    };
+    if environment != wanted {
+        let text = "its environment changed after the plan was made";
+        return settle(Event::Cancelled, FailureKind::Denied, text);
+    }
+    if !state.holds.is_empty() && state.holds.contains(&(at.rollout.candidate(), at.member.endpoint)) {
+        return settle(held, FailureKind::Denied, "it was rolled back from this version and is held");
+    }
+    let entry = state.candidate(at.rollout.candidate());
+    match entry.and_then(|entry| entry.needs.get(at.member.endpoint)).map(|need| need.standing) {
+        Some(Standing::Needs) => {}
+        // Whoever has failed and has it now is ordered once more: the look after it verifies.
+        Some(Standing::Has) if !fresh => {}
+        Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
+        Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
+    }
+    if at.member.path() == RollbackPath::None && at.rollout.policy().rollback.without_path.is_none() {
+        return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
+    }
+    if at.member.operation == u8::MAX {
+        return settle(held, FailureKind::Other, "255 orders were issued for it already");
+    }
+    None
 }
