@@ -84,7 +84,8 @@ impl Story {
         let mut story = Self { fleet, out, now: start(), journal: vec![], orders: vec![], asked: 0 };
         let mut policy = policy();
         policy.retry.on.push(FailureKind::ScriptFailed);
-        policy.rollback.on_failure = if seed % 2 == 0 { OnFailure::RollBack } else { OnFailure::Leave };
+        policy.rollback.on_failure =
+            if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
@@ -96,7 +97,8 @@ impl Story {
     }
 
     fn publish(&mut self, which: u8) {
-        let mut update = patch(if which % 2 == 0 { "lib" } else { "tool" }, &format!("2.{}", which / 2));
+        let mut update =
+            patch(if which.is_multiple_of(2) { "lib" } else { "tool" }, &format!("2.{}", which / 2));
         if which % 3 == 2 {
             update.category = patchflow_core::catalog::Category::Feature;
         }
