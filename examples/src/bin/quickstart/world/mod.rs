@@ -1,5 +1,6 @@
 //! The endpoints: real package databases or versioned artifacts below the output directory, and their services.
 
+#[cfg(unix)]
 mod apt;
 mod artifact;
 
@@ -51,14 +52,23 @@ struct Parts {
 impl World {
     /// What this machine has the tools for.
     pub(crate) fn auto() -> Kind {
-        if apt::is_possible() { Kind::Apt } else { Kind::Artifact }
+        #[cfg(unix)]
+        if apt::is_possible() {
+            return Kind::Apt;
+        }
+        Kind::Artifact
     }
 
     /// Makes the endpoints, or opens those that an earlier start made, and starts their services.
     pub(crate) fn open(dir: &Path, run: &Run, clock: Arc<dyn Clock>) -> Result<Self> {
         let hosts = hosts(run.endpoints);
         let parts = match run.kind {
+            #[cfg(unix)]
             Kind::Apt => apt::open(dir, run, &hosts, clock)?,
+            #[cfg(not(unix))]
+            Kind::Apt => {
+                return Err(crate::error::Error::new("endpoints of kind apt need dpkg; take --kind artifact"));
+            }
             Kind::Artifact | Kind::Auto => artifact::open(dir, run, &hosts, clock)?,
         };
         let ids = hosts.iter().map(|host| host.id.as_str());
