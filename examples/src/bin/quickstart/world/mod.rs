@@ -67,7 +67,9 @@ impl World {
             Kind::Apt => apt::open(dir, run, &hosts, clock)?,
             #[cfg(not(unix))]
             Kind::Apt => {
-                return Err(crate::error::Error::new("endpoints of kind apt need dpkg; take --kind artifact"));
+                return Err(crate::error::Error::new(
+                    "endpoints of kind apt need dpkg; take --kind artifact",
+                ));
             }
             Kind::Artifact | Kind::Auto => artifact::open(dir, run, &hosts, clock)?,
         };
