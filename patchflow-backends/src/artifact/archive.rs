@@ -158,7 +158,7 @@ pub(super) fn check_dir(dir: &Path) -> Result<Option<DirManifest>, Failure<'stat
     if !dir.try_exists().map_err(|error| broken(error.to_string()))? {
         return Ok(None);
     }
-    let text = super::repository::read_bounded(&dir.join(MANIFEST), MANIFEST_BYTES_MAX)
+    let text = super::bounded::read_bounded(&dir.join(MANIFEST), MANIFEST_BYTES_MAX)
         .map_err(|error| broken(format!("its manifest: {error}")))?;
     let manifest: DirManifest =
         serde_json::from_slice(&text).map_err(|error| broken(format!("its manifest: {error}")))?;

@@ -1,8 +1,9 @@
 //! One host's directory: who it is, which versions it has, which one is in use.
 
 use super::archive::{UnpackLimits, check_dir, unpack};
+use super::bounded::read_bounded;
 use super::index::Release;
-use super::repository::{Repository, read_bounded};
+use super::repository::Repository;
 use super::{io_failure, is_plain_name};
 use crate::local::{replace_file, sync_dir};
 use patchflow_core::inventory::{Environment, ScopePath};

@@ -25,6 +25,7 @@
 
 mod archive;
 mod backend;
+mod bounded;
 mod host;
 mod index;
 mod publish;

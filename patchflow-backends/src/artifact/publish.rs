@@ -2,8 +2,9 @@
 //! no repository yet.
 
 use super::archive::pack;
+use super::bounded::read_bounded;
 use super::index::{self, Release};
-use super::repository::{Repository, read_bounded};
+use super::repository::Repository;
 use crate::local::replace_file;
 use patchflow_core::digest::Digest;
 use std::fs;
@@ -193,19 +194,4 @@ impl Publisher {
 #[cfg(feature = "artifact-signed")]
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A signature of 128 hexadecimal digits; white space around them is let pass.
-#[cfg(feature = "artifact-signed")]
-pub(super) fn signature_from_hex(text: &[u8]) -> Option<ed25519_dalek::Signature> {
-    let text = text.trim_ascii();
-    let mut bytes = [0; 64];
-    if text.len() != 128 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(ed25519_dalek::Signature::from_bytes(&bytes))
 }

@@ -1,12 +1,13 @@
 //! A directory of archives and the index over them, seen by those who install from it.
 
+use super::bounded::read_bounded;
 use super::index::{self, INDEX_BYTES_MAX, Release};
 use super::io_failure;
 use patchflow_core::digest::Digest;
 use patchflow_core::rollout::Failure;
 use patchflow_core::sdk::FailureKind;
 use sha2::Digest as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -87,7 +88,7 @@ impl Repository {
         let hex =
             read_bounded(&self.dir.join("index.json.sig"), 1024).map_err(|_| corrupt("it is not signed"))?;
         let signature =
-            super::publish::signature_from_hex(&hex).ok_or_else(|| corrupt("no signature was read"))?;
+            super::bounded::signature_from_hex(&hex).ok_or_else(|| corrupt("no signature was read"))?;
         if self.trusted.iter().any(|key| key.verify_strict(text, &signature).is_ok()) {
             return Ok(());
         }
@@ -133,14 +134,4 @@ impl Repository {
         }
         Ok(())
     }
-}
-
-/// A file as a whole, if it is not longer than so many bytes.
-pub(super) fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {bytes_max} bytes")));
-    }
-    Ok(bytes)
 }

@@ -1,6 +1,7 @@
 //! The open file: how it is opened, refused, and opened anew after it failed.
 
 use super::tables;
+use super::trouble::Trouble;
 use patchflow_core::sdk::BackendError;
 use redb::{Database, DatabaseError, Error};
 use std::any::Any;
@@ -15,20 +16,6 @@ const CACHE_BYTES: usize = 64 << 20;
 
 /// When to try again after an input or output error: a full disk is not emptied sooner.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// What may go wrong inside the file.
-pub(super) enum Trouble {
-    /// redb says so.
-    Redb(Error),
-    /// We say so; the file itself is well.
-    Ours(BackendError),
-}
-
-impl<E: Into<Error>> From<E> for Trouble {
-    fn from(error: E) -> Self {
-        Self::Redb(error.into())
-    }
-}
 
 /// How the database of a path is opened: from a file, or in tests from one that fails.
 type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;

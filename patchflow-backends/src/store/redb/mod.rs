@@ -7,6 +7,7 @@ mod file;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use super::manifest;
 use super::threads::{Results, Threads, Writer, failed};

@@ -6,7 +6,7 @@
 use super::super::page::Page;
 use super::super::stream::{StreamEnd, kind_of, receipt};
 use super::super::threads::Results;
-use super::file::Trouble;
+use super::trouble::Trouble;
 use patchflow_core::digest::Digest;
 use patchflow_core::ids::{FleetId, Seq};
 use patchflow_core::journal::{Record, RecordKind, Tail};
