@@ -4,7 +4,7 @@ use crate::gate::Class;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Where a member of a rollout stands. One byte; every transition is in [`super::table`].
+/// Where a member of a rollout stands. One byte; every transition is in [`Phase::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
