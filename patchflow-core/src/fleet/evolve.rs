@@ -70,14 +70,14 @@ impl State {
                 self.cache.tending.push((id, member));
             }
         }
-        if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
-            if matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered) {
-                slot.fence += 1;
-            }
-            if to.occupies() {
-                slot.set_active(Some((id, member)));
-            } else if from.occupies() {
-                slot.set_active(None);
+        let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
+        // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
+        if (ordered || from.occupies() != to.occupies())
+            && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
+        {
+            slot.fence += u32::from(ordered);
+            slot.set_active(to.occupies().then_some((id, member)));
+            if !to.occupies() {
                 self.wake(endpoint);
             }
         }
