@@ -85,18 +85,27 @@ mod unix {
     pub(super) fn bears_kills(kind: &str) -> Result {
         let folder = tempfile::tempdir()?;
         let out = folder.path().join("run");
+        let ended = killed_again_and_again(&out, kind);
+        if ended.is_err() {
+            // Somebody will want to look at what led to it.
+            drop(folder.keep());
+        }
+        ended
+    }
+
+    fn killed_again_and_again(out: &Path, kind: &str) -> Result {
         let choices = ["--kind", kind, "--endpoints", "8", "--speed", "fast"];
         let seed = number("PATCHFLOW_SEED", 1);
         let mut state = seed.wrapping_mul(2) + 1;
         let mut moments = Vec::new();
         for _ in 0..number("PATCHFLOW_KILLS", 8) {
-            let mut child = quickstart(&out, &choices).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let mut child = quickstart(out, &choices).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
             let moment = Duration::from_millis(100 + random(&mut state) % 3000);
             moments.push(moment.as_millis());
             if let Some(status) = wait(&mut child, moment)? {
                 if !status.success() {
                     // Said again, to be heard.
-                    let told = finish(&out, &choices)?;
+                    let told = finish(out, &choices)?;
                     let said = String::from_utf8_lossy(&told.stdout).into_owned();
                     return Err(format!("seed {seed}, kills {moments:?}: {status}\n{said}").into());
                 }
@@ -105,21 +114,21 @@ mod unix {
             child.kill()?;
             child.wait()?;
         }
-        let ended = finish(&out, &choices)?;
+        let ended = finish(out, &choices)?;
         let said = String::from_utf8_lossy(&ended.stdout);
         if !ended.status.success() {
             return Err(format!("seed {seed}, kills {moments:?}: {}\n{said}", ended.status).into());
         }
-        nothing_twice(&out, kind)?;
+        nothing_twice(out, kind)?;
         for file in ["journal.redb", "report.json", "report.html"] {
             if fs::metadata(out.join(file))?.len() == 0 {
                 return Err(format!("{file} is empty").into());
             }
         }
         // Over is over: another start changes nothing and says the same.
-        let before = logs(&out, kind)?;
-        let again = finish(&out, &choices)?;
-        if !again.status.success() || logs(&out, kind)? != before {
+        let before = logs(out, kind)?;
+        let again = finish(out, &choices)?;
+        if !again.status.success() || logs(out, kind)? != before {
             return Err(format!("a start after the end: {}", String::from_utf8_lossy(&again.stdout)).into());
         }
         Ok(())
