@@ -13,6 +13,7 @@ use patchflow_core::sdk::{Clock, FailureKind, Receipt};
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 pub(super) type Answer = (OrderId, QueryAnswer<'static>);
 
@@ -37,7 +38,30 @@ pub(super) struct Slot {
 pub(super) struct Lines {
     pub(super) slots: BTreeMap<EndpointId, Slot>,
     pub(super) ready: VecDeque<EndpointId>,
+    /// Orders of an earlier process that are still at work without us, and when to look at each again.
+    pub(super) watched: Vec<(Instant, EndpointId, OrderId)>,
     pub(super) closed: bool,
+}
+
+/// How long until an operation that outlived its host is looked at again. Nobody else would tell of its end, and each
+/// look is about as dear as one at a lock.
+const WATCH: Duration = Duration::from_secs(1);
+
+impl Lines {
+    /// Puts those in line whose time has come; says how long until the next one's.
+    pub(super) fn watch(&mut self, now: Instant) -> Option<Duration> {
+        let due = self.watched.extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>();
+        for (_, endpoint, id) in due {
+            if let Some(slot) = self.slots.get_mut(&endpoint) {
+                slot.queue.push_back(Task::Recover { id, answer: None });
+                if !slot.scheduled {
+                    slot.scheduled = true;
+                    self.ready.push_back(endpoint);
+                }
+            }
+        }
+        self.watched.iter().map(|(at, ..)| at.saturating_duration_since(now)).min()
+    }
 }
 
 pub(super) struct Desk {
@@ -118,6 +142,15 @@ impl Desk {
             self.work.notify_one();
         }
         true
+    }
+
+    /// Looks at an operation again that outlived its host, until it has ended.
+    pub(super) fn watch(&self, endpoint: &EndpointId, id: OrderId) {
+        let mut lines = locked(&self.lines);
+        if lines.watched.iter().all(|(_, _, watched)| *watched != id) {
+            lines.watched.push((Instant::now() + WATCH, endpoint.clone(), id));
+            self.work.notify_one();
+        }
     }
 
     /// Takes one order, or says why not; `None` when the desk is closed.

@@ -387,6 +387,17 @@ fn after_a_kill_what_still_runs_is_running_and_what_is_broken_failed() {
 }
 
 #[test]
+fn what_outlived_its_host_is_reported_when_it_ends() {
+    let world = World::new();
+    killed_while_running(&world);
+    let installer = world.process(&[("a", "2")], 1);
+    *installer.backend().after_crash.lock().unwrap() = Recovery::StillRunning;
+    assert_eq!(query(&installer, 1, "a"), Some(QueryAnswer::Running));
+    *installer.backend().after_crash.lock().unwrap() = Recovery::Whole;
+    assert_eq!(ended(&installer, 1), [ReportKind::Done], "without being asked again");
+}
+
+#[test]
 fn after_a_kill_the_next_order_waits_for_the_recovery() {
     let world = World::new();
     killed_while_running(&world);

@@ -12,6 +12,7 @@ use patchflow_core::sdk::FailureKind;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Works until the desk is closed; what has begun then is brought to its end.
 pub(super) fn work(desk: &Desk) {
@@ -48,8 +49,12 @@ fn leave(desk: &Desk, endpoint: EndpointId) {
 fn next(desk: &Desk) -> Option<(EndpointId, Task, Arc<Mutex<LedgerFile>>)> {
     let mut lines = locked(&desk.lines);
     while !lines.closed {
+        let patience = lines.watch(Instant::now());
         let Some(endpoint) = lines.ready.pop_front() else {
-            lines = desk.work.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            lines = match patience {
+                Some(time) => desk.work.wait_timeout(lines, time).unwrap_or_else(PoisonError::into_inner).0,
+                None => desk.work.wait(lines).unwrap_or_else(PoisonError::into_inner),
+            };
             continue;
         };
         if let Some(slot) = lines.slots.get_mut(&endpoint) {
@@ -120,6 +125,9 @@ fn answer_after_recovery(
         Ok(None) => Some(QueryAnswer::NeverSeen),
         Ok(Some(entry)) if entry.state == State::Running => {
             let recovered = recover(desk, endpoint, ledger, entry);
+            if recovered.state == State::Running {
+                desk.watch(endpoint, id);
+            }
             // Also where nobody asked: a doubled report does no harm, a missing one costs a deadline.
             desk.report_outcome(id, &recovered.state);
             Some(answer_of(recovered))
