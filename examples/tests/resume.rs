@@ -12,6 +12,7 @@ fn main() {
         libtest_mimic::Trial::test("artifact_hosts_bear_kills", || unix::bears_kills("artifact")),
         libtest_mimic::Trial::test("apt_hosts_bear_kills", || unix::bears_kills("apt"))
             .with_ignored_flag(apt_missing && !all_required),
+        libtest_mimic::Trial::test("without_a_kill_everything_goes_as_told", unix::goes_as_told),
         libtest_mimic::Trial::test("ctrl_c_stops_in_order", unix::ctrl_c_stops_in_order),
         libtest_mimic::Trial::test("a_second_process_is_refused", unix::a_second_process_is_refused),
         libtest_mimic::Trial::test("other_choices_are_refused", unix::other_choices_are_refused),
@@ -99,14 +100,13 @@ mod unix {
         let mut state = seed.wrapping_mul(2) + 1;
         let mut moments = Vec::new();
         for _ in 0..number("PATCHFLOW_KILLS", 8) {
-            let mut child = quickstart(out, &choices).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let log = fs::File::create(out.with_extension("killed.log"))?;
+            let mut child = quickstart(out, &choices).stdout(log.try_clone()?).stderr(log).spawn()?;
             let moment = Duration::from_millis(100 + random(&mut state) % 3000);
             moments.push(moment.as_millis());
             if let Some(status) = wait(&mut child, moment)? {
                 if !status.success() {
-                    // Said again, to be heard.
-                    let told = finish(out, &choices)?;
-                    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+                    let said = fs::read_to_string(out.with_extension("killed.log"))?;
                     return Err(format!("seed {seed}, kills {moments:?}: {status}\n{said}").into());
                 }
                 break;
@@ -130,6 +130,34 @@ mod unix {
         let again = finish(out, &choices)?;
         if !again.status.success() || logs(out, kind)? != before {
             return Err(format!("a start after the end: {}", String::from_utf8_lossy(&again.stdout)).into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn goes_as_told() -> Result {
+        let folder = tempfile::tempdir()?;
+        let out = folder.path().join("run");
+        let ended = finish(&out, &["--kind", "artifact", "--endpoints", "12", "--speed", "fast"])?;
+        if !ended.status.success() {
+            return Err(String::from_utf8_lossy(&ended.stdout).into_owned().into());
+        }
+        let report: serde_json::Value = serde_json::from_slice(&fs::read(out.join("report.json"))?)?;
+        let faults: serde_json::Value = serde_json::from_slice(&fs::read(out.join("faults.json"))?)?;
+        let summary = &report["summary"];
+        let once = faults["once"].as_array().map_or(0, Vec::len) as u64;
+        if once == 0 || summary["kpis"]["retried"].as_u64() != Some(once) {
+            return Err(format!(
+                "{once} failed once, {} were retried with success",
+                summary["kpis"]["retried"]
+            )
+            .into());
+        }
+        let scripts =
+            summary["failures"].as_array().and_then(|all| all.iter().find(|f| f["kind"] == "script_failed"));
+        let recovered = scripts.and_then(|failure| failure["recovered"].as_u64());
+        let asked = report["explanations"].as_array().map_or(0, Vec::len);
+        if recovered != Some(once) || asked != 2 {
+            return Err(format!("recovered {recovered:?}, {asked} explanations").into());
         }
         Ok(())
     }

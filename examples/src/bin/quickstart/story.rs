@@ -70,9 +70,9 @@ pub(crate) const APPS: [App; 3] = [GOOD, FLAKY, BAD];
 /// The role whose holders approve what no rule approves.
 pub(crate) const ROLE: &str = "change-manager";
 
-/// How often an install is tried. More than the usual three: being killed by somebody who tries whether the quickstart
-/// bears it costs an attempt, too.
-pub(crate) const ATTEMPTS: u8 = 5;
+/// How often an install is tried. More than the usual three: whoever tries whether the quickstart bears being killed
+/// cuts off what is under way, and each of these is an attempt, too.
+pub(crate) const ATTEMPTS: u8 = 8;
 
 /// Where production hosts keep what the bad update cannot read, from the host's root.
 pub(crate) const PRODUCTION_CONFIG: &str = "/etc/shop/production.conf";

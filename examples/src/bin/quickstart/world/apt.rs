@@ -15,6 +15,7 @@ use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where each maintainer script notes that it has configured its package, from the host's root.
 const LOG: &str = "/var/log/lab-installs.log";
@@ -43,7 +44,7 @@ pub(super) fn open(dir: &Path, run: &Run, plans: &[HostPlan], clock: Arc<dyn Clo
     }
     let lab = match AptLab::open(dir) {
         Ok(lab) => lab,
-        Err(_) => AptLab::create(dir, &spec(plans)).map_err(because("could not make the hosts"))?,
+        Err(_) => create(dir, plans)?,
     };
     let advisories = dir.join("advisories.json");
     write_whole(&advisories, advisories_text(run).as_bytes())?;
@@ -61,6 +62,19 @@ pub(super) fn open(dir: &Path, run: &Run, plans: &[HostPlan], clock: Arc<dyn Clo
         source: Arc::new(source),
         place: Arc::new(AptPlace { lab, installer }),
     })
+}
+
+/// Tried again for a while: what a process began that was killed at this very point may still be writing there.
+fn create(dir: &Path, plans: &[HostPlan]) -> Result<AptLab> {
+    let mut created = AptLab::create(dir, &spec(plans));
+    for _ in 0..5 {
+        if created.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        created = AptLab::create(dir, &spec(plans));
+    }
+    created.map_err(because("could not make the hosts"))
 }
 
 fn spec(plans: &[HostPlan]) -> LabSpec {
