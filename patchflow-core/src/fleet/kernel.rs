@@ -2,7 +2,7 @@
 
 use super::decide::{self, Facts, Start};
 use super::state::State;
-use super::{Effect, EndpointFact, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
+use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
 use crate::rollout::{Member, Phase, RingState};
@@ -171,9 +171,10 @@ impl Fleet {
             return last;
         }
         self.state.cache.behind = false;
-        if self.next_deadline().is_some_and(|promised| now > promised) {
+        let promised = self.next_deadline().filter(|promised| now > *promised);
+        if promised.is_some() {
             let mut facts = Facts::new();
-            decide::resync_start(&self.state, now, self.next_deadline(), &mut facts);
+            decide::resync_start(&self.state, now, promised, &mut facts);
             self.state.cache.now = now;
             self.apply_all(now, &mut facts, out);
         }
@@ -368,13 +369,6 @@ impl Fleet {
     #[must_use]
     pub fn reason(&self, code: u16) -> Option<(FailureKind, &str)> {
         self.state.reasons.get(code)
-    }
-
-    /// Applies one packed fact without deciding anything: for the benches, which measure evolution alone.
-    #[doc(hidden)]
-    pub fn evolve_for_bench(&mut self, now: Timestamp, fact: EndpointFact) -> bool {
-        let seq = self.state.seq.next();
-        self.state.evolve(seq, now, &Fact::Endpoint(fact)).is_ok()
     }
 }
 

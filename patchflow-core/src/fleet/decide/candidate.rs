@@ -23,17 +23,13 @@ impl State {
     }
 
     /// The endpoints of one environment that need a candidate.
-    pub(crate) fn starters(&self, entry: &CandidateEntry, wanted: Environment) -> Vec<Starter<'_>> {
-        // The entry and the endpoints are of the same state; the versions are looked up through it.
-        let entry_id = entry.candidate.identified().id();
-        let Some(entry) = self.candidate(entry_id) else { return Vec::new() };
+    pub(crate) fn starters<'a>(&'a self, entry: &'a CandidateEntry, wanted: Environment) -> Vec<Starter<'a>> {
         entry
             .needs
             .iter()
             .filter(|(_, need)| need.standing == Standing::Needs)
             .filter_map(|(endpoint, need)| {
-                let slot = self.endpoints.slot(endpoint).filter(|s| !s.gone && s.environment == wanted)?;
-                let _ = slot;
+                self.endpoints.slot(endpoint).filter(|s| !s.gone && s.environment == wanted)?;
                 let attributes = self.endpoints.attributes(endpoint)?;
                 Some(Starter { endpoint, attributes, present: entry.level(need), path: need.path })
             })
