@@ -5,10 +5,18 @@
 mod approval;
 mod check;
 mod defaults;
+mod deploy;
 mod model;
+mod retry;
+mod ring;
+mod rollback;
+mod trial;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
-pub use model::{
-    DeployPolicy, OnFailure, OnHalt, Policy, RetryPolicy, RingPolicy, RingSize, RollbackPolicy, Selector,
-    StartMode, TrialPolicy, WaiverByName,
-};
+use check::Say;
+pub use deploy::{DeployPolicy, StartMode};
+pub use model::{Policy, WaiverByName};
+pub use retry::RetryPolicy;
+pub use ring::{RingPolicy, RingSize, Selector};
+pub use rollback::{OnFailure, OnHalt, RollbackPolicy};
+pub use trial::TrialPolicy;

@@ -1,0 +1,51 @@
+//! What is rolled back, and what must be known beforehand (semantics S10).
+
+use super::{Say, WaiverByName};
+use serde::{Deserialize, Serialize};
+
+/// What is rolled back, and what must be known beforehand (semantics S10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackPolicy {
+    /// What happens to a member that failed for good.
+    pub on_failure: OnFailure,
+    /// Who is rolled back when a ring is halted.
+    pub on_halt: OnHalt,
+    /// Lets endpoints without a known rollback path start, by name and reason.
+    pub without_path: Option<WaiverByName>,
+}
+
+/// What happens to a member that failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It stays as it is, failed.
+    Leave,
+    /// It is brought back to its recorded level.
+    RollBack,
+}
+
+/// Who is rolled back when a ring is halted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnHalt {
+    /// Nobody.
+    Nobody,
+    /// Members of the rollout that failed.
+    Failed,
+    /// Everybody in the halted ring who has it.
+    Ring,
+    /// Everybody in the rollout who has it.
+    Rollout,
+}
+
+impl Default for RollbackPolicy {
+    fn default() -> Self {
+        Self { on_failure: OnFailure::Leave, on_halt: OnHalt::Failed, without_path: None }
+    }
+}
+
+impl RollbackPolicy {
+    pub(super) fn check(&self, say: &mut Say<'_>) {
+        super::check::waiver("rollback.without_path", self.without_path.as_ref(), say);
+    }
+}
