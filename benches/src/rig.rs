@@ -22,7 +22,6 @@ use patchflow_core::policy::{
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The version that everybody has, and the one that everybody shall have.
@@ -176,10 +175,8 @@ impl Rig {
         rig.command(Command::AdoptPolicy { policy: Box::new(policy(setup)) });
         for names in names.0.chunks(10_000) {
             let endpoints = names.iter().map(|name| EndpointSeen {
-                id: name.clone(),
-                environment: Environment::Production,
                 scope: ScopePath("acme/berlin".into()),
-                tags: BTreeMap::new(),
+                ..EndpointSeen::new(name.clone(), Environment::Production)
             });
             rig.observe(Observation::Endpoints { endpoints: endpoints.collect() });
         }

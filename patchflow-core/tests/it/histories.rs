@@ -348,12 +348,8 @@ impl Story {
 }
 
 fn seen(i: u32, production: bool) -> EndpointSeen {
-    EndpointSeen {
-        id: format!("e{i}").into(),
-        environment: if production { Environment::Production } else { Environment::NonProduction },
-        scope: ScopePath("acme".into()),
-        tags: BTreeMap::new(),
-    }
+    let environment = if production { Environment::Production } else { Environment::NonProduction };
+    EndpointSeen { scope: ScopePath("acme".into()), ..EndpointSeen::new(format!("e{i}"), environment) }
 }
 
 proptest! {
