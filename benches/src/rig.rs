@@ -180,6 +180,7 @@ impl Rig {
                 environment: Environment::Production,
                 scope: ScopePath("acme/berlin".into()),
                 tags: BTreeMap::new(),
+                calendar: None,
             });
             rig.observe(Observation::Endpoints { endpoints: endpoints.collect() });
         }

@@ -73,6 +73,7 @@ impl FleetDesk {
             environment: Environment::Production,
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
+            calendar: None,
         };
         desk.see(Observation::Endpoints { endpoints: endpoints.iter().map(seen).collect() });
         desk.see(Observation::Published { patch: Cow::Borrowed(patch) });

@@ -102,6 +102,7 @@ async fn found(handle: &HostHandle, fleets: u64, endpoints: u32) {
             environment: Environment::Production,
             scope: ScopePath(format!("client-{fleet}")),
             tags: BTreeMap::new(),
+            calendar: None,
         });
         handle.observe(id, Observation::Endpoints { endpoints: seen.collect() }).await?;
         Ok(())

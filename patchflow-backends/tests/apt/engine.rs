@@ -55,6 +55,7 @@ impl World {
             environment: host.environment,
             scope: ScopePath("lab".into()),
             tags: BTreeMap::new(),
+            calendar: None,
         });
         let endpoints = endpoints.collect();
         world.seen.push_back(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });

@@ -12,7 +12,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 /// Whether a candidate's state took a transition; when not, it is given back as it was.
 enum Fits {
@@ -54,20 +53,28 @@ impl State {
                 before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
             );
         };
-        let had_deadline = before.is_some_and(|(_, deadline)| deadline != 0);
+        let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         if self.cache.live {
             if !rollout.queue.queued {
                 rollout.queue.queued = true;
                 self.cache.rollout_agenda.push(id);
             }
-            self.cache.armed = self.cache.armed + usize::from(due != 0) - usize::from(had_deadline);
-            if due != 0 {
-                self.cache.deadlines.push(Reverse((due, id.0, member.0)));
-            }
+            let members = &rollout.members;
+            let counts =
+                |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
+            self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
             let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
             if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
                 self.cache.tending.push((id, member));
+            }
+        }
+        let waits = to == Phase::Waiting;
+        if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
+            let ring = usize::from(rollout.members[member.index()].ring);
+            if rollout.rings[ring].opened_at.is_some() {
+                let calendar = self.calendar_of(endpoint);
+                self.count_waiting(id, calendar, waits);
             }
         }
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
@@ -153,7 +160,14 @@ impl State {
                 }
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
             }
-            RichFact::EndpointChanged { endpoint, seen } => self.endpoints.change(*endpoint, seen),
+            RichFact::EndpointChanged { endpoint, seen } => {
+                let before = self.calendar_of(*endpoint);
+                self.endpoints.change(*endpoint, seen);
+                let after = self.calendar_of(*endpoint);
+                if self.cache.live && before != after {
+                    self.calendar_changed(*endpoint, before, after);
+                }
+            }
             RichFact::EndpointLeft { endpoint } => {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
@@ -292,12 +306,16 @@ impl State {
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
                 self.put_on_agenda(*rollout);
             }
-            RichFact::RingOpened { rollout, ring } => {
-                let rollout = self.touched(*rollout)?;
-                rollout.ring = *ring;
-                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+            RichFact::RingOpened { rollout: id, ring: opened } => {
+                let rollout = self.touched(*id)?;
+                rollout.ring = *opened;
+                let ring = rollout.ring_state_mut(*opened).ok_or("it has no such ring")?;
                 (ring.state, ring.opened_at) = (RingState::Open, Some(at));
                 rollout.queue.cursor = rollout.current_ring().first;
+                rollout.queue.defers_anew();
+                if self.cache.live {
+                    self.count_all_waiting(*id, Some(*opened));
+                }
             }
             RichFact::RingSkipped { rollout, ring } => {
                 let rollout = self.touched(*rollout)?;
@@ -341,6 +359,8 @@ impl State {
                 (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
                 ring.start_evidence_anew();
                 rollout.queue.cursor = rollout.current_ring().first;
+                rollout.queue.defers_anew();
+                rollout.queue.watch_anew();
             }
             RichFact::RolloutPaused { rollout, by: _ } => {
                 self.touched(*rollout)?.state = RolloutState::Paused
@@ -367,6 +387,8 @@ impl State {
                     return Err(format!("the next reason is {}", self.reasons.next_code()));
                 }
             }
+            // It says what did not happen.
+            RichFact::WindowMissed { .. } => {}
             RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
             RichFact::ResyncStarted { silence_secs: _, until } => {
                 let open = self.operating_members().collect();

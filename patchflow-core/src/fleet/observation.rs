@@ -22,6 +22,9 @@ pub struct EndpointSeen {
     pub scope: ScopePath,
     /// Attributes that selectors may name.
     pub tags: BTreeMap<String, String>,
+    /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
+    /// the policy does not have never opens.
+    pub calendar: Option<Arc<str>>,
 }
 
 /// How an endpoint stands to a candidate.

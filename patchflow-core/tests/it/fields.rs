@@ -7,9 +7,10 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour};
 use patchflow_core::digest::Digest;
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{Command, Fact, Observation, RichFact};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
 use patchflow_core::gate::{OnMaxHold, Percent};
 use patchflow_core::ids::CandidateId;
+use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
     Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter,
@@ -17,7 +18,7 @@ use patchflow_core::policy::{
 };
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A field by its path in the policy's text, a change of only that field, and what to look at.
 struct Field {
@@ -143,6 +144,26 @@ fn in_window(mut policy: Policy) -> String {
     world.publish(update);
     world.pass(HOUR);
     format!("{}", world.orders.len())
+}
+
+/// A window at nine in the morning; half of the endpoints name a calendar.
+fn with_calendars(mut policy: Policy) -> String {
+    windowed(&mut policy);
+    let windows = vec![WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 60 }];
+    policy.schedule = Schedule::Weekly { windows, freezes: vec![] };
+    let mut world = World::new(40, 2, policy);
+    let endpoints = (0..20).map(|i| EndpointSeen {
+        id: format!("prod-{i}").into(),
+        environment: Environment::Production,
+        scope: ScopePath("acme".into()),
+        tags: BTreeMap::new(),
+        calendar: Some("own".into()),
+    });
+    let endpoints = endpoints.collect();
+    world.see(Observation::Endpoints { endpoints });
+    world.publish(patch("openssl", "3.0.22"));
+    world.pass(8 * HOUR);
+    ending(&world)
 }
 
 fn reboots_at(policy: Policy) -> String {
@@ -318,6 +339,12 @@ fn fields() -> Vec<Field> {
             plain,
         ),
         field("schedule.windows", windowed, reboots_at),
+        field(
+            "calendars.named",
+            |p| p.calendars.named = [("own".into(), Schedule::anytime())].into(),
+            with_calendars,
+        ),
+        field("calendars.spread_secs", |p| p.calendars.spread_secs = 900, with_calendars),
     ]
 }
 
@@ -355,6 +382,7 @@ fn every_field_has_its_story() {
         when: RiskFilter { categories: vec![], severities: vec![] },
         approval: Approval::Person(PersonApproval { role: "cab".into(), quorum: 1, expires_secs: 60 }),
     });
+    full.calendars.named = [("own".into(), Schedule::anytime())].into();
     let mut found = BTreeSet::new();
     leaves(&serde_json::to_value(&full).unwrap(), "", &mut found);
     let told: Vec<_> = fields().iter().map(|field| field.path).collect();

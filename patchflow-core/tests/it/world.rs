@@ -105,6 +105,7 @@ impl World {
             environment,
             scope: ScopePath("acme".into()),
             tags: BTreeMap::new(),
+            calendar: None,
         };
         let endpoints = (0..production)
             .map(|i| seen(format!("prod-{i}"), Environment::Production))

@@ -184,6 +184,7 @@ fn seen(record: &EndpointRecord) -> EndpointSeen {
         environment: record.environment,
         scope: record.scope.clone(),
         tags: record.tags.clone(),
+        calendar: record.calendar.clone(),
     }
 }
 
