@@ -1,0 +1,28 @@
+//! The laboratory at the command line: stories and simulations around a real fleet.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+
+mod soak;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Stories and simulations around a real fleet.
+#[derive(Parser, Debug)]
+#[command(name = "patchflow-lab", version)]
+struct Lab {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Runs simulations with faults, one for each seed, and watches what must never happen.
+    Soak(soak::Soak),
+}
+
+fn main() -> ExitCode {
+    match Lab::parse().what {
+        What::Soak(soak) => soak.run(),
+    }
+}
