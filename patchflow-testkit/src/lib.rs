@@ -4,5 +4,6 @@
 pub mod conformance;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod oracle;
 pub mod orders;
 pub mod sim;

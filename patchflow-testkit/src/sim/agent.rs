@@ -81,6 +81,7 @@ pub(super) enum Todo {
     Say(u64, Observation<'static>),
     Finish(u64, OrderId),
     Began(Order),
+    Ended(Order, Stage),
 }
 
 fn report(order: OrderId, kind: ReportKind<'static>) -> Observation<'static> {
@@ -241,6 +242,7 @@ impl Machine {
             Stage::Failed(failure) => ReportKind::Failed(failure.clone()),
             Stage::Queued | Stage::Running | Stage::Lost | Stage::Done | Stage::Recalled => ReportKind::Done,
         };
+        todo.push(Todo::Ended(order, stage.clone()));
         self.set(id, stage);
         self.agent.running = None;
         if operation.ends != Ends::SilentlySucceeds {
@@ -343,7 +345,11 @@ impl Machine {
         if let Some(id) = self.agent.running.take() {
             let failure = refused("cut off", FailureKind::Interrupted);
             todo.push(Todo::Say(1, report(id, ReportKind::Failed(failure.clone()))));
-            self.set(id, Stage::Failed(failure));
+            let stage = Stage::Failed(failure);
+            if let Some((order, _)) = self.agent.orders.get(&id) {
+                todo.push(Todo::Ended(order.clone(), stage.clone()));
+            }
+            self.set(id, stage);
         }
         self.begin_next(now, todo);
     }

@@ -30,6 +30,8 @@ pub enum Sight<'a> {
     Crashed,
     /// The host is back by replay. The first is what was before the crash when nothing was lost.
     Recovered(Option<&'a Fleet>, &'a Fleet),
+    /// A fleet that was replayed beside the live one, at an instant at which everything was stored.
+    Replayed(&'a Fleet, &'a Fleet),
     /// The host went away.
     Away,
     /// The host is back after so many seconds.

@@ -460,15 +460,7 @@ impl World {
     fn finish(&mut self, at: u32, order: OrderId) {
         let mut todo = std::mem::take(&mut self.todo);
         let machine = &mut self.machines[at as usize];
-        let was_running = machine.agent.running() == Some(order);
         machine.finish(self.now, order, &mut todo);
-        if was_running && let Some((ended, stage)) = machine.agent.order(order) {
-            self.transcript.mix(&[3, at.into(), order.rollout.0.into(), order.operation.into()]);
-            self.transcript.write(self.now, "endpoint", || format!("{} ends {order}: {stage:?}", machine.id));
-            if let Some(watch) = &mut self.watch {
-                watch.see(self.now, Sight::Ended(machine.id.as_str(), ended, stage));
-            }
-        }
         self.carry_on(at, todo);
     }
 
@@ -486,6 +478,14 @@ impl World {
                     self.transcript.write(self.now, "endpoint", || format!("{name} begins {}", order.id()));
                     if let Some(watch) = &mut self.watch {
                         watch.see(self.now, Sight::Began(name, &order));
+                    }
+                }
+                Todo::Ended(order, stage) => {
+                    let (name, id) = (self.machines[machine as usize].id.as_str(), order.id());
+                    self.transcript.mix(&[3, machine.into(), id.rollout.0.into(), id.operation.into()]);
+                    self.transcript.write(self.now, "endpoint", || format!("{name} ends {id}: {stage:?}"));
+                    if let Some(watch) = &mut self.watch {
+                        watch.see(self.now, Sight::Ended(name, &order, &stage));
                     }
                 }
             }
@@ -631,6 +631,20 @@ impl World {
     /// The world comes to its end: whoever watches may look at the fleet as a whole.
     pub fn finish_watch(&mut self) {
         self.flush();
+        if !self.out.is_empty() || self.host.away.is_some() {
+            return;
+        }
+        for from_baseline in [false, true] {
+            if from_baseline && self.host.baseline.is_none() {
+                continue;
+            }
+            let replayed = self.replayed(from_baseline);
+            let Some(watch) = &mut self.watch else { continue };
+            match replayed {
+                Ok(replayed) => watch.see(self.now, Sight::Replayed(&self.fleet, &replayed)),
+                Err(error) => watch.see(self.now, Sight::ReplayFailed(&error)),
+            }
+        }
         if let Some(watch) = &mut self.watch {
             watch.see(self.now, Sight::Finished(&self.fleet));
         }
