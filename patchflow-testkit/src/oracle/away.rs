@@ -3,6 +3,7 @@
 use super::{Ledger, Oracle, Standing, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::RichFact;
+use patchflow_core::gate::Rule;
 use patchflow_core::rollout::Event;
 
 #[derive(Debug, Default)]
@@ -27,11 +28,11 @@ impl Oracle for Absence {
     }
 
     fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
-        if let Sight::Back(secs) = sight {
+        if let Sight::Back(secs, shown) = sight {
             self.was_away |= secs > 900;
             let allowed = ledger.policy.as_ref().map_or(u32::MAX, |policy| policy.deploy.resync_after_secs);
             let overdue = |due: u32| {
-                due != 0 && ledger.now > ledger.epoch.plus_secs(u64::from(due) + u64::from(allowed) + 60)
+                due != 0 && shown > ledger.epoch.plus_secs(u64::from(due) + u64::from(allowed) + 60)
             };
             let operating = |standing| {
                 matches!(
@@ -49,7 +50,7 @@ impl Oracle for Absence {
         match rich_fact(&sight) {
             Some((RichFact::ResyncStarted { .. }, _)) => self.owes_resync = false,
             Some((RichFact::RolloutHalted { rollout, verdict: Some(verdict), .. }, _))
-                if self.only_fault && self.was_away =>
+                if self.only_fault && self.was_away && counts_failures(verdict.rule) =>
             {
                 says(format!("{rollout} was halted by {:?}, and only the host was away", verdict.rule));
             }
@@ -73,18 +74,22 @@ impl Oracle for Absence {
     }
 }
 
+fn counts_failures(rule: Rule) -> bool {
+    matches!(rule, Rule::MaxFailures | Rule::MaxFailurePercent | Rule::MinSuccessPercent)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::oracle::synthetic::Stage;
-    use patchflow_core::gate::Rule;
 
     #[test]
     fn silence_counted_after_an_absence_is_caught() {
         let caught = |resync: bool| {
             let mut stage = Stage::with(Box::new(Absence::default()));
             stage.ready(&[2]).member_due(0, Event::Ordered, 3600).pass(3 * 86_400);
-            stage.sight(Sight::Back(3 * 86_400));
+            let shown = stage.now();
+            stage.sight(Sight::Back(3 * 86_400, shown));
             if resync {
                 stage.resync();
             }
@@ -100,7 +105,8 @@ mod tests {
         let mut stage = Stage::with(Box::new(Absence::as_only_fault()));
         stage.ready(&[2]).halt(0, Rule::MaxFailures);
         assert!(stage.caught().is_empty());
-        stage.sight(Sight::Back(86_400)).halt(0, Rule::MaxFailures);
+        let shown = stage.now();
+        stage.sight(Sight::Back(86_400, shown)).halt(0, Rule::MaxFailures);
         assert!(stage.caught()[0].contains("only the host was away"));
     }
 

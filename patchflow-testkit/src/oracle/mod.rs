@@ -112,6 +112,14 @@ impl Panel {
         Self::of(all())
     }
 
+    /// Every oracle, in a world in which nothing goes wrong but the host's absence.
+    #[must_use]
+    pub fn of_absence() -> Self {
+        let mut oracles = all();
+        oracles.push(Box::new(away::Absence::as_only_fault()));
+        Self::of(oracles)
+    }
+
     /// Some oracles.
     #[must_use]
     pub fn of(oracles: Vec<Box<dyn Oracle>>) -> Self {

@@ -61,6 +61,10 @@ impl Stage {
         self.fact(fact.into())
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     pub(super) fn pass(&mut self, secs: u64) -> &mut Self {
         self.now = self.now.plus_secs(secs);
         self

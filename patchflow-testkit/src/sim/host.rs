@@ -284,8 +284,9 @@ impl World {
         let Some(away) = self.host.away.take() else { return };
         let secs = self.now.since(away.since).as_secs();
         self.transcript.write(self.now, "host", || format!("back after {secs} s"));
+        let shown = self.host_now();
         if let Some(watch) = &mut self.watch {
-            watch.see(self.now, Sight::Back(secs));
+            watch.see(self.now, Sight::Back(secs, shown));
         }
         if away.crashed {
             let before = self.lose_memory();

@@ -34,8 +34,8 @@ pub enum Sight<'a> {
     Replayed(&'a Fleet, &'a Fleet),
     /// The host went away.
     Away,
-    /// The host is back after so many seconds.
-    Back(u64),
+    /// The host is back after so many seconds, and its clock shows this.
+    Back(u64, Timestamp),
     /// Nothing goes wrong any more.
     FaultsStopped,
     /// The world comes to its end.

@@ -541,8 +541,12 @@ impl World {
 
     /// An endpoint leaves for good.
     pub fn leave(&mut self, name: &str) {
-        let Some(machine) = self.machine_mut(name) else { return };
+        let Some(at) = self.names.get(&EndpointId::from(name)).copied() else { return };
+        let mut todo = std::mem::take(&mut self.todo);
+        let machine = &mut self.machines[at as usize];
+        machine.power_cut(self.now, &mut todo);
         machine.gone = true;
+        self.carry_on(at, todo);
         if let Some(endpoint) = self.fleet.endpoint_ix(name) {
             self.see(Observation::EndpointGone { endpoint });
         }
@@ -610,7 +614,7 @@ impl World {
 
     /// From now on nothing goes wrong any more.
     pub fn stop_faults(&mut self) {
-        self.network = Network::default();
+        (self.network, self.skew_millis) = (Network::default(), 0);
         self.host.store_faults.clear();
         self.host.crash_at = None;
         self.transcript.write(self.now, "host", || "faults stop".into());
