@@ -142,7 +142,9 @@ impl State {
         calendar: u32,
         needed_secs: u64,
     ) -> Option<Watch> {
-        let opening = self.opening(now, id, calendar, needed_secs)?;
+        // What never closes is never missed.
+        let opening =
+            self.opening(now, id, calendar, needed_secs).filter(|opening| opening.closes < Timestamp::MAX)?;
         let rollout = self.rollouts.get(id.index())?;
         let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
         let ring_opened = rollout.current_ring().opened_at().filter(|_| goes_on)?;
@@ -154,8 +156,11 @@ impl State {
             Opening::after(schedule, opening.closes, needed_secs).filter(whole)?
         };
         let due = self.due(opening.closes);
-        let watch = Watch { due, opened: opening.began?, closes: opening.closes };
-        (watch.closes < Timestamp::MAX).then_some(watch)
+        (opening.closes < Timestamp::MAX).then_some(Watch {
+            due,
+            opened: opening.began?,
+            closes: opening.closes,
+        })
     }
 
     /// A member begins or ceases to wait in an opened ring.
