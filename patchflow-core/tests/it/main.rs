@@ -1,6 +1,7 @@
 //! The core from outside, through its public interface alone.
 
 mod approval;
+mod crashes;
 mod faults;
 mod fields;
 mod halt;
