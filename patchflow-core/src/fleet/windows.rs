@@ -7,7 +7,7 @@ use super::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, Rollout, RolloutState, Watch};
 use crate::time::Timestamp;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 impl Fleet {
@@ -85,7 +85,9 @@ impl Fleet {
             member.is_some_and(|member| member.phase == Phase::Waiting && member.ring == rollout.ring)
         };
         let members: Vec<MemberIx> = if rollout.queue.deferral_swept {
-            rollout.queue.late.iter().copied().filter(waits).collect()
+            // One may have come to wait again more than once since the last look.
+            let late: BTreeSet<_> = rollout.queue.late.iter().copied().filter(waits).collect();
+            late.into_iter().collect()
         } else {
             let ring = rollout.current_ring();
             (ring.first..ring.first + ring.size).map(MemberIx).filter(waits).collect()

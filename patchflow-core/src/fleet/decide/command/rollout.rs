@@ -4,11 +4,11 @@ use super::super::Facts;
 use super::super::ring::next_ring;
 use super::{Asked, Done, candidate_for, end_early, require_reason, rollout_in, wrong_candidate};
 use crate::error::Refusal;
-use crate::fleet::{Outcome, RichFact};
+use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
 use crate::gate::judge;
-use crate::ids::RolloutId;
+use crate::ids::{MemberIx, RolloutId};
 use crate::plan::RolloutDraft;
-use crate::rollout::{RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Event, Phase, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::sync::Arc;
@@ -113,6 +113,12 @@ fn pass_ring(now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> 
     }
     let verdict = judge(ring.gate(), &ring.standing(), now);
     let (rollout, number, by) = (at.id(), at.ring, Some(by.clone()));
+    // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so.
+    let waiting = ring.range().filter(|i| at.members()[*i].phase() == Phase::Waiting);
+    facts.extend(waiting.map(|i| {
+        let (rollout, member) = (at.id(), MemberIx(i as u32));
+        Fact::Endpoint(EndpointFact { rollout, member, event: Event::Deferred, reason: 0, due: 0 })
+    }));
     facts.push(RichFact::RingPromoted { rollout, ring: number, verdict, by }.into());
     next_ring(at, facts);
     Ok(Outcome::Done)
