@@ -1,0 +1,6 @@
+//! Stories as tests.
+mod diagnose;
+mod line;
+mod policy;
+mod words;
+pub use diagnose::Diagnostic;
