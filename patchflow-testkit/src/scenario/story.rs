@@ -54,6 +54,8 @@ pub(super) struct Beat {
 pub(super) enum What {
     /// Endpoints change what they do or how they are.
     Endpoints(Vec<String>, Deed),
+    /// The endpoints of a ring do, as it is at that time.
+    Ring(Ring, Deed),
     /// Somebody asks something, and is not refused.
     Asked(Asked),
     /// Somebody asks something and is refused with these words.
@@ -99,8 +101,6 @@ pub(super) enum Operated {
 /// How an operation changes.
 #[derive(Clone, Debug)]
 pub(super) enum Manner {
-    /// As by default.
-    Plain,
     /// Takes so many seconds.
     Takes(u64),
     /// Fails, perhaps only the first so many times.

@@ -76,11 +76,21 @@ impl<'a> Words<'a> {
         self.tokens.iter().position(|token| token.is(word))
     }
 
-    /// Cuts the line before the word at this place.
-    pub(super) fn split(&self, at: usize) -> (Self, Self) {
-        let (before, after) = self.tokens.split_at(at);
-        let end = after.first().map_or(self.end, |token| token.at);
-        (Self { tokens: before, end }, Self { tokens: after, end: self.end })
+    /// The words that are left, for people.
+    pub(super) fn text_of_rest(&self) -> String {
+        let mut text = String::new();
+        for token in self.tokens {
+            let tight =
+                token.kind == Kind::Mark && token.text != "(" || text.ends_with('(') || text.is_empty();
+            if !tight {
+                text.push(' ');
+            }
+            match token.kind {
+                Kind::Text => text.extend(["\"", &token.text, "\""]),
+                Kind::Word | Kind::Mark => text.push_str(&token.text),
+            }
+        }
+        text
     }
 
     pub(super) fn want(&mut self, word: &str) -> Read<()> {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
 
+mod scenario;
 mod soak;
 
 use clap::{Parser, Subcommand};
@@ -17,12 +18,15 @@ struct Lab {
 
 #[derive(Subcommand, Debug)]
 enum What {
+    /// Tells stories in plain text and checks what they expect.
+    Scenario(scenario::Scenario),
     /// Runs simulations with faults, one for each seed, and watches what must never happen.
     Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
     match Lab::parse().what {
+        What::Scenario(scenario) => scenario.run(),
         What::Soak(soak) => soak.run(),
     }
 }

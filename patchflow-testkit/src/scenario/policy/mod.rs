@@ -20,6 +20,9 @@ use patchflow_core::policy::{
 use std::collections::{BTreeMap, BTreeSet};
 use tree::Node;
 
+pub(super) use fields::FAILURES;
+pub(super) use shapes::{instant, selector, tag};
+
 /// The least policy that runs: no trials, everything approved at once, one pilot of half the endpoints and then the
 /// rest, gates that pass whatever is not a certain failure, nothing tried again, nothing rolled back.
 ///

@@ -128,9 +128,13 @@ impl Word for RiskFilter {
         everything()
     }
 
-    /// Severities and categories in any order; of what is not named, all. `any` names nothing.
+    /// Severities and categories in any order; of what is not named, all. `any` names nothing, and `none`
+    /// matches nothing.
     fn word(words: &mut Words<'_>, _: &str) -> Read<Self> {
         let mut filter = Self { categories: Vec::new(), severities: Vec::new() };
+        if words.take("none") {
+            return Ok(filter);
+        }
         let any = words.take("any");
         while let Some(token) = words.peek().filter(|token| token.kind == Kind::Word) {
             let (severity, category) = (

@@ -34,9 +34,10 @@ pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast
     let mut cast: Vec<Cast> = Vec::new();
     for line in lines {
         if let Some(below) = line.below.first() {
-            found.push(Diagnostic::new(below.at(), "nothing stands below an endpoint").hint(
-                "put its attributes behind a colon: `e1: scope acme/berlin, tag tier=web`",
-            ));
+            found.push(
+                Diagnostic::new(below.at(), "nothing stands below an endpoint")
+                    .hint("put its attributes behind a colon: `e1: scope acme/berlin, tag tier=web`"),
+            );
         }
         let mut words = Words::of(line);
         let read = endpoint(&mut words);
@@ -107,9 +108,8 @@ pub(super) fn level(words: &mut Words<'_>) -> Read<(String, String)> {
     }
 }
 
-const FIELDS: [&str; 9] = [
-    "severity", "category", "released", "reboot", "requires", "supersedes", "conflicts", "cves", "later",
-];
+const FIELDS: [&str; 9] =
+    ["severity", "category", "released", "reboot", "requires", "supersedes", "conflicts", "cves", "later"];
 
 /// `patch webd=1.1` and the lines below it.
 pub(super) fn patch(
@@ -195,7 +195,10 @@ fn patches(words: &mut Words<'_>) -> Read<Vec<PatchId>> {
 }
 
 /// A patch that stands in no relation to what the file does not know.
-pub(super) fn check_relations(patches: &[(Published, patchflow_core::error::Position)], found: &mut Vec<Diagnostic>) {
+pub(super) fn check_relations(
+    patches: &[(Published, patchflow_core::error::Position)],
+    found: &mut Vec<Diagnostic>,
+) {
     let known: Vec<&str> = patches.iter().map(|(published, _)| published.patch.id.as_str()).collect();
     for (published, at) in patches {
         let Patch { relations, .. } = &published.patch;

@@ -10,9 +10,41 @@ use patchflow_core::error::FailureKind;
 
 /// The verbs of endpoints, in the singular and in the plural.
 pub(super) const VERBS: [&str; 36] = [
-    "fails", "fail", "installs", "install", "lies", "lie", "sickens", "sicken", "goes", "go", "says", "say",
-    "breaks", "break", "never", "acknowledges", "acknowledge", "reports", "report", "wants", "want", "behaves",
-    "behave", "is", "are", "joins", "join", "leaves", "leave", "has", "have", "loses", "lose", "moves", "move",
+    "fails",
+    "fail",
+    "installs",
+    "install",
+    "lies",
+    "lie",
+    "sickens",
+    "sicken",
+    "goes",
+    "go",
+    "says",
+    "say",
+    "breaks",
+    "break",
+    "never",
+    "acknowledges",
+    "acknowledge",
+    "reports",
+    "report",
+    "wants",
+    "want",
+    "behaves",
+    "behave",
+    "is",
+    "are",
+    "joins",
+    "join",
+    "leaves",
+    "leave",
+    "has",
+    "have",
+    "loses",
+    "lose",
+    "moves",
+    "move",
     "gets",
 ];
 
@@ -23,9 +55,8 @@ pub(super) const MORE_VERBS: [&str; 8] =
 /// What stands behind the names of endpoints.
 pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
     let verb = words.word("what they do")?;
-    let install = |words: &mut Words<'_>, manner| {
-        Ok(Deed::Operate(Operated::Install(names.any_patch(words)?), manner))
-    };
+    let install =
+        |words: &mut Words<'_>, manner| Ok(Deed::Operate(Operated::Install(names.any_patch(words)?), manner));
     match verb.text.as_str() {
         "fails" | "fail" => {
             let of = if words.take_all(&["to", "roll", "back"]) {
@@ -94,19 +125,21 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         }
         "behaves" | "behave" => Ok(Deed::Behave),
         "answers" | "answer" => Ok(Deed::Answers(!words.take("nothing"))),
-        "is" | "are" => words.one_of(
-            "state of an endpoint",
-            &[
-                ("offline", Deed::Reachable(false)),
-                ("online", Deed::Reachable(true)),
-                ("unreadable", Deed::Readable(false)),
-                ("readable", Deed::Readable(true)),
-                ("sick", Deed::Sick(true)),
-                ("well", Deed::Sick(false)),
-            ]
-            .each_ref()
-            .map(|(word, deed)| (*word, deed)),
-        ).cloned(),
+        "is" | "are" => words
+            .one_of(
+                "state of an endpoint",
+                &[
+                    ("offline", Deed::Reachable(false)),
+                    ("online", Deed::Reachable(true)),
+                    ("unreadable", Deed::Readable(false)),
+                    ("readable", Deed::Readable(true)),
+                    ("sick", Deed::Sick(true)),
+                    ("well", Deed::Sick(false)),
+                ]
+                .each_ref()
+                .map(|(word, deed)| (*word, deed)),
+            )
+            .cloned(),
         "joins" | "join" => Ok(Deed::Join),
         "leaves" | "leave" => Ok(Deed::Leave),
         "has" | "have" => level(words).map(|(package, version)| Deed::Level(package, Some(version))),
@@ -127,8 +160,11 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
 
 /// `with script_failed 2 times saying "..."`, all of it if wanted.
 fn failure(words: &mut Words<'_>) -> Read<Manner> {
-    let kind =
-        if words.take("with") { words.one_of("kind of failure", &FAILURES)? } else { FailureKind::ScriptFailed };
+    let kind = if words.take("with") {
+        words.one_of("kind of failure", &FAILURES)?
+    } else {
+        FailureKind::ScriptFailed
+    };
     let first = if words.take("once") {
         Some(1)
     } else if words.peek_behind().is_some_and(|next| next.is("times")) {
@@ -138,7 +174,8 @@ fn failure(words: &mut Words<'_>) -> Read<Manner> {
     } else {
         None
     };
-    let detail = if words.take("saying") { words.text("what it says, in quotes")? } else { "scripted".into() };
+    let detail =
+        if words.take("saying") { words.text("what it says, in quotes")? } else { "scripted".into() };
     Ok(Manner::Fails(kind, first, detail))
 }
 

@@ -38,7 +38,16 @@ const CANDIDATE_STATES: [(&str, &str); 6] = [
 ];
 
 pub(crate) const CLASSES: [&str; 10] = [
-    "waiting", "in_flight", "verified", "failed", "unknown", "deferred", "skipped", "cancelled", "held", "removed",
+    "waiting",
+    "in_flight",
+    "verified",
+    "failed",
+    "unknown",
+    "deferred",
+    "skipped",
+    "cancelled",
+    "held",
+    "removed",
 ];
 
 const NOTICES: [(&str, NoticeKind); 6] = [
@@ -282,9 +291,8 @@ fn no(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
         Condition::OrderLeaves { orders, meanwhile: None } => Ok(Condition::Orders { orders, many: none }),
         Condition::Held { names, patch, .. } => Ok(Condition::Held { names, patch, held: false }),
         Condition::Asked { patch, .. } => Ok(Condition::Asked { patch, role: None }),
-        _ => Err(Diagnostic::new(place, "`no` does not go with this sentence").hint(
-            "it goes with `rollout`, `trial`, `fact`, `notice`, `order to`, `hold on` and `question`",
-        )),
+        _ => Err(Diagnostic::new(place, "`no` does not go with this sentence")
+            .hint("it goes with `rollout`, `trial`, `fact`, `notice`, `order to`, `hold on` and `question`")),
     }
 }
 

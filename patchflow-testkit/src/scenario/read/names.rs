@@ -60,14 +60,14 @@ impl Names {
         if let Some(at) = known().position(|id| id == token.text) {
             return Ok(at);
         }
-        let mut of_package = self.patches.iter().enumerate().filter(|(_, (_, package))| *package == token.text);
+        let mut of_package =
+            self.patches.iter().enumerate().filter(|(_, (_, package))| *package == token.text);
         match (of_package.next(), of_package.next()) {
             (Some((at, _)), None) => Ok(at),
-            (Some(_), Some(_)) => Err(Diagnostic::new(
-                token.at,
-                format!("there is more than one patch of `{}`", token.text),
-            )
-            .hint(format!("one of: {}", known().collect::<Vec<_>>().join(", ")))),
+            (Some(_), Some(_)) => {
+                Err(Diagnostic::new(token.at, format!("there is more than one patch of `{}`", token.text))
+                    .hint(format!("one of: {}", known().collect::<Vec<_>>().join(", "))))
+            }
             (None, _) => Err(Diagnostic::unknown(token.at, "patch", &token.text, known())),
         }
     }
@@ -83,7 +83,8 @@ impl Names {
     fn only(&self, words: &Words<'_>, word: &str) -> Read<usize> {
         match self.patches.len() {
             1 => Ok(0),
-            0 => Err(Diagnostic::new(words.at(), "the story has no patch").hint("add a section such as `patch webd=1.1`")),
+            0 => Err(Diagnostic::new(words.at(), "the story has no patch")
+                .hint("add a section such as `patch webd=1.1`")),
             _ => Err(Diagnostic::new(words.at(), "the story has more than one patch")
                 .hint(format!("say which: `{word} {}`", self.patches[0].0))),
         }

@@ -11,8 +11,23 @@ use patchflow_core::rollout::RolloutKind;
 
 /// What people do.
 pub(super) const VERBS: [&str; 17] = [
-    "approves", "rejects", "revokes", "withdraws", "waives", "repeats", "starts", "pauses", "resumes", "halts",
-    "cancels", "lifts", "promotes", "retries", "removes", "clears", "adopts",
+    "approves",
+    "rejects",
+    "revokes",
+    "withdraws",
+    "waives",
+    "repeats",
+    "starts",
+    "pauses",
+    "resumes",
+    "halts",
+    "cancels",
+    "lifts",
+    "promotes",
+    "retries",
+    "removes",
+    "clears",
+    "adopts",
 ];
 
 /// A person with their roles, and what they ask.
