@@ -124,16 +124,23 @@ fn tokens(number: u32, indent: usize, body: &str, found: &mut Vec<Diagnostic>) -
             }
             '#' => break,
             '"' => {
-                let until = (i + 1..chars.len()).find(|j| chars[*j] == '"');
-                let Some(until) = until else {
+                let mut said = String::new();
+                let mut until = i + 1;
+                // A backslash takes what follows as it is.
+                while chars.get(until).is_some_and(|c| *c != '"') {
+                    until += usize::from(chars[until] == '\\' && until + 1 < chars.len());
+                    said.push(chars[until]);
+                    until += 1;
+                }
+                if until >= chars.len() {
                     found.push(
                         Diagnostic::new(place(i), "a text begins here and does not end")
                             .hint("close it with `\"` on the same line"),
                     );
                     return None;
-                };
+                }
                 i = until + 1;
-                (Kind::Text, chars[from + 1..until].iter().collect())
+                (Kind::Text, said)
             }
             c @ (',' | '(' | ')') => {
                 i += 1;
@@ -166,8 +173,7 @@ mod tests {
     #[test]
     fn indentation_makes_the_tree_and_words_know_their_place() {
         let mut found = Vec::new();
-        let text =
-            "scenario it's \"half\n\nat 14:30:\n  e1, e2: fails \"so, so\" # why\n    deep\n  e3\nends 1d\n";
+        let text = "scenario it's \"half\n\nat 14:30:\n  e1, e2: fails \"so, \\\"so\\\"\" # why\n    deep\n  e3\nends 1d\n";
         let lines = lines(text, &mut found);
         assert!(found.is_empty(), "{found:?}");
         assert_eq!(lines.len(), 3);
@@ -176,7 +182,7 @@ mod tests {
         assert_eq!(words, ["at", "14:30", ":"]);
         let below = &lines[1].below;
         let words: Vec<&str> = below[0].tokens.iter().map(|t| t.text.as_str()).collect();
-        assert_eq!(words, ["e1", ",", "e2", ":", "fails", "so, so"]);
+        assert_eq!(words, ["e1", ",", "e2", ":", "fails", "so, \"so\""]);
         assert_eq!(below[0].tokens[4].at, Position { line: 4, column: 11 });
         assert_eq!((below[0].below.len(), below.len()), (1, 2));
     }

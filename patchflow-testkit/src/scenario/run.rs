@@ -106,10 +106,12 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// Watches a claim from now on, and looks at once: perhaps nothing happens in its whole span.
     fn watch(&mut self, beat: &'a Beat) {
         if let What::Claim(claim) = &beat.what {
             self.checked += 1;
             self.watched.push(Watched { beat, claim, is_over: false, last: "it was never looked at".into() });
+            self.look();
         }
     }
 

@@ -86,7 +86,7 @@ impl<'a> Words<'a> {
                 text.push(' ');
             }
             match token.kind {
-                Kind::Text => text.extend(["\"", &token.text, "\""]),
+                Kind::Text => text.push_str(&format!("{:?}", token.text)),
                 Kind::Word | Kind::Mark => text.push_str(&token.text),
             }
         }

@@ -84,17 +84,23 @@ fn everything() -> RiskFilter {
 /// Reads the lines below `policy`, lays them over the base, and checks what came out.
 pub(super) fn read(mut policy: Policy, at: Position, lines: &[Line], found: &mut Vec<Diagnostic>) -> Policy {
     let below: Vec<Node> = lines.iter().filter_map(|line| Node::of(line, found)).collect();
-    let mut context = Context { found, path: String::new(), places: BTreeMap::new(), said: BTreeSet::new() };
-    let before = context.found.len();
+    let mut context = Context {
+        found,
+        path: String::new(),
+        places: BTreeMap::new(),
+        said: BTreeSet::new(),
+        flawed: BTreeSet::new(),
+    };
     let key = super::line::Token { kind: super::line::Kind::Word, text: "policy".into(), at };
     policy.overlay(&Node { key, words: Vec::new(), end: at, below }, &mut context);
-    // What was not understood may be what the check would miss.
-    if context.found.len() == before {
-        let places = context.places;
-        for finding in policy.findings() {
-            let place = nearest_place(&places, &finding.path).unwrap_or(at);
-            found.push(Diagnostic::new(place, format!("{}: {}", finding.path, finding.message)));
+    let Context { places, flawed, .. } = context;
+    for finding in policy.findings() {
+        // What could not be read may be what the check would miss.
+        if flawed.iter().any(|section| finding.path.starts_with(section.as_str())) {
+            continue;
         }
+        let place = nearest_place(&places, &finding.path).unwrap_or(at);
+        found.push(Diagnostic::new(place, format!("{}: {}", finding.path, finding.message)));
     }
     policy
 }

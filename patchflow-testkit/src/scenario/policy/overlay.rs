@@ -15,6 +15,8 @@ pub(crate) struct Context<'a> {
     pub(crate) places: BTreeMap<String, Position>,
     /// Fields that have got their value already.
     pub(crate) said: BTreeSet<String>,
+    /// Sections of the policy in which something could not be read.
+    pub(crate) flawed: BTreeSet<String>,
 }
 
 impl Context<'_> {
@@ -41,7 +43,11 @@ impl Context<'_> {
         }
         self.path.push_str(step);
         self.places.insert(self.path.clone(), at);
+        let told = self.found.len();
         let value = read(self);
+        if self.found.len() > told && kept == 0 {
+            self.flawed.insert(step.into());
+        }
         self.path.truncate(kept);
         value
     }

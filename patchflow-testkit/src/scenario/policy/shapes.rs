@@ -265,10 +265,10 @@ impl Overlay for Schedule {
             .and_then(|weekly| words.end().map(|()| weekly));
         let Some(weekly) = context.keep(weekly) else { return };
         let (mut windows, mut freezes) = (Vec::new(), Vec::new());
-        for child in &node.below {
+        for (i, child) in node.below.iter().enumerate() {
             match child.key.text.as_str() {
                 "window" if weekly => {
-                    let step = format!("windows[{}]", windows.len());
+                    let step = format!("windows[{i}]");
                     windows
                         .extend(context.within(&step, child.key.at, |context| value(child, context, window)));
                 }
@@ -277,7 +277,7 @@ impl Overlay for Schedule {
                         .hint("say `schedule weekly`"),
                 ),
                 "freeze" => {
-                    let step = format!("freezes[{}]", freezes.len());
+                    let step = format!("freezes[{i}]");
                     freezes
                         .extend(context.within(&step, child.key.at, |context| value(child, context, freeze)));
                 }

@@ -40,9 +40,10 @@ pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast
             );
         }
         let mut words = Words::of(line);
-        let read = endpoint(&mut words);
-        match read {
-            Ok((names, of)) => {
+        // Names count although an attribute is wrong, or every sentence about them would be wrong as well.
+        match words.names("the name of an endpoint") {
+            Ok(names) => {
+                let of = attributes(&mut words, found);
                 for (name, at) in names {
                     if cast.iter().any(|known| known.machine.id.as_str() == name) {
                         found.push(Diagnostic::new(at, format!("`{name}` is there already")));
@@ -59,41 +60,42 @@ pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast
     cast
 }
 
-type Named = Vec<(String, patchflow_core::error::Position)>;
-
-fn endpoint(words: &mut Words<'_>) -> Read<(Named, Cast)> {
-    let names = words.names("the name of an endpoint")?;
+/// What stands behind the colon, up to the first flaw.
+fn attributes(words: &mut Words<'_>, found: &mut Vec<Diagnostic>) -> Cast {
     let mut of = Cast { machine: Machine::new("like this"), later: false, said: Vec::new() };
-    if words.is_over() {
-        return Ok((names, of));
-    }
-    words.want(":")?;
-    loop {
-        let token = words.word("an attribute")?;
-        let machine = &mut of.machine;
-        match token.text.as_str() {
-            "scope" => machine.scope.0.clone_from(&words.word("a scope, such as acme/berlin")?.text),
-            "tag" => machine.tags.extend([tag(words)?]),
-            "non_production" => machine.environment = patchflow_core::inventory::Environment::NonProduction,
-            "has" => {
-                let (package, version) = level(words)?;
-                of.said.push(package.clone());
-                machine.levels.insert(package, version);
-            }
-            "lacks" => {
-                let package = words.word("a package")?.text.clone();
-                machine.levels.remove(&package);
-                of.said.push(package);
-            }
-            "path" => machine.path = words.one_of("way back", &PATHS)?,
-            "later" => of.later = true,
-            other => return Err(Diagnostic::unknown(token.at, "attribute", other, ATTRIBUTES)),
+    let mut separator = ":";
+    while !words.is_over() {
+        if let Err(flaw) = words.want(separator).and_then(|()| attribute(words, &mut of)) {
+            found.push(flaw);
+            break;
         }
-        if words.is_over() {
-            return Ok((names, of));
-        }
-        words.want(",")?;
+        separator = ",";
     }
+    of
+}
+
+fn attribute(words: &mut Words<'_>, of: &mut Cast) -> Read<()> {
+    let token = words.word("an attribute")?;
+    let machine = &mut of.machine;
+    match token.text.as_str() {
+        "scope" => machine.scope.0.clone_from(&words.word("a scope, such as acme/berlin")?.text),
+        "tag" => machine.tags.extend([tag(words)?]),
+        "non_production" => machine.environment = patchflow_core::inventory::Environment::NonProduction,
+        "has" => {
+            let (package, version) = level(words)?;
+            of.said.push(package.clone());
+            machine.levels.insert(package, version);
+        }
+        "lacks" => {
+            let package = words.word("a package")?.text.clone();
+            machine.levels.remove(&package);
+            of.said.push(package);
+        }
+        "path" => machine.path = words.one_of("way back", &PATHS)?,
+        "later" => of.later = true,
+        other => return Err(Diagnostic::unknown(token.at, "attribute", other, ATTRIBUTES)),
+    }
+    Ok(())
 }
 
 /// `webd=1.1`.

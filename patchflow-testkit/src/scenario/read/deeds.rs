@@ -9,7 +9,7 @@ use super::names::Names;
 use patchflow_core::error::FailureKind;
 
 /// The verbs of endpoints, in the singular and in the plural.
-pub(super) const VERBS: [&str; 36] = [
+const VERBS: [&str; 45] = [
     "fails",
     "fail",
     "installs",
@@ -46,11 +46,24 @@ pub(super) const VERBS: [&str; 36] = [
     "moves",
     "move",
     "gets",
+    "get",
+    "rolls",
+    "roll",
+    "reboots",
+    "reboot",
+    "lacks",
+    "lack",
+    "answers",
+    "answer",
 ];
 
-/// Verbs that need a second look: `rolls back`, `reboots`, `lacks`, `answers`.
-pub(super) const MORE_VERBS: [&str; 8] =
-    ["rolls", "roll", "reboots", "reboot", "lacks", "lack", "answers", "answer"];
+pub(super) fn verbs() -> impl Iterator<Item = &'static str> {
+    VERBS.into_iter()
+}
+
+pub(super) fn is_verb(word: &str) -> bool {
+    VERBS.contains(&word)
+}
 
 /// What stands behind the names of endpoints.
 pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
@@ -150,11 +163,11 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             words.want("scope")?;
             Ok(Deed::Scope(words.word("a scope, such as acme/berlin")?.text.clone()))
         }
-        "gets" => {
+        "gets" | "get" => {
             words.want("tag")?;
             tag(words).map(|(name, value)| Deed::Tag(name, value))
         }
-        other => Err(Diagnostic::unknown(verb.at, "verb", other, VERBS.into_iter().chain(MORE_VERBS))),
+        other => Err(Diagnostic::unknown(verb.at, "verb", other, VERBS)),
     }
 }
 

@@ -123,7 +123,7 @@ fn orders(names: &Names, kind: OrderKind, words: &mut Words<'_>) -> Read<Orders>
     Ok(Orders { kind, to, patch: names.any_patch(words)? })
 }
 
-const BEGINNINGS: &str = "what is expected: endpoints and a phase, `ring`, `rollout`, `trial`, `candidate`, `counts`, \
+const BEGINNINGS: &str = "endpoints and a phase, `ring`, `rollout`, `trial`, `candidate`, `counts`, \
                           `orders`, `fact`, `explain`, `notice`, `hold`, `strays`, `question`, or `at most`";
 
 /// Everything that may be true, up to the end of the sentence.
@@ -298,7 +298,11 @@ fn no(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
 
 /// `e1..e5 verified`, `e1 not verified for webd=1.1`, `e1 has webd=1.1`, `e1 lacks webd`.
 fn endpoints(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
-    let whom = names.whom(words)?;
+    let whom = names.whom(words).map_err(|flaw| {
+        // A single word that is no endpoint may have been meant as another kind of sentence.
+        let is_far = !flaw.hint.starts_with("did you");
+        if is_far { flaw.hint(format!("expectations begin with {BEGINNINGS}")) } else { flaw }
+    })?;
     if let Whom::These(names) = &whom {
         if words.take("has") || words.take("have") {
             let (package, version) = level(words)?;

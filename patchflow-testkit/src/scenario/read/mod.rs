@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> Result<Story, Vec<Diagnostic>> {
         return Err(vec![Diagnostic::new(at, format!("the file is longer than {BYTES_MAX} bytes"))]);
     }
     let lines = lines(text, &mut found);
-    let story = Reader { found: &mut found, names: Names::default() }.story(&lines);
+    let story = Reader { found: &mut found, names: Names::default(), expects: false }.story(&lines);
     found.sort_by_key(|flaw| (flaw.at.line, flaw.at.column));
     found.dedup();
     if found.is_empty() { Ok(story) } else { Err(found) }
@@ -42,6 +42,8 @@ pub(super) fn read(text: &str) -> Result<Story, Vec<Diagnostic>> {
 struct Reader<'a> {
     found: &'a mut Vec<Diagnostic>,
     names: Names,
+    /// Whether anything is expected, though it cannot be read.
+    expects: bool,
 }
 
 impl Reader<'_> {
@@ -83,7 +85,7 @@ impl Reader<'_> {
         for (what, is_missing) in [
             ("`scenario` with a title", story.title.is_empty()),
             ("`endpoints`", !lines.iter().any(|line| is(line, "endpoints"))),
-            ("something expected", !story.beats.iter().any(|beat| beat.expects())),
+            ("something expected", !self.expects),
         ] {
             if is_missing {
                 self.found.push(Diagnostic::new(top, format!("the story lacks {what}")));
@@ -254,6 +256,7 @@ impl Reader<'_> {
     }
 
     fn sentence(&mut self, at: Timestamp, line: &Line, words: Words<'_>, story: &mut Story) {
+        self.expects |= words.peek().is_some_and(|token| token.is("expect"));
         let place = words.at();
         let text = words.text_of_rest();
         let read = self.what(at, words);
@@ -286,6 +289,12 @@ impl Reader<'_> {
             .is_some_and(|next| next.is("(") || people::VERBS.contains(&next.text.as_str()))
         {
             (at, What::Asked(people::asked(names, words)?))
+        } else if let (Some(who), Some(verb)) = (words.peek(), words.peek_behind())
+            && !names.endpoints.contains(&who.text)
+            && !(verb.is(",") || who.text.contains("..") || deeds::is_verb(&verb.text))
+        {
+            let verbs = deeds::verbs().chain(people::VERBS);
+            return Err(Diagnostic::unknown(verb.at, "verb", &verb.text, verbs));
         } else {
             let endpoints = names.endpoints(words)?;
             (at, What::Endpoints(endpoints, deeds::deed(names, words)?))
@@ -343,13 +352,6 @@ fn is(line: &Line, word: &str) -> bool {
 }
 
 impl Beat {
-    fn expects(&self) -> bool {
-        match self.what {
-            What::Expect(_) | What::Claim(_) | What::Refused(..) => true,
-            What::Endpoints(..) | What::Ring(..) | What::Asked(_) | What::World(_) => false,
-        }
-    }
-
     /// Up to when it matters.
     fn last(&self) -> Timestamp {
         match &self.what {

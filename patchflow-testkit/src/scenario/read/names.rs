@@ -68,7 +68,10 @@ impl Names {
                 Err(Diagnostic::new(token.at, format!("there is more than one patch of `{}`", token.text))
                     .hint(format!("one of: {}", known().collect::<Vec<_>>().join(", "))))
             }
-            (None, _) => Err(Diagnostic::unknown(token.at, "patch", &token.text, known())),
+            (None, _) => {
+                let packages = self.patches.iter().map(|(_, package)| package.as_str());
+                Err(Diagnostic::unknown(token.at, "patch", &token.text, known().chain(packages)))
+            }
         }
     }
 
