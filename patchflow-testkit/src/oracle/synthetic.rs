@@ -85,6 +85,7 @@ impl Stage {
                 environment: Environment::Production,
                 scope: ScopePath::default(),
                 tags: BTreeMap::new(),
+                calendar: None,
             })
             .collect();
         self.rich(RichFact::EndpointsJoined { first: EndpointIx(0), endpoints })

@@ -230,6 +230,7 @@ impl<'a> Stage<'a> {
             Deed::Sick(sick) => Change::Sick(sick.then(|| "HTTP 500 from /health".into())),
             Deed::Level(package, version) => Change::Level(package.clone(), version.clone()),
             Deed::Scope(scope) => Change::Scope(ScopePath(scope.clone())),
+            Deed::Calendar(name) => Change::Calendar(Some(name.as_str().into())),
             Deed::Tag(name, value) => Change::Tag(name.clone(), Some(value.clone())),
             Deed::PowerCut => Change::PowerCut,
             Deed::Leave => return self.world.leave(name),

@@ -148,6 +148,8 @@ pub(super) enum Deed {
     Level(String, Option<String>),
     /// They belong elsewhere.
     Scope(String),
+    /// They go by another calendar.
+    Calendar(String),
     /// They get a tag.
     Tag(String, String),
     /// The power is cut and comes back.

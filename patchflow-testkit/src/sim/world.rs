@@ -578,6 +578,7 @@ impl World {
             Change::Sick(detail) => machine.sick = detail,
             Change::RebootPending(pending) => machine.reboot_pending = pending,
             Change::Scope(scope) => (machine.scope, told) = (scope, true),
+            Change::Calendar(calendar) => (machine.calendar, told) = (calendar, true),
             Change::Tag(name, Some(value)) => {
                 machine.tags.insert(name, value);
                 told = true;

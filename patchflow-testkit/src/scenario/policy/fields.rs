@@ -9,13 +9,14 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::policy::{
-    DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RollbackPolicy, StartMode,
-    TrialPolicy, WaiverByName,
+    CalendarPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RollbackPolicy,
+    StartMode, TrialPolicy, WaiverByName,
 };
 
 fields! {
     Policy {
         name, trial, approval, otherwise, rings, single_ring, deploy, retry, rollback, schedule,
+        calendars,
     } = super::bare("blank");
     TrialPolicy { required_for, required_for_reboot, endpoints_max, gate } = Self::default();
     PersonApproval { role, quorum, expires_secs } = Self {
@@ -27,6 +28,7 @@ fields! {
     } = Self::default();
     RetryPolicy { attempts_max, on, backoff_secs, backoff_secs_max, jitter } = Self::default();
     RollbackPolicy { on_failure, on_halt, without_path } = Self::default();
+    CalendarPolicy { named, spread_secs } = Self::default();
     WaiverByName { by, reason } = Self { by: String::new(), reason: String::new() };
     Limits {
         max_failures, max_failure_percent, min_started, min_success_percent, min_verified, max_alerts,

@@ -13,6 +13,7 @@ use patchflow_core::policy::{
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// `scope acme/berlin`, `tag tier=web`, `all`.
 pub(crate) fn selector(words: &mut Words<'_>) -> Read<Selector> {
@@ -285,6 +286,22 @@ impl Overlay for Schedule {
             }
         }
         *self = if weekly { Self::Weekly { windows, freezes } } else { Self::Anytime { freezes } };
+    }
+}
+
+impl Overlay for BTreeMap<String, Schedule> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    /// One calendar a line, with its windows and freezes below.
+    fn overlay(&mut self, node: &Node, context: &mut Context<'_>) {
+        context.no_words(node);
+        for child in &node.below {
+            let name = child.key.text.clone();
+            let schedule = self.entry(name.clone()).or_insert_with(Schedule::anytime);
+            context.within(&name, child.key.at, |context| schedule.overlay(child, context));
+        }
     }
 }
 

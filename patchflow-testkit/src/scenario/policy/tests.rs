@@ -30,6 +30,7 @@ fn named<T: Fields + Serialize>(value: &T) {
 fn every_field_of_the_model_can_be_said() {
     let policy = Policy::standard("all");
     named(&policy);
+    named(&policy.calendars);
     named(&policy.trial);
     named(&policy.trial.gate);
     named::<PersonApproval>(&policy.otherwise);

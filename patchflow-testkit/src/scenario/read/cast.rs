@@ -27,7 +27,7 @@ const REBOOTS: [(&str, RebootBehaviour); 3] = [
     ("required", RebootBehaviour::Required),
 ];
 
-const ATTRIBUTES: [&str; 7] = ["scope", "tag", "non_production", "has", "lacks", "path", "later"];
+const ATTRIBUTES: [&str; 8] = ["scope", "tag", "calendar", "non_production", "has", "lacks", "path", "later"];
 
 /// The lines below `endpoints`: `e1..e5: scope acme/berlin, tag tier=web, has webd=0.9`.
 pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast> {
@@ -81,6 +81,7 @@ fn attribute(words: &mut Words<'_>, of: &mut Cast) -> Read<()> {
         "scope" => machine.scope.0.clone_from(&words.word("a scope, such as acme/berlin")?.text),
         "tag" => machine.tags.extend([tag(words)?]),
         "non_production" => machine.environment = patchflow_core::inventory::Environment::NonProduction,
+        "calendar" => machine.calendar = Some(words.word("the name of a calendar")?.text.as_str().into()),
         "has" => {
             let (package, version) = level(words)?;
             of.said.push(package.clone());

@@ -164,6 +164,9 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             Ok(Deed::Scope(words.word("a scope, such as acme/berlin")?.text.clone()))
         }
         "gets" | "get" => {
+            if words.take("calendar") {
+                return Ok(Deed::Calendar(words.word("the name of a calendar")?.text.clone()));
+            }
             words.want("tag")?;
             tag(words).map(|(name, value)| Deed::Tag(name, value))
         }
