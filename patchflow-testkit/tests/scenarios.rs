@@ -153,6 +153,23 @@ fn can_fail(path: &Path) -> Result<(), Failed> {
     if changed == 0 { Err("none of its expectations could be changed".into()) } else { Ok(()) }
 }
 
+/// The story that the page on the language shows.
+fn the_page_is_right() -> Result<(), Failed> {
+    let page = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md"));
+    let mut shown =
+        page.split("```scenario\n").skip(1).filter_map(|rest| rest.split("```").next()).peekable();
+    if shown.peek().is_none() {
+        return Err("docs/scenarios.md shows no story".into());
+    }
+    for story in shown {
+        let outcome = run(story);
+        if outcome.exit_code() != 0 {
+            return Err(outcome.report("docs/scenarios.md").into());
+        }
+    }
+    Ok(())
+}
+
 /// A file with its expected report beside it; `PATCHFLOW_BLESS=1` writes the report anew.
 fn reports(path: &Path, code: u8) -> Result<(), Failed> {
     let outcome = run(&text(path));
@@ -182,5 +199,6 @@ fn main() {
     for (name, path) in stories(&folder().join("untrue")) {
         trials.push(Trial::test(format!("untrue::{name}"), move || reports(&path, 1)));
     }
+    trials.push(Trial::test("the_page_is_right", the_page_is_right));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

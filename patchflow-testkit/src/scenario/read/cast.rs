@@ -1,7 +1,7 @@
 //! The sections that say who and what is there: endpoints and patches.
 
 use super::super::diagnose::Diagnostic;
-use super::super::line::Line;
+use super::super::line::{Kind, Line};
 use super::super::policy::{CATEGORIES, SEVERITIES, tag};
 use super::super::story::{Cast, Published};
 use super::super::words::{Read, Words, time};
@@ -9,6 +9,7 @@ use crate::sim::Machine;
 use patchflow_core::catalog::{Patch, RebootBehaviour};
 use patchflow_core::digest::Digest;
 use patchflow_core::doc;
+use patchflow_core::error::Position;
 use patchflow_core::ids::PatchId;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::time::Timestamp;
@@ -30,7 +31,7 @@ const REBOOTS: [(&str, RebootBehaviour); 3] = [
 const ATTRIBUTES: [&str; 8] = ["scope", "tag", "calendar", "non_production", "has", "lacks", "path", "later"];
 
 /// The lines below `endpoints`: `e1..e5: scope acme/berlin, tag tier=web, has webd=0.9`.
-pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast> {
+pub(super) fn endpoints(lines: &[Line], calendars: &mut Calendars, found: &mut Vec<Diagnostic>) -> Vec<Cast> {
     let mut cast: Vec<Cast> = Vec::new();
     for line in lines {
         if let Some(below) = line.below.first() {
@@ -43,7 +44,7 @@ pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast
         // Names count although an attribute is wrong, or every sentence about them would be wrong as well.
         match words.names("the name of an endpoint") {
             Ok(names) => {
-                let of = attributes(&mut words, found);
+                let of = attributes(&mut words, calendars, found);
                 for (name, at) in names {
                     if cast.iter().any(|known| known.machine.id.as_str() == name) {
                         found.push(Diagnostic::new(at, format!("`{name}` is there already")));
@@ -61,11 +62,11 @@ pub(super) fn endpoints(lines: &[Line], found: &mut Vec<Diagnostic>) -> Vec<Cast
 }
 
 /// What stands behind the colon, up to the first flaw.
-fn attributes(words: &mut Words<'_>, found: &mut Vec<Diagnostic>) -> Cast {
+fn attributes(words: &mut Words<'_>, calendars: &mut Calendars, found: &mut Vec<Diagnostic>) -> Cast {
     let mut of = Cast { machine: Machine::new("like this"), later: false, said: Vec::new() };
     let mut separator = ":";
     while !words.is_over() {
-        if let Err(flaw) = words.want(separator).and_then(|()| attribute(words, &mut of)) {
+        if let Err(flaw) = words.want(separator).and_then(|()| attribute(words, &mut of, calendars)) {
             found.push(flaw);
             break;
         }
@@ -74,14 +75,14 @@ fn attributes(words: &mut Words<'_>, found: &mut Vec<Diagnostic>) -> Cast {
     of
 }
 
-fn attribute(words: &mut Words<'_>, of: &mut Cast) -> Read<()> {
+fn attribute(words: &mut Words<'_>, of: &mut Cast, calendars: &mut Calendars) -> Read<()> {
     let token = words.word("an attribute")?;
     let machine = &mut of.machine;
     match token.text.as_str() {
         "scope" => machine.scope.0.clone_from(&words.word("a scope, such as acme/berlin")?.text),
         "tag" => machine.tags.extend([tag(words)?]),
         "non_production" => machine.environment = patchflow_core::inventory::Environment::NonProduction,
-        "calendar" => machine.calendar = Some(words.word("the name of a calendar")?.text.as_str().into()),
+        "calendar" => machine.calendar = Some(calendar(words, calendars)?.as_str().into()),
         "has" => {
             let (package, version) = level(words)?;
             of.said.push(package.clone());
@@ -97,6 +98,17 @@ fn attribute(words: &mut Words<'_>, of: &mut Cast) -> Read<()> {
         other => return Err(Diagnostic::unknown(token.at, "attribute", other, ATTRIBUTES)),
     }
     Ok(())
+}
+
+/// The calendars that were named, and where.
+pub(super) type Calendars = Vec<(String, Position)>;
+
+/// A calendar of the policy. In quotes it may be one that no policy has: such a story may be told, too.
+pub(super) fn calendar(words: &mut Words<'_>, calendars: &mut Calendars) -> Read<String> {
+    if let Some(token) = words.peek().filter(|token| token.kind == Kind::Word) {
+        calendars.push((token.text.clone(), token.at));
+    }
+    words.text("the name of a calendar")
 }
 
 /// `webd=1.1`.
@@ -198,10 +210,7 @@ fn patches(words: &mut Words<'_>) -> Read<Vec<PatchId>> {
 }
 
 /// A patch that stands in no relation to what the file does not know.
-pub(super) fn check_relations(
-    patches: &[(Published, patchflow_core::error::Position)],
-    found: &mut Vec<Diagnostic>,
-) {
+pub(super) fn check_relations(patches: &[(Published, Position)], found: &mut Vec<Diagnostic>) {
     let known: Vec<&str> = patches.iter().map(|(published, _)| published.patch.id.as_str()).collect();
     for (published, at) in patches {
         let Patch { relations, .. } = &published.patch;

@@ -165,7 +165,7 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         }
         "gets" | "get" => {
             if words.take("calendar") {
-                return Ok(Deed::Calendar(words.word("the name of a calendar")?.text.clone()));
+                return Ok(Deed::Calendar(words.text("the name of a calendar")?));
             }
             words.want("tag")?;
             tag(words).map(|(name, value)| Deed::Tag(name, value))

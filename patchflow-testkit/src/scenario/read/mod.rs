@@ -151,6 +151,7 @@ impl Reader<'_> {
     /// Endpoints, patches and policies, and with them all names.
     fn cast(&mut self, lines: &[Line], story: &mut Story) {
         let mut patches: Vec<(Published, Position)> = Vec::new();
+        let mut calendars = Vec::new();
         for line in lines {
             let mut words = Words::of(line);
             let Some(first) = words.next() else { continue };
@@ -159,7 +160,7 @@ impl Reader<'_> {
                     words.take(":");
                     let end = words.end();
                     self.keep(end);
-                    for cast in cast::endpoints(&line.below, self.found) {
+                    for cast in cast::endpoints(&line.below, &mut calendars, self.found) {
                         if !self.names.endpoints.insert(cast.machine.id.as_str().into()) {
                             let name = cast.machine.id.as_str();
                             self.found
@@ -186,6 +187,12 @@ impl Reader<'_> {
         }
         cast::check_relations(&patches, self.found);
         story.patches = patches.into_iter().map(|(published, _)| published).collect();
+        let known =
+            |(_, policy): &(String, Policy)| policy.calendars.named.keys().cloned().collect::<Vec<_>>();
+        let known: Vec<String> = story.policies.iter().flat_map(known).collect();
+        for (name, at) in calendars.iter().filter(|(name, _)| !known.contains(name)) {
+            self.found.push(Diagnostic::unknown(*at, "calendar", name, known.iter().map(String::as_str)));
+        }
         if story.policies.is_empty() {
             self.add_policy("bare".into(), policy::bare("bare"), story);
         }
