@@ -6,4 +6,5 @@ pub mod conformance;
 pub mod lab;
 pub mod oracle;
 pub mod orders;
+pub mod scenario;
 pub mod sim;

@@ -26,6 +26,8 @@ pub enum Change {
     Scope(ScopePath),
     /// A tag has another value (`None`: is not there).
     Tag(String, Option<String>),
+    /// It goes by another calendar of the policy (`None`: by the policy's schedule).
+    Calendar(Option<std::sync::Arc<str>>),
     /// It is production, or not.
     Environment(Environment),
     /// The power is cut and comes back.

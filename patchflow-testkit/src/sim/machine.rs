@@ -21,6 +21,8 @@ pub struct Machine {
     pub scope: ScopePath,
     /// Attributes.
     pub tags: BTreeMap<String, String>,
+    /// The calendar of the policy that it goes by, when it names one.
+    pub calendar: Option<Arc<str>>,
     /// What is installed, by package name.
     pub levels: BTreeMap<String, String>,
     /// Packages that are not there and should be: a patch of one is missing, not inapplicable.
@@ -53,6 +55,7 @@ impl Machine {
             environment: Environment::Production,
             scope: ScopePath("acme".into()),
             tags: BTreeMap::new(),
+            calendar: None,
             levels: BTreeMap::new(),
             wants: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -108,6 +111,7 @@ impl Machine {
         EndpointSeen {
             scope: self.scope.clone(),
             tags: self.tags.clone(),
+            calendar: self.calendar.clone(),
             ..EndpointSeen::new(self.id.clone(), self.environment)
         }
     }

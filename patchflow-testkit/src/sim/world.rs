@@ -267,7 +267,7 @@ impl World {
         }
         let id = patch.id.clone();
         self.see(Observation::Published { patch: Cow::Owned(patch) });
-        self.tell_needs(self.patches.len() - 1);
+        self.tell_needs(self.patches.len() - 1, true);
         self.see(Observation::Identified);
         self.fleet.candidate_of(&id)
     }
@@ -288,16 +288,17 @@ impl World {
                 // Published while the host was away.
                 self.see(Observation::Published { patch: Cow::Owned(self.patches[i].clone()) });
             }
-            self.tell_needs(i);
+            self.tell_needs(i, false);
         }
         self.see(Observation::Identified);
     }
 
-    fn tell_needs(&mut self, patch: usize) {
+    /// What is new is compared with what every inventory showed last; later only what can be read is told.
+    fn tell_needs(&mut self, patch: usize, is_new: bool) {
         let patch = &self.patches[patch];
         let Some(candidate) = self.fleet.candidate_of(&patch.id) else { return };
         let (package, version) = (patch.target.package.name.as_str(), patch.target.version.as_str());
-        let present = self.machines.iter().filter(|machine| !machine.gone && machine.reachable);
+        let present = self.machines.iter().filter(|machine| !machine.gone && (machine.reachable || is_new));
         let needs: Vec<_> = present
             .filter_map(|machine| {
                 let ix = self.fleet.endpoint_ix(machine.id.as_str())?;
@@ -577,6 +578,7 @@ impl World {
             Change::Sick(detail) => machine.sick = detail,
             Change::RebootPending(pending) => machine.reboot_pending = pending,
             Change::Scope(scope) => (machine.scope, told) = (scope, true),
+            Change::Calendar(calendar) => (machine.calendar, told) = (calendar, true),
             Change::Tag(name, Some(value)) => {
                 machine.tags.insert(name, value);
                 told = true;

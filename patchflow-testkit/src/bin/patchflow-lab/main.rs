@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
 
+mod scenario;
 mod soak;
 mod versions;
 
@@ -18,6 +19,8 @@ struct Lab {
 
 #[derive(Subcommand, Debug)]
 enum What {
+    /// Tells stories in plain text and checks what they expect.
+    Scenario(scenario::Scenario),
     /// Runs simulations with faults, one for each seed, and watches what must never happen.
     Soak(soak::Soak),
     /// Says which of two versions is newer, by the rules of a package manager.
@@ -26,6 +29,7 @@ enum What {
 
 fn main() -> ExitCode {
     match Lab::parse().what {
+        What::Scenario(scenario) => scenario.run(),
         What::Soak(soak) => soak.run(),
         What::Versions(versions) => versions.run(),
     }
