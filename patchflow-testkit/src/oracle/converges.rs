@@ -49,7 +49,9 @@ impl Oracle for Converges {
                     if rollout.stopped.is_none() && !self.waits_for_a_person(ledger, id, rollout) {
                         says(format!("{id} neither ended nor waits for a person: {}", standings(rollout)));
                     }
-                    if rollout.stopped == Some("cancelled") {
+                    // Who stays unknown after every question waits for a person, or for its own late report.
+                    let unknown = rollout.members.iter().any(|member| member.standing == Standing::Unknown);
+                    if rollout.stopped == Some("cancelled") && !unknown {
                         says(format!("{id} was cancelled and has not ended: {}", standings(rollout)));
                     }
                     let busy = |standing| {

@@ -8,12 +8,11 @@ use patchflow_core::doc::patch;
 use patchflow_core::fleet::{EndReason, EndpointFact, EndpointSeen, Fact, Fleet, Outbox, Recorded, RichFact};
 use patchflow_core::gate::{Counts, Decision, Rule, Verdict};
 use patchflow_core::ids::{CandidateId, EndpointIx, FleetId, MemberIx, RolloutId, Seq};
-use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
 use patchflow_core::policy::Policy;
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::time::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) struct Stage {
@@ -79,15 +78,7 @@ impl Stage {
             let digest = policy.digest();
             self.rich(RichFact::PolicyAdopted { policy, digest, by: "root".into() });
         }
-        let endpoints = (0..n)
-            .map(|i| EndpointSeen {
-                id: format!("e{i}").into(),
-                environment: Environment::Production,
-                scope: ScopePath::default(),
-                tags: BTreeMap::new(),
-                calendar: None,
-            })
-            .collect();
+        let endpoints = (0..n).map(|i| EndpointSeen::new(format!("e{i}"), Environment::Production)).collect();
         self.rich(RichFact::EndpointsJoined { first: EndpointIx(0), endpoints })
     }
 

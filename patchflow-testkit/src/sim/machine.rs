@@ -109,11 +109,10 @@ impl Machine {
     #[must_use]
     pub fn seen(&self) -> EndpointSeen {
         EndpointSeen {
-            id: self.id.clone(),
-            environment: self.environment,
             scope: self.scope.clone(),
             tags: self.tags.clone(),
             calendar: self.calendar.clone(),
+            ..EndpointSeen::new(self.id.clone(), self.environment)
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod scenario;
 mod soak;
+mod versions;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -22,11 +23,14 @@ enum What {
     Scenario(scenario::Scenario),
     /// Runs simulations with faults, one for each seed, and watches what must never happen.
     Soak(soak::Soak),
+    /// Says which of two versions is newer, by the rules of a package manager.
+    Versions(versions::Versions),
 }
 
 fn main() -> ExitCode {
     match Lab::parse().what {
         What::Scenario(scenario) => scenario.run(),
         What::Soak(soak) => soak.run(),
+        What::Versions(versions) => versions.run(),
     }
 }

@@ -52,8 +52,8 @@ fn approval(chance: &mut Chance, policy: &mut Policy) {
     let expires = |chance: &mut Chance| *chance.pick(&[86_400, 40_000_000, 40_000_000, 40_000_000]);
     policy.otherwise =
         PersonApproval { role: role(), quorum: *chance.pick(&[1, 1, 2]), expires_secs: expires(chance) };
-    let categories = vec![Category::Security, Category::Bugfix, Category::Feature];
-    let severities = vec![Severity::Critical, Severity::High, Severity::Low, Severity::Unknown];
+    let categories = [Category::Security, Category::Bugfix, Category::Feature];
+    let severities = [Severity::Critical, Severity::High, Severity::Low, Severity::Unknown];
     let when = |chance: &mut Chance| RiskFilter {
         categories: categories.iter().copied().filter(|_| !chance.one_in(4)).collect(),
         severities: severities.iter().copied().filter(|_| !chance.one_in(4)).collect(),
