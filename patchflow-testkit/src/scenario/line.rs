@@ -4,7 +4,7 @@ use super::diagnose::Diagnostic;
 use patchflow_core::error::Position;
 
 /// The greatest file that is read, in bytes: a story that no person wrote must not take all memory.
-pub(super) const BYTES_MAX: usize = 1 << 20;
+pub(super) const BYTES_MAX: usize = 1 << 18;
 
 /// How deep lines may be indented below each other.
 const DEPTH_MAX: usize = 12;
@@ -152,10 +152,11 @@ fn tokens(number: u32, indent: usize, body: &str, found: &mut Vec<Diagnostic>) -
             }
             _ => {
                 // A colon within a word belongs to it, as in 14:30; one at its end does not.
-                while !is_end(i)
-                    && !matches!(chars[i], ',' | '(' | ')' | '"')
-                    && !(chars[i] == ':' && is_end(i + 1))
-                {
+                let ends = |i: usize| {
+                    let is_mark = matches!(chars.get(i), Some(',' | '(' | ')' | '"'));
+                    is_end(i) || is_mark || (chars[i] == ':' && is_end(i + 1))
+                };
+                while !ends(i) {
                     i += 1;
                 }
                 (Kind::Word, chars[from..i].iter().collect())

@@ -62,3 +62,61 @@ pub fn run(text: &str) -> Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::read::read;
+
+    /// All stories, one text after the other.
+    fn stories() -> Vec<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+        let mut paths: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+            .iter()
+            .filter(|path| path.is_file())
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_story_cut_anywhere_is_read_or_told_to_be_wrong() {
+        for story in stories() {
+            for at in (0..story.len()).step_by(11).filter(|at| story.is_char_boundary(*at)) {
+                if let Err(found) = read(&story[..at]) {
+                    assert!(!found.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_story_with_any_word_replaced_is_read_or_told_to_be_wrong() {
+        for story in stories() {
+            let words: Vec<&str> = story.split(' ').collect();
+            for (i, other) in
+                ["", ":", "\"", "(", "e1..", "-1", "99999999999", "ß"].iter().cycle().enumerate()
+            {
+                if i >= words.len() {
+                    break;
+                }
+                let mut words = words.clone();
+                words[i] = other;
+                if let Err(found) = read(&words.join(" ")) {
+                    assert!(found.iter().all(|flaw| flaw.at.line > 0 && flaw.at.column > 0), "{found:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_nonsense_is_wrong_and_costs_little() {
+        for text in
+            ["\u{0}", "at", "at 1h", "expect", "policy\n", &"(".repeat(1000), &"e1..e99999 ".repeat(1000)]
+        {
+            assert!(read(text).is_err(), "{text:.20}");
+        }
+        assert!(read(&"x\n".repeat(super::line::BYTES_MAX)).is_err());
+    }
+}

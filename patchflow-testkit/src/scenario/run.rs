@@ -23,12 +23,17 @@ struct Play<'a> {
     watched: Vec<Watched<'a>>,
     checked: u32,
     differences: Vec<Difference>,
+    /// How many things happened so far.
+    steps: u32,
 }
+
+/// More things than this happen in no story that a person wrote: an endpoint that is ordered every minute for a century.
+const STEPS_MAX: u32 = 1_000_000;
 
 /// Tells a story. `Err` when the engine does not take the first policy.
 pub(super) fn run(story: &Story) -> Result<Told, String> {
     let stage = Stage::set(story).map_err(|refusal| refusal.to_string())?;
-    let mut play = Play { stage, watched: Vec::new(), checked: 0, differences: Vec::new() };
+    let mut play = Play { stage, watched: Vec::new(), checked: 0, differences: Vec::new(), steps: 0 };
     let first = |beat: &&Beat| beat.at == story.starts && beat.is_from_the_start();
     for beat in story.beats.iter().filter(first) {
         play.act(beat);
@@ -68,10 +73,13 @@ impl Beat {
 impl<'a> Play<'a> {
     /// Lets time go by, and looks after every single thing that happens.
     fn go_on(&mut self, until: Timestamp) {
-        while self.stage.world.step(until) {
+        while self.steps < STEPS_MAX && self.stage.world.step(until) {
+            self.steps += 1;
             self.look();
         }
-        self.stage.world.run_until(until);
+        if self.steps < STEPS_MAX {
+            self.stage.world.run_until(until);
+        }
         self.look();
     }
 
@@ -173,11 +181,12 @@ impl<'a> Play<'a> {
                 self.differences.push(difference(watched.beat, watched.claim.until, instead));
             }
         }
-        for defect in self.stage.world.defects() {
+        let endless = (self.steps == STEPS_MAX).then(|| format!("more than {STEPS_MAX} things happen in it"));
+        for defect in self.stage.world.defects().iter().chain(&endless) {
             let place = patchflow_core::error::Position { line: 1, column: 1 };
             self.differences.push(Difference {
                 place,
-                expected: "the world runs".into(),
+                expected: "the story comes to its end".into(),
                 at: self.stage.world.now(),
                 instead: defect.clone(),
             });

@@ -9,8 +9,8 @@ use patchflow_core::time::Timestamp;
 /// Reading a line stops at its first flaw; the other lines are read all the same.
 pub(super) type Read<T> = Result<T, Diagnostic>;
 
-/// The greatest number of names that one range may stand for.
-const RANGE_MAX: u32 = 100_000;
+/// The greatest number of names in one list, and of endpoints in a story: a short line must not take all memory.
+pub(super) const NAMES_MAX: usize = 5_000;
 
 /// A place within a line.
 #[derive(Clone, Copy, Debug)]
@@ -280,8 +280,8 @@ fn range(token: &Token, names: &mut Vec<(String, Position)>) -> Read<()> {
     if to < from {
         return Err(flaw("it counts downwards"));
     }
-    if to - from >= RANGE_MAX {
-        return Err(flaw("it is too long"));
+    if (to - from) as usize >= NAMES_MAX - names.len().min(NAMES_MAX) {
+        return Err(Diagnostic::new(token.at, format!("a list of more than {NAMES_MAX} names")));
     }
     names.extend((from..=to).map(|i| (format!("{stem}{i}"), token.at)));
     Ok(())

@@ -1,6 +1,6 @@
 //! The laboratory at the command line: stories and simulations around a real fleet.
 
-#![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod scenario;
 mod soak;

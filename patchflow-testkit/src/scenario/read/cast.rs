@@ -13,6 +13,7 @@ use patchflow_core::error::Position;
 use patchflow_core::ids::PatchId;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::time::Timestamp;
+use std::collections::BTreeSet;
 
 const PATHS: [(&str, RollbackPath); 5] = [
     ("none", RollbackPath::None),
@@ -33,6 +34,7 @@ const ATTRIBUTES: [&str; 8] = ["scope", "tag", "calendar", "non_production", "ha
 /// The lines below `endpoints`: `e1..e5: scope acme/berlin, tag tier=web, has webd=0.9`.
 pub(super) fn endpoints(lines: &[Line], calendars: &mut Calendars, found: &mut Vec<Diagnostic>) -> Vec<Cast> {
     let mut cast: Vec<Cast> = Vec::new();
+    let mut known = BTreeSet::new();
     for line in lines {
         if let Some(below) = line.below.first() {
             found.push(
@@ -46,7 +48,7 @@ pub(super) fn endpoints(lines: &[Line], calendars: &mut Calendars, found: &mut V
             Ok(names) => {
                 let of = attributes(&mut words, calendars, found);
                 for (name, at) in names {
-                    if cast.iter().any(|known| known.machine.id.as_str() == name) {
+                    if !known.insert(name.clone()) {
                         found.push(Diagnostic::new(at, format!("`{name}` is there already")));
                         continue;
                     }

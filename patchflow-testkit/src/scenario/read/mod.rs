@@ -10,7 +10,7 @@ use super::diagnose::Diagnostic;
 use super::line::{BYTES_MAX, Line, lines};
 use super::policy;
 use super::story::{Asked, Beat, Claim, Event, Mode, Published, Story, What};
-use super::words::{Read, Words, time};
+use super::words::{NAMES_MAX, Read, Words, time};
 use names::Names;
 use patchflow_core::error::Position;
 use patchflow_core::policy::Policy;
@@ -38,6 +38,9 @@ pub(super) fn read(text: &str) -> Result<Story, Vec<Diagnostic>> {
     found.dedup();
     if found.is_empty() { Ok(story) } else { Err(found) }
 }
+
+/// Makes the policy that a file changes.
+type Base = fn(&str) -> Policy;
 
 struct Reader<'a> {
     found: &'a mut Vec<Diagnostic>,
@@ -185,6 +188,10 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+        if story.endpoints.len() > NAMES_MAX {
+            let at = Position { line: 1, column: 1 };
+            self.found.push(Diagnostic::new(at, format!("a story of more than {NAMES_MAX} endpoints")));
+        }
         cast::check_relations(&patches, self.found);
         story.patches = patches.into_iter().map(|(published, _)| published).collect();
         let known =
@@ -200,12 +207,11 @@ impl Reader<'_> {
 
     /// `policy`, `policy standard`, `policy strict from bare`.
     fn policy(&mut self, line: &Line, mut words: Words<'_>, story: &mut Story) {
-        let bases: [(&str, fn(&str) -> Policy); 2] =
-            [("bare", policy::bare), ("standard", |name| Policy::standard(name))];
+        let bases: [(&str, Base); 2] = [("bare", policy::bare), ("standard", |name| Policy::standard(name))];
         let mut name = String::from("policy");
         let read = (|| {
             if words.take(":") || words.is_over() {
-                return words.end().map(|()| policy::bare as fn(&str) -> Policy);
+                return words.end().map(|()| policy::bare as Base);
             }
             let alone = words.peek_behind().is_none_or(|next| next.is(":"));
             if !alone {
