@@ -15,5 +15,6 @@ mod journal_roundtrip;
 mod journal_samples;
 mod replay;
 mod report;
+mod rings;
 mod road;
 mod world;
