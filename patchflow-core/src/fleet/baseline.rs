@@ -16,7 +16,7 @@ use crate::error::{CorruptJournal, FailureKind, Flaw};
 use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, RequestId, Revision, RolloutId, Seq};
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 use crate::risk::Assessment;
 use crate::rollout::{Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
@@ -94,6 +94,8 @@ struct RolloutSnapshot {
     ring: u8,
     rings: Vec<Ring>,
     levels: Vec<Arc<str>>,
+    #[serde(default)]
+    select: Selector,
 }
 
 impl Fleet {
@@ -216,6 +218,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         ring: rollout.ring,
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
+        select: rollout.select.clone(),
     }
 }
 
@@ -312,6 +315,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
+        restored.select = rollout.select;
         restored.recount();
         state.rollouts.push(restored);
     }

@@ -367,14 +367,14 @@ pub enum RichFact {
         /// Who.
         by: Arc<str>,
     },
-    /// Endpoints of a ring raised alerts.
+    /// Endpoints of a ring raised alerts, or nobody can tell any more whether they did.
     AlertsSeen {
         /// The rollout.
         rollout: RolloutId,
         /// The ring.
         ring: u8,
-        /// How many new ones.
-        new: u32,
+        /// How many new ones; `None` when it is not known.
+        new: Option<u32>,
     },
     /// A window closed over members that might have started in it from its first instant, and did not.
     WindowMissed {

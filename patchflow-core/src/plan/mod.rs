@@ -5,9 +5,11 @@ mod fact;
 mod path;
 mod rings;
 mod spread;
+mod stratify;
 
 pub use draft::{RolloutDraft, RolloutPlan, Starter};
 pub use fact::{PlanFact, PlanRingFact};
 pub use path::RollbackPath;
 pub use rings::ring_sizes;
 pub use spread::SpreadHash;
+pub use stratify::Mirror;

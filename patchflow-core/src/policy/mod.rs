@@ -11,14 +11,16 @@ mod model;
 mod retry;
 mod ring;
 mod rollback;
+mod selector;
 mod trial;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
 pub use calendars::CalendarPolicy;
-use check::Say;
+pub(crate) use check::Say;
 pub use deploy::{DeployPolicy, StartMode};
 pub use model::{Policy, WaiverByName};
 pub use retry::RetryPolicy;
-pub use ring::{RingPolicy, RingSize, Selector};
+pub use ring::{RingPolicy, RingSize, Trait};
 pub use rollback::{OnFailure, OnHalt, RollbackPolicy};
+pub use selector::Selector;
 pub use trial::TrialPolicy;

@@ -270,8 +270,9 @@ impl History {
                 self.of_rollout(at, Step, *rollout, format!("resumed by {by}"));
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
-                self.of_ring(at, Waits, *rollout, *ring, |name, _| {
-                    format!("{new} new alerts in ring {name}")
+                self.of_ring(at, Waits, *rollout, *ring, |name, _| match new {
+                    Some(new) => format!("{new} new alerts in ring {name}"),
+                    None => format!("whether ring {name} raised alerts is not known any more"),
                 });
             }
             RichFact::WindowMissed { rollout, calendar, closed, waiting, because, .. } => {

@@ -142,7 +142,7 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     }
     let current = rollout.current_ring();
     if own.is_some_and(|ring| ring.state() == RingState::Pending) {
-        let verdict = judge(current.gate(), &current.standing(), fleet.clock());
+        let verdict = judge(current.gate(), &rollout.standing(), fleet.clock());
         return format!(
             "ring {name} opens after ring {}: {}",
             current.name(),

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::gate::{Class, Counts};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, Revision, RolloutId};
 use crate::plan::{PlanFact, RollbackPath, SpreadHash};
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -60,6 +60,8 @@ pub struct Rollout {
     pub(crate) rings: Vec<Ring>,
     pub(crate) members: Vec<Member>,
     pub(crate) levels: Vec<Arc<str>>,
+    /// Which endpoints are meant, those that join later included.
+    pub(crate) select: Selector,
     /// Members whose operation is under way: the places taken of `in_flight_max`.
     pub(crate) operating: u32,
     /// Members of any ring that may still move without a person, beyond those that wait.
@@ -98,7 +100,8 @@ impl Rollout {
         let mut rings = Vec::with_capacity(plan.rings.len());
         let mut members = Vec::with_capacity(plan.members.len());
         for (i, ring) in plan.rings.iter().enumerate() {
-            rings.push(Ring::new(ring.name.clone(), ring.gate.clone(), first, ring.size));
+            let mirror = ring.mirror;
+            rings.push(Ring { mirror, ..Ring::new(ring.name.clone(), ring.gate.clone(), first, ring.size) });
             for at in first as usize..(first + ring.size) as usize {
                 let level = plan.priors.get(at).copied().unwrap_or(0);
                 let path = plan.paths.get(at).copied().unwrap_or(RollbackPath::None);
@@ -121,6 +124,7 @@ impl Rollout {
             rings,
             members,
             levels: plan.levels.clone(),
+            select: plan.select.clone(),
             operating: 0,
             moving: 0,
             reboots_pending: 0,
@@ -139,13 +143,7 @@ impl Rollout {
         policy: Arc<Policy>,
         members: Vec<Member>,
     ) -> Self {
-        let plan = PlanFact {
-            rings: Vec::new(),
-            members: Vec::new(),
-            levels: Vec::new(),
-            priors: Vec::new(),
-            paths: Vec::new(),
-        };
+        let plan = PlanFact::default();
         let digest = Digest([0; 32]);
         let mut rollout = Self::new(id, candidate, kind, policy, digest, &plan, Timestamp::default());
         rollout.members = members;
@@ -299,6 +297,12 @@ impl Rollout {
     #[must_use]
     pub fn prior_version(&self, member: &Member) -> Option<&Arc<str>> {
         self.levels.get(member.level()?)
+    }
+
+    /// Which endpoints are meant, those that join later included.
+    #[must_use]
+    pub fn select(&self) -> &Selector {
+        &self.select
     }
 
     /// All members by class.

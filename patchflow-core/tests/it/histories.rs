@@ -296,7 +296,11 @@ impl Story {
             }
             Happens::Alerts(r) => {
                 let rollout = self.rollout(r);
-                self.see(Observation::Alerts { rollout, ring: r % 5, new: u32::from(r % 2) });
+                self.see(Observation::Alerts {
+                    rollout,
+                    ring: r % 5,
+                    new: (r % 3 != 0).then(|| u32::from(r % 2)),
+                });
             }
             Happens::Asks(command, a, b) => {
                 let (candidate, rollout) = (self.candidate(a), self.rollout(a));

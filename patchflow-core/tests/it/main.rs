@@ -16,5 +16,6 @@ mod journal_roundtrip;
 mod journal_samples;
 mod replay;
 mod report;
+mod rings;
 mod road;
 mod world;

@@ -29,7 +29,7 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     match ring.state() {
         RingState::Pending => open(rollout, rollout.ring, facts),
         RingState::Open | RingState::Settled | RingState::Held => {
-            let verdict = judge(ring.gate(), &ring.standing(), now);
+            let verdict = judge(ring.gate(), &rollout.standing(), now);
             let counts = verdict.counts;
             let settled = counts.waiting == 0 && counts.in_flight == 0;
             match verdict.decision {
@@ -86,7 +86,7 @@ pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> 
     let waits = ring.counts().waiting > 0 || !rollout.queue.again.is_empty();
     match ring.state() {
         RingState::Open if waits && !rollout.queue.deferral_swept => defers_from(rollout),
-        RingState::Settled => match judge(ring.gate(), &ring.standing(), now).decision {
+        RingState::Settled => match judge(ring.gate(), &rollout.standing(), now).decision {
             Decision::Hold { until } => until,
             Decision::Promote | Decision::Halt | Decision::Ask => None,
         },

@@ -270,7 +270,7 @@ impl State {
                 let ring = rollout.ring;
                 let ring = rollout.ring_state_mut(ring).ok_or("it has no such ring")?;
                 (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
-                ring.start_evidence_anew();
+                rollout.start_evidence_anew();
                 rollout.queue.cursor = rollout.current_ring().first;
                 rollout.queue.defers_anew();
                 rollout.queue.watch_anew();
@@ -293,7 +293,8 @@ impl State {
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
-                ring.alerts = ring.alerts.saturating_add(*new);
+                ring.alerts_known = new.is_some();
+                ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {
