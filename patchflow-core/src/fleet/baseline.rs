@@ -96,6 +96,10 @@ struct RolloutSnapshot {
     levels: Vec<Arc<str>>,
     #[serde(default)]
     select: Selector,
+    #[serde(default)]
+    catch_up_stopped: Option<Halt>,
+    #[serde(default)]
+    catch_up_failures: u32,
 }
 
 impl Fleet {
@@ -219,6 +223,8 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
         select: rollout.select.clone(),
+        catch_up_stopped: rollout.catch_up_stopped.clone(),
+        catch_up_failures: rollout.catch_up_failures,
     }
 }
 
@@ -316,6 +322,8 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
         restored.select = rollout.select;
+        restored.catch_up_stopped = rollout.catch_up_stopped;
+        restored.catch_up_failures = rollout.catch_up_failures;
         restored.recount();
         state.rollouts.push(restored);
     }

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
 use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
-use crate::plan::{PlanFact, RollbackPath};
+use crate::plan::{JoinedMember, PlanFact, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
 use crate::rollout::{Event, RolloutKind};
@@ -264,6 +264,26 @@ pub enum RichFact {
         policy: Digest,
         /// Who is in which ring.
         plan: PlanFact,
+    },
+    /// Endpoints became eligible after the plan was made, and join it: its last ring, or the catch-up after it.
+    MembersJoined {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring they join; one more than there is begins the catch-up.
+        ring: u8,
+        /// Versions that were not in the plan yet.
+        levels: Vec<Arc<str>>,
+        /// They follow the members that are there.
+        members: Vec<JoinedMember>,
+    },
+    /// A completed rollout brings nobody along any more.
+    CatchUpStopped {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The person, when it was one.
+        by: Option<Arc<str>>,
+        /// Why, as a sentence.
+        reason: String,
     },
     /// A ring may start its members.
     RingOpened {

@@ -150,7 +150,7 @@ impl RolloutDraft {
 }
 
 /// A member keeps its prior level in 13 bits.
-const LEVELS_MAX: u16 = 8_191;
+pub(crate) const LEVELS_MAX: u16 = 8_191;
 
 struct DealtRing {
     name: String,

@@ -27,6 +27,17 @@ pub struct PlanFact {
     pub paths: Vec<RollbackPath>,
 }
 
+/// An endpoint that joins a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedMember {
+    /// The endpoint.
+    pub endpoint: EndpointIx,
+    /// 1 + its index into the rollout's versions, those told with it included, or 0 when nothing is installed.
+    pub prior: u16,
+    /// Its way back.
+    pub path: RollbackPath,
+}
+
 /// One ring of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRingFact {

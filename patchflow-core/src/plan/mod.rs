@@ -7,8 +7,9 @@ mod rings;
 mod spread;
 mod stratify;
 
+pub(crate) use draft::LEVELS_MAX;
 pub use draft::{RolloutDraft, RolloutPlan, Starter};
-pub use fact::{PlanFact, PlanRingFact};
+pub use fact::{JoinedMember, PlanFact, PlanRingFact};
 pub use path::RollbackPath;
 pub use rings::ring_sizes;
 pub use spread::SpreadHash;

@@ -4,6 +4,7 @@
 
 mod approval;
 mod calendars;
+mod catch_up;
 mod check;
 mod defaults;
 mod deploy;
@@ -16,6 +17,7 @@ mod trial;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
 pub use calendars::CalendarPolicy;
+pub use catch_up::CatchUpPolicy;
 pub(crate) use check::Say;
 pub use deploy::{DeployPolicy, StartMode};
 pub use model::{Policy, WaiverByName};

@@ -1,7 +1,9 @@
 //! The fields of a policy.
 
 use super::approval::{ApprovalRule, PersonApproval};
-use super::{CalendarPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy};
+use super::{
+    CalendarPolicy, CatchUpPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+};
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,6 +28,8 @@ pub struct Policy {
     pub deploy: DeployPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
+    /// Who is brought along after the last ring.
+    pub catch_up: CatchUpPolicy,
     /// What is rolled back.
     pub rollback: RollbackPolicy,
     /// When endpoints may be touched that name no calendar of their own.

@@ -25,6 +25,8 @@ pub enum RingState {
     Skipped,
     /// The rollout was halted in it.
     Halted,
+    /// It follows the last ring of a completed rollout, has no gate, and takes newcomers as they come.
+    CatchUp,
 }
 
 /// One ring.
@@ -74,6 +76,12 @@ impl Ring {
             verdict: None,
             mirror: None,
         }
+    }
+
+    /// What follows the last ring of a completed rollout. Nothing judges it.
+    pub(crate) fn catch_up(at: Timestamp, first: u32) -> Self {
+        let (state, opened_at) = (RingState::CatchUp, Some(at));
+        Self { state, opened_at, ..Self::new("catch-up".into(), Limits::default(), first, 0) }
     }
 
     pub(crate) fn recount(&mut self, from: Phase, to: Phase) {

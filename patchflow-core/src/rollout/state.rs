@@ -68,6 +68,10 @@ pub struct Rollout {
     pub(crate) moving: u32,
     /// Members that wait for a reboot that is not ordered yet.
     pub(crate) reboots_pending: u32,
+    /// Why those who came too late are not brought along any more.
+    pub(crate) catch_up_stopped: Option<Halt>,
+    /// Members that became failed or unknown since it completed, less those that recovered.
+    pub(crate) catch_up_failures: u32,
     index: HashTable<u32>,
     pub(crate) queue: Queue,
 }
@@ -128,6 +132,8 @@ impl Rollout {
             operating: 0,
             moving: 0,
             reboots_pending: 0,
+            catch_up_stopped: None,
+            catch_up_failures: 0,
             index: HashTable::new(),
             queue,
         };
@@ -169,10 +175,29 @@ impl Rollout {
         let Self { index, members, .. } = self;
         index.clear();
         index.reserve(members.len(), |_| 0);
-        for (i, member) in members.iter().enumerate() {
-            index.insert_unique(slot_hash(member.endpoint), i as u32, |i| {
-                slot_hash(members[*i as usize].endpoint)
-            });
+        let hash = |i: &u32| slot_hash(members[*i as usize].endpoint);
+        for (i, member) in members.iter().enumerate().filter(|(_, member)| member.phase != Phase::Removed) {
+            index.insert_unique(slot_hash(member.endpoint), i as u32, hash);
+        }
+        // Whoever was removed may have come back as a new member, or more than once: the last one counts.
+        for (i, member) in members.iter().enumerate().rev().filter(|(_, m)| m.phase == Phase::Removed) {
+            let known = |known: &u32| members[*known as usize].endpoint == member.endpoint;
+            if index.find(slot_hash(member.endpoint), known).is_none() {
+                index.insert_unique(slot_hash(member.endpoint), i as u32, hash);
+            }
+        }
+    }
+
+    /// Lets the index name a new member, and forget the one that the endpoint was before.
+    pub(super) fn index_member(&mut self, endpoint: EndpointIx, ix: u32) {
+        let Self { index, members, .. } = self;
+        let same = |known: &u32| members[*known as usize].endpoint == endpoint;
+        match index.find_mut(slot_hash(endpoint), same) {
+            Some(known) => *known = ix,
+            None => {
+                let hash = |i: &u32| slot_hash(members[*i as usize].endpoint);
+                index.insert_unique(slot_hash(endpoint), ix, hash);
+            }
         }
     }
 
@@ -196,6 +221,7 @@ impl Rollout {
                 ring.reopen(now);
                 self.queue.defers_anew();
             }
+            self.note_failure(from.class(), to.class());
         }
         self.operating = self.operating + u32::from(to.is_operating()) - u32::from(from.is_operating());
         self.moving = self.moving + u32::from(is_moving(to)) - u32::from(is_moving(from));
@@ -333,9 +359,9 @@ impl Rollout {
     /// Whether new orders may leave as far as the rollout itself is concerned.
     pub(crate) fn may_start(&self) -> bool {
         let ring = self.current_ring().state;
-        self.state == RolloutState::Running
-            && matches!(ring, RingState::Open | RingState::Settled | RingState::Held)
-            && self.operating < self.policy.deploy.in_flight_max
+        let is_open = self.state == RolloutState::Running
+            && matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
+        (is_open || self.is_catching_up()) && self.operating < self.policy.deploy.in_flight_max
     }
 
     /// The next member to look at: those that wait again first, then the open ring in its order.

@@ -89,6 +89,9 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.catch_up.newcomers = !seed.is_multiple_of(3);
+        policy.catch_up.deferred = !seed.is_multiple_of(7);
+        policy.catch_up.max_failures = (seed % 4) as u32;
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
         // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
         if seed % 8 >= 4 {

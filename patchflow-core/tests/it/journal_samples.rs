@@ -16,7 +16,7 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName};
-use patchflow_core::plan::{Mirror, PlanFact, PlanRingFact, RollbackPath};
+use patchflow_core::plan::{JoinedMember, Mirror, PlanFact, PlanRingFact, RollbackPath};
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
 use patchflow_core::rollout::{Event, RolloutKind};
@@ -277,6 +277,21 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: plan(),
         },
+        RichFact::MembersJoined {
+            rollout: ROLLOUT,
+            ring: 1,
+            levels: vec!["3.0.19-1".into()],
+            members: vec![
+                JoinedMember { endpoint: EndpointIx(5), prior: 3, path: RollbackPath::Reinstall },
+                JoinedMember { endpoint: EndpointIx(6), prior: 0, path: RollbackPath::Uninstall },
+            ],
+        },
+        RichFact::CatchUpStopped {
+            rollout: ROLLOUT,
+            by: None,
+            reason: "6 endpoints failed after the rollout had completed, more than the 5 allowed".into(),
+        },
+        RichFact::CatchUpStopped { rollout: ROLLOUT, by: Some(bo.clone()), reason: "enough".into() },
         RichFact::RingOpened { rollout: ROLLOUT, ring: 0 },
         RichFact::RingSkipped { rollout: ROLLOUT, ring: 255 },
         RichFact::RingSettled { rollout: ROLLOUT, ring: 0 },

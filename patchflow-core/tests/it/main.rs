@@ -7,6 +7,7 @@ mod faults;
 mod fields;
 mod halt;
 mod histories;
+mod joining;
 mod journal_chain;
 mod journal_file;
 mod journal_frames;

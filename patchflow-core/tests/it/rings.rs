@@ -330,6 +330,7 @@ fn a_hold_that_outlives_its_longest_time_asks_when_the_policy_says_so_and_goes_o
 fn the_deferred_are_out_of_the_counts_of_their_ring() {
     let mut policy = policy();
     policy.deploy.start_within_secs = 3600;
+    policy.catch_up.deferred = false;
     policy.deploy.acknowledge_within_secs = 1800;
     let mut world = World::new(40, 2, policy);
     let candidate = world.publish(patch("webd", "1.1"));

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::approval::{self, supersede};
+use super::join::stop_catch_up;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
 use crate::fleet::state::State;
@@ -92,6 +93,7 @@ pub(super) fn stop_rollouts(
     reason: &str,
     facts: &mut Facts,
 ) {
+    stop_catch_up(state, id, by, reason, facts);
     for rollout in state.rollouts_of(id) {
         if matches!(
             rollout.state(),

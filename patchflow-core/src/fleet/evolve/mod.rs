@@ -2,13 +2,16 @@
 
 mod candidate;
 mod endpoint;
+mod newcomers;
 
 use super::needs::Needs;
+use super::observation::Standing;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
+use crate::plan::JoinedMember;
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
@@ -74,11 +77,14 @@ impl State {
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
             }
             RichFact::EndpointChanged { endpoint, seen } => {
-                let before = self.calendar_of(*endpoint);
+                let before = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
                 self.endpoints.change(*endpoint, seen);
-                let after = self.calendar_of(*endpoint);
-                if self.cache.live && before != after {
-                    self.calendar_changed(*endpoint, before, after);
+                let after = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
+                if self.cache.live && before.0 != after.0 {
+                    self.calendar_changed(*endpoint, before.0, after.0);
+                }
+                if before.1 != after.1 {
+                    self.note_selection(*endpoint);
                 }
             }
             RichFact::EndpointLeft { endpoint } => {
@@ -111,6 +117,8 @@ impl State {
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
                 let CandidateEntry { needs: known, levels, .. } = entry;
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
+                let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
+                self.note_needs(*candidate, needing.map(|need| need.endpoint));
             }
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {
@@ -219,6 +227,24 @@ impl State {
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
                 self.put_on_agenda(*rollout);
             }
+            RichFact::MembersJoined { rollout, ring, levels, members } => {
+                let known = |new: &JoinedMember| new.endpoint.index() < self.endpoints.len();
+                if !members.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                if !self.touched(*rollout)?.join(at, *ring, levels, members) {
+                    return Err("its last ring does not take them".into());
+                }
+                if self.cache.live {
+                    self.count_joined(*rollout, members.len());
+                }
+            }
+            RichFact::CatchUpStopped { rollout, by: _, reason } => {
+                let rollout = self.touched(*rollout)?;
+                let (reason, ring) = (reason.clone(), rollout.ring);
+                rollout.catch_up_stopped = Some(Halt { reason, by_gate: false, ring, at });
+                rollout.queue.sweep = true;
+            }
             RichFact::RingOpened { rollout: id, ring: opened } => {
                 let rollout = self.touched(*id)?;
                 rollout.ring = *opened;
@@ -285,6 +311,7 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
+                rollout.queue.release = *completed;
                 let candidate = rollout.candidate;
                 self.cache.candidate_agenda.insert(candidate);
             }

@@ -1,10 +1,12 @@
 //! Who is in which ring, and what its gate counts.
 
 use super::stories::{ending, gates};
-use super::{Field, field};
+use super::{Field, HOUR, field};
+use crate::joining::comes;
 use crate::rings::a_little_everywhere;
-use crate::world::World;
+use crate::world::{Does, World};
 use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{EndpointSeen, Observation};
 use patchflow_core::gate::{LimitScope, Percent, ShareOf};
 use patchflow_core::inventory::{Environment, ScopePath};
@@ -45,6 +47,33 @@ fn totals(mut policy: Policy) -> String {
     ending(&a_little_everywhere(policy))
 }
 
+/// Two come after the rollout has completed, and fail.
+fn latecomers(policy: Policy) -> String {
+    let mut world = World::new(4, 2, policy);
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(8 * HOUR);
+    for name in ["late-1", "late-2"] {
+        world.script.insert(name.into(), Does::Fails(FailureKind::ScriptFailed));
+        comes(&mut world, name, candidate);
+        world.pass(HOUR);
+    }
+    ending(&world)
+}
+
+/// All are away until the rollout has completed without them.
+fn back_at_last(mut policy: Policy) -> String {
+    policy.deploy.start_within_secs = 3600;
+    let mut world = World::new(40, 2, policy);
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(670);
+    let away = world.ring(world.deployment_of(candidate), 1).remove(0);
+    world.script.insert(away.clone(), Does::Offline);
+    world.pass(8 * HOUR);
+    world.script.remove(&away);
+    world.pass(8 * HOUR);
+    ending(&world)
+}
+
 pub(super) fn fields() -> Vec<Field> {
     vec![
         field("trial.stratify", |p| p.trial.stratify = vec![Trait::Scope { depth: 2 }], sites),
@@ -54,6 +83,9 @@ pub(super) fn fields() -> Vec<Field> {
             |p| gates(p, |g| (g.of, g.min_started) = (ShareOf::Started, g.min_started.max(1))),
             shares,
         ),
+        field("catch_up.newcomers", |p| p.catch_up.newcomers = false, latecomers),
+        field("catch_up.deferred", |p| p.catch_up.deferred = false, back_at_last),
+        field("catch_up.max_failures", |p| p.catch_up.max_failures = 0, latecomers),
         field("rings.gate.scope", |p| gates(p, |g| g.scope = LimitScope::Rollout), totals),
     ]
 }
