@@ -63,7 +63,10 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
 }
 
 pub(super) fn next_ring(rollout: &Rollout, facts: &mut Facts) {
-    match rollout.ring.checked_add(1).filter(|next| usize::from(*next) < rollout.rings().len()) {
+    let behind = rollout.rings().iter().enumerate().skip(usize::from(rollout.ring) + 1);
+    // Those that a person passed over are behind it already.
+    let next = behind.filter(|(_, ring)| ring.state() == RingState::Pending).map(|(i, _)| i).next();
+    match next.and_then(|next| u8::try_from(next).ok()) {
         Some(next) => open(rollout, next, facts),
         None => end(rollout, facts),
     }

@@ -86,6 +86,12 @@ pub(super) fn cancel(asked: Asked<'_>, rollout: RolloutId, reason: &str) -> Done
     let Asked { state, expect, facts, actor, .. } = asked;
     let by = &actor.name;
     require_reason(reason)?;
+    if let Some(at) = state.rollout(rollout).filter(|at| at.is_catching_up()) {
+        rollout_in(state, rollout, expect, &[RolloutState::Completed], "")?;
+        let (rollout, by, reason) = (at.id(), Some(by.clone()), reason.into());
+        facts.push(RichFact::CatchUpStopped { rollout, by, reason }.into());
+        return Ok(Outcome::Done);
+    }
     let states = [RolloutState::Running, RolloutState::Paused, RolloutState::Halted];
     rollout_in(state, rollout, expect, &states, "it is over already")?;
     end_early(state, rollout, Some(by), reason, facts);
