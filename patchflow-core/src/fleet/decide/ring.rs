@@ -72,10 +72,12 @@ pub(super) fn next_ring(rollout: &Rollout, facts: &mut Facts) {
     }
 }
 
-/// Every ring is behind it. Whoever still waits, in a ring that a person let pass, is left to catch-up.
+/// Every ring is behind it. Whoever waits in an earlier ring, to try again, is left to catch-up; of the last ring nobody
+/// waits, or it was said already.
 fn end(rollout: &Rollout, facts: &mut Facts) {
     if rollout.counts().waiting > 0 {
-        facts.extend(rollout.waiting().map(|member| of_member(rollout, member, Event::Deferred)));
+        let earlier = rollout.waiting().filter(|ix| rollout.members()[ix.index()].ring() != rollout.ring);
+        facts.extend(earlier.map(|member| of_member(rollout, member, Event::Deferred)));
     }
     facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: true }.into());
 }
