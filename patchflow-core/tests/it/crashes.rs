@@ -3,7 +3,9 @@
 use crate::world::{Does, World, policy, start};
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Command, Fact, Fleet, Observation, Outbox};
+use patchflow_core::gate::Percent;
 use patchflow_core::ids::RolloutId;
+use patchflow_core::policy::WaiverByName;
 use patchflow_core::rollout::{Event, Phase, RingState, RolloutState};
 use patchflow_core::schedule::{Freeze, Schedule};
 
@@ -46,4 +48,26 @@ fn who_has_not_started_in_a_ring_that_is_let_pass_is_deferred() {
     let rollout = world.fleet.rollout(rollout).unwrap();
     assert_eq!(rollout.rings()[0].state(), RingState::Promoted);
     assert_eq!(rollout.counts().waiting, 38, "the rings after it wait for the end of the freeze");
+}
+
+#[test]
+fn nobody_is_ordered_after_the_start_that_lets_a_share_count() {
+    let mut policy = policy();
+    policy.trial.required_for.clear();
+    policy.approval.clear();
+    policy.rings.drain(..3);
+    policy.single_ring = Some(WaiverByName { by: "root".into(), reason: "a test".into() });
+    let gate = &mut policy.rings[0].gate;
+    (gate.max_failure_percent, gate.min_started) = (Some(Percent::whole(0)), 3);
+    gate.min_success_percent = Percent::whole(0);
+    policy.deploy.in_flight_max = 2;
+    let mut world = World::new(6, 0, policy);
+    world.script.extend((0..6).map(|i| (format!("prod-{i}"), Does::GoesSilent)));
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.ask("ada", &["change-manager"], Command::Approve { candidate, reason: "so".into() }).unwrap();
+    world.pass(5 * 3600);
+    // Unknown frees its place: the third start is the one with which the share of the first two counts.
+    assert_eq!(world.orders.len(), 3);
+    let rollout = world.fleet.rollout(world.deployment_of(candidate)).unwrap();
+    assert_eq!(rollout.state(), RolloutState::Halted);
 }
