@@ -2,12 +2,12 @@
 
 use crate::world::{Does, World, policy, start};
 use patchflow_core::doc::patch;
-use patchflow_core::fleet::{Command, Fact, Fleet, Observation, Outbox};
+use patchflow_core::fleet::{Command, Fact, Fleet, Observation, Outbox, RichFact};
 use patchflow_core::gate::Percent;
 use patchflow_core::ids::RolloutId;
 use patchflow_core::policy::WaiverByName;
 use patchflow_core::rollout::{Event, Phase, RingState, RolloutState};
-use patchflow_core::schedule::{Freeze, Schedule};
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 
 /// A rollout over 40 endpoints that are all offline; one place is all there is.
 fn stuck(schedule: Schedule) -> (World, RolloutId) {
@@ -70,4 +70,24 @@ fn nobody_is_ordered_after_the_start_that_lets_a_share_count() {
     assert_eq!(world.orders.len(), 3);
     let rollout = world.fleet.rollout(world.deployment_of(candidate)).unwrap();
     assert_eq!(rollout.state(), RolloutState::Halted);
+}
+
+#[test]
+fn what_takes_no_time_does_not_start_as_its_window_closes() {
+    // The world begins on a Saturday at 08:00; orders are acknowledged within ten minutes or go back.
+    let window = WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 60 };
+    let mut policy = policy();
+    policy.trial.required_for.clear();
+    policy.approval.clear();
+    policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
+    (policy.deploy.expected_secs, policy.deploy.acknowledge_within_secs) = (0, 600);
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Offline);
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.ask("ada", &["change-manager"], Command::Approve { candidate, reason: "so".into() }).unwrap();
+    world.pass(3 * 3600);
+    assert_eq!(world.orders.len(), 6, "every ten minutes from 09:00, and not at 10:00");
+    let missed =
+        |fact: &Fact| matches!(fact, Fact::Rich(fact) if matches!(**fact, RichFact::WindowMissed { .. }));
+    assert!(world.journal.iter().filter(|recorded| missed(&recorded.fact)).count() <= 1);
 }
