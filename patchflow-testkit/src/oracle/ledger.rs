@@ -188,6 +188,8 @@ pub struct EndpointEntry {
     pub scope: ScopePath,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The calendar it names, if any.
+    pub calendar: Option<Arc<str>>,
     /// Whether it left.
     pub gone: bool,
 }
@@ -335,6 +337,7 @@ impl Ledger {
                     environment: seen.environment,
                     scope: seen.scope.clone(),
                     tags: seen.tags.clone(),
+                    calendar: seen.calendar.clone(),
                     gone: false,
                 }));
             }
@@ -345,6 +348,7 @@ impl Ledger {
                     .ok_or_else(|| format!("{endpoint} never joined"))?;
                 entry.environment = seen.environment;
                 (entry.scope, entry.tags, entry.gone) = (seen.scope.clone(), seen.tags.clone(), false);
+                entry.calendar = seen.calendar.clone();
             }
             RichFact::EndpointLeft { endpoint } => {
                 let entry = self
