@@ -91,3 +91,32 @@ fn what_takes_no_time_does_not_start_as_its_window_closes() {
         |fact: &Fact| matches!(fact, Fact::Rich(fact) if matches!(**fact, RichFact::WindowMissed { .. }));
     assert!(world.journal.iter().filter(|recorded| missed(&recorded.fact)).count() <= 1);
 }
+
+#[test]
+fn an_inventory_that_cannot_be_read_is_not_asked_for_without_end() {
+    let mut policy = policy();
+    policy.trial.required_for.clear();
+    policy.approval.clear();
+    policy.rings.drain(..3);
+    policy.single_ring = Some(WaiverByName { by: "root".into(), reason: "a test".into() });
+    let gate = &mut policy.rings[0].gate;
+    (gate.max_failure_percent, gate.min_success_percent) = (None, Percent::whole(0));
+    gate.bake_secs_min = 24 * 3600;
+    let mut world = World::new(2, 0, policy);
+    world.script.insert("prod-1".into(), Does::Unreadable);
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.ask("ada", &["change-manager"], Command::Approve { candidate, reason: "so".into() }).unwrap();
+    world.pass(3 * 86_400);
+    let rollout = world.deployment_of(candidate);
+    assert_eq!(world.phase(rollout, "prod-1"), Phase::Silent);
+    assert_eq!(
+        world.fleet.rollout(rollout).unwrap().state(),
+        RolloutState::Completed,
+        "its ring settles and bakes"
+    );
+    let of = |event| {
+        let is = |fact: &Fact| matches!(fact, Fact::Endpoint(fact) if fact.event == event);
+        world.journal.iter().filter(|recorded| is(&recorded.fact)).count()
+    };
+    assert_eq!((of(Event::InstallReported), of(Event::WentSilent), of(Event::StayedSilent)), (2, 1, 2));
+}
