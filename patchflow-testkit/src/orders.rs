@@ -219,8 +219,12 @@ fn policy() -> Policy {
         hold_secs_max: 30 * DAY,
         on_max_hold: OnMaxHold::Halt,
     };
-    policy.rings =
-        vec![RingPolicy { name: "all".into(), size: RingSize::Percent { cumulative: Percent::FULL }, gate }];
+    policy.rings = vec![RingPolicy {
+        name: "all".into(),
+        size: RingSize::Percent { cumulative: Percent::FULL },
+        gate,
+        ..RingPolicy::percent("all", 100)
+    }];
     policy.single_ring = waiver();
     policy.deploy.acknowledge_within_secs = DAY;
     policy.deploy.report_within_secs = DAY;

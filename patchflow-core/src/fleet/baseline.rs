@@ -13,7 +13,9 @@ use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::{CorruptJournal, FailureKind, Flaw};
-use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, RequestId, Revision, RolloutId, Seq};
+use crate::ids::{
+    CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, RequestId, Revision, RolloutId, Seq,
+};
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
 use crate::policy::Policy;
@@ -53,6 +55,8 @@ struct Snapshot {
     asks: u32,
     resync: Option<Timestamp>,
     clock_steps: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    starts: Vec<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +98,8 @@ struct RolloutSnapshot {
     ring: u8,
     rings: Vec<Ring>,
     levels: Vec<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unplaced: Vec<MemberIx>,
 }
 
 impl Fleet {
@@ -148,6 +154,7 @@ impl State {
             // Which answers are still awaited is found again: those that are open are asked for anew.
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
+            starts: self.starts.iter().copied().collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
         let text = serde_json::to_vec(&snapshot).unwrap_or_default();
@@ -216,6 +223,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         ring: rollout.ring,
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
+        unplaced: rollout.unplaced.iter().copied().collect(),
     }
 }
 
@@ -274,6 +282,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
+        starts: snapshot.starts.into(),
         ..State::default()
     };
     state.policy = match snapshot.policy {
@@ -312,6 +321,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
+        restored.unplaced = rollout.unplaced.into_iter().collect();
         restored.recount();
         state.rollouts.push(restored);
     }

@@ -32,6 +32,11 @@ const _: () = assert!(size_of::<Slot>() <= 48);
 pub(super) const SLOT_BYTES: usize = 22;
 
 impl Slot {
+    /// The number of its attributes.
+    pub(crate) fn attributes(&self) -> u32 {
+        self.attributes
+    }
+
     /// The member whose operation has the endpoint.
     pub(crate) fn active(&self) -> Option<(RolloutId, MemberIx)> {
         (self.active_rollout != NOBODY)

@@ -1,5 +1,6 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
+use super::budget::Budgets;
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
 use super::needs::{Need, Needs};
@@ -92,6 +93,8 @@ pub(crate) struct State {
     pub(crate) asks: u32,
     pub(crate) resync: Option<Resync>,
     pub(crate) clock_steps: u64,
+    /// When the last installs started, as many as `starts_max` looks back on.
+    pub(crate) starts: VecDeque<Timestamp>,
     pub(crate) cache: Cache,
 }
 
@@ -109,6 +112,7 @@ pub(crate) struct Cache {
     pub(crate) alarms: Alarms<RolloutId>,
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
+    pub(crate) budgets: Budgets,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.

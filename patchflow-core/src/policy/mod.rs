@@ -2,7 +2,9 @@
 //!
 //! A [`Policy`] is built in Rust here; document formats, layers and positions join later. Every field acts.
 
+mod amount;
 mod approval;
+mod budgets;
 mod calendars;
 mod check;
 mod defaults;
@@ -13,7 +15,9 @@ mod ring;
 mod rollback;
 mod trial;
 
+pub use amount::Amount;
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
+pub use budgets::{BudgetPolicy, ScopeBudget, StartsMax};
 pub use calendars::CalendarPolicy;
 use check::Say;
 pub use deploy::{DeployPolicy, StartMode};

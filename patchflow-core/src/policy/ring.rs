@@ -1,6 +1,6 @@
 //! Rings: who is in them, and the gate behind each (semantics S1).
 
-use super::Say;
+use super::{Amount, Say};
 use crate::gate::{Limits, Percent};
 use crate::inventory::ScopePath;
 use alloc::format;
@@ -16,6 +16,10 @@ pub struct RingPolicy {
     pub size: RingSize,
     /// The gate that must pass before the next ring opens.
     pub gate: Limits,
+    /// The greatest number of operations under way in the ring; a share is of its members. `None` sets no bound.
+    pub in_flight_max: Option<Amount>,
+    /// So many of its members must be verified, one after the other, before several may be under way; 0 for none.
+    pub probe_first: u32,
 }
 
 /// How big a ring is (semantics S1).
@@ -63,7 +67,7 @@ impl RingPolicy {
     /// A ring that ends at a cumulative whole percentage, with the default gate.
     pub fn percent(name: impl Into<String>, cumulative: u32) -> Self {
         let size = RingSize::Percent { cumulative: Percent::whole(cumulative) };
-        Self { name: name.into(), size, gate: Limits::default() }
+        Self { name: name.into(), size, gate: Limits::default(), in_flight_max: None, probe_first: 0 }
     }
 }
 
@@ -78,6 +82,9 @@ pub(super) fn check(rings: &[RingPolicy], say: &mut Say<'_>) {
     for (i, ring) in rings.iter().enumerate() {
         if rings[..i].iter().any(|other| other.name == ring.name) {
             say(format!("rings[{i}].name"), &format!("`{}` is used twice", ring.name));
+        }
+        if let Some(amount) = ring.in_flight_max {
+            amount.check(format!("rings[{i}].in_flight_max"), say);
         }
         match ring.size {
             RingSize::Percent { cumulative } => {

@@ -172,6 +172,12 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
         Some(other) => {
             format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
         }
+        None if let Some(full) = rollout
+            .member_of(member.endpoint())
+            .and_then(|member| fleet.full_budget(rollout.id(), member)) =>
+        {
+            format!("waiting for its turn in ring {name}: {full}")
+        }
         None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
     }
 }

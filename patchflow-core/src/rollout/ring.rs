@@ -36,6 +36,9 @@ pub struct Ring {
     pub(crate) size: u32,
     pub(crate) state: RingState,
     pub(crate) counts: [u32; 10],
+    /// Places that its members take.
+    #[serde(skip)]
+    pub(crate) operating: u32,
     pub(crate) alerts: u32,
     /// Failed and unknown members when a person last lifted a halt: evidence starts anew without them.
     pub(crate) forgiven: u32,
@@ -58,6 +61,7 @@ impl Ring {
             size,
             state: RingState::Pending,
             counts,
+            operating: 0,
             alerts: 0,
             forgiven: 0,
             opened_at: None,

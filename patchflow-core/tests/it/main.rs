@@ -1,6 +1,8 @@
 //! The core from outside, through its public interface alone.
 
 mod approval;
+mod budgets;
+mod budgets_random;
 mod calendars;
 mod crashes;
 mod faults;

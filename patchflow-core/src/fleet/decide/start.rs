@@ -19,10 +19,26 @@ pub(crate) enum Start {
     Settle(Event, Option<(FailureKind, &'static str)>),
     /// Another rollout has the endpoint.
     Busy,
+    /// A budget it counts in has no place left.
+    Full(Full),
     /// Its window opens then, or its place in the spread comes.
     Later(Timestamp),
     /// It is not its turn any more, or its window never opens.
     Nothing,
+}
+
+/// A budget that has no place left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The budget of a scope, and the innermost one that the member counts in.
+    Scope {
+        /// The innermost scope budget around the endpoint.
+        innermost: u16,
+        /// The one that is full.
+        full: u16,
+    },
+    /// The budget of its ring.
+    Ring(u8),
 }
 
 /// Whether the rollout as a whole may issue orders now: it runs, and its approval holds.
@@ -98,8 +114,23 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if slot.active().is_some() {
         return Start::Busy;
     }
+    if let Some(full) = full(state, at) {
+        return Start::Full(full);
+    }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
+}
+
+/// The first budget of the endpoint or its ring that has no place left (semantics S12).
+pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
+    let budgets = &state.cache.budgets;
+    if budgets.is_counting()
+        && let Some(innermost) = budgets.scope_of(&state.endpoints, at.member.endpoint)
+        && let Some(full) = budgets.full_scope(Some(innermost))
+    {
+        return Some(Full::Scope { innermost, full });
+    }
+    (!at.rollout.ring_has_room(at.member.ring)).then_some(Full::Ring(at.member.ring))
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.

@@ -12,6 +12,7 @@ impl State {
     pub(super) fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
         let EndpointFact { rollout: id, member, event, reason, due } = *fact;
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        let places = rollout.operating;
         let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
         let Some((from, to)) = rollout.apply(at, member, event, reason, due) else {
             return Err(
@@ -20,6 +21,7 @@ impl State {
         };
         let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
+        let taken = rollout.operating.cmp(&places);
         if self.cache.live {
             if !rollout.queue.queued {
                 rollout.queue.queued = true;
@@ -52,6 +54,12 @@ impl State {
             if !to.occupies() {
                 self.wake(endpoint);
             }
+        }
+        if taken.is_ne() && self.cache.live && self.cache.budgets.is_counting() {
+            self.count_place(endpoint, taken.is_gt());
+        }
+        if event == Event::Ordered {
+            self.note_start(at);
         }
         if to == Phase::RolledBack {
             self.holds.insert((candidate, endpoint));

@@ -66,19 +66,28 @@ impl State {
                 self.revision = Revision(self.revision.0 + 1);
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
+                self.budgets_changed();
             }
             RichFact::EndpointsJoined { first, endpoints } => {
                 if first.index() != self.endpoints.len() {
                     return Err(format!("the next endpoint is e{}", self.endpoints.len()));
                 }
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
+                if self.cache.live {
+                    self.count_joined(*first);
+                }
             }
             RichFact::EndpointChanged { endpoint, seen } => {
+                let was_gone = self.endpoints.slot(*endpoint).is_none_or(|slot| slot.gone);
+                let scope = self.cache.budgets.scope_of(&self.endpoints, *endpoint);
                 let before = self.calendar_of(*endpoint);
                 self.endpoints.change(*endpoint, seen);
                 let after = self.calendar_of(*endpoint);
-                if self.cache.live && before != after {
-                    self.calendar_changed(*endpoint, before, after);
+                if self.cache.live {
+                    self.count_moved(*endpoint, was_gone, scope);
+                    if before != after {
+                        self.calendar_changed(*endpoint, before, after);
+                    }
                 }
             }
             RichFact::EndpointLeft { endpoint } => {
@@ -87,6 +96,9 @@ impl State {
                 }
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
+                }
+                if self.cache.live {
+                    self.count_left(*endpoint);
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
