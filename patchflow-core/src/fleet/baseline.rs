@@ -1,6 +1,6 @@
 //! The whole state as bytes: a point from which a replay may start.
 //!
-//! Rich state is one JSON text with a version; slots and members follow it packed, 22 and 16 bytes each. A baseline is
+//! Rich state is one JSON text with a version; slots and members follow it packed, 26 and 16 bytes each. A baseline is
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
@@ -45,6 +45,7 @@ struct Snapshot {
     endpoint_ids: Vec<EndpointId>,
     attributes: Vec<Attributes>,
     calendars: Vec<Arc<str>>,
+    groups: Vec<Arc<str>>,
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
@@ -103,7 +104,7 @@ struct RolloutSnapshot {
 }
 
 impl Fleet {
-    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 38 bytes an endpoint beside its name
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 42 bytes an endpoint beside its name
     /// and its needs.
     #[must_use]
     pub fn baseline(&self) -> Vec<u8> {
@@ -137,6 +138,7 @@ impl State {
             endpoint_ids: self.endpoints.ids().to_vec(),
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
+            groups: self.endpoints.all_groups().to_vec(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
@@ -297,6 +299,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     }
     state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
     state.endpoints.restore_calendars(snapshot.calendars);
+    state.endpoints.restore_groups(snapshot.groups);
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);

@@ -4,7 +4,7 @@ use super::budget::Rank;
 use super::decide::{self, Facts, Full, Start};
 use super::state::State;
 use super::{Fleet, Outbox};
-use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Lane};
 use crate::time::Timestamp;
 use core::cmp::Reverse;
@@ -77,6 +77,12 @@ impl State {
 
     /// The next rollout to fill: the first in line of those that may find a place.
     pub(super) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
+        for (priority, due, id, member) in self.cache.groups.next() {
+            if let Some(rollout) = self.rollouts.get_mut(id.index()) {
+                rollout.queue.again.insert(member);
+                self.cache.budgets.want((priority, due, id));
+            }
+        }
         let is_open = self.cache.budgets.somebody_waits() && self.fleet_is_open(now);
         let Self { cache, rollouts, .. } = self;
         cache.budgets.next(is_open, |rollout, lane| {
@@ -104,7 +110,17 @@ impl State {
                 self.cache.budgets.wait_in(full, rank, lane);
             }
             // Whatever happens to a member of the ring puts the rollout in line again.
-            Full::Ring(ring) => rollout.queue.parked.park(Lane::Ring(ring), member),
+            Full::Ring { ring, retries } => {
+                let lane = if retries { Lane::Retries(ring) } else { Lane::Ring(ring) };
+                rollout.queue.parked.park(lane, member);
+            }
+            Full::Group(number) => {
+                let endpoint = rollout.members()[member.index()].endpoint();
+                let (priority, due, id) = rank;
+                self.cache.groups.wait(number, (priority, due, id, member));
+                // Should the endpoint itself fail meanwhile, the group no longer stands in its way.
+                self.cache.turns.entry(endpoint).or_default().insert((priority, due, id, member));
+            }
         }
     }
 
@@ -150,96 +166,6 @@ impl State {
                 let queue = &mut self.rollouts[i].queue;
                 let parked = queue.parked.drain();
                 queue.again.extend(parked);
-                self.put_on_agenda(RolloutId(i as u32));
-            }
-        }
-    }
-
-    /// Counts anew what is taken, by looking at every endpoint once.
-    pub(super) fn recount_budgets(&mut self) {
-        let Some((policy, _)) = self.policy.clone() else { return };
-        let mut budgets = core::mem::take(&mut self.cache.budgets);
-        budgets.begin(&policy);
-        budgets.learn(&policy, &self.endpoints);
-        if budgets.is_counting() {
-            for endpoint in (0..self.endpoints.len()).map(|i| EndpointIx(i as u32)) {
-                if self.endpoints.slot(endpoint).is_none_or(|slot| slot.gone) {
-                    continue;
-                }
-                let scope = budgets.scope_of(&self.endpoints, endpoint);
-                budgets.count_endpoint(scope, true);
-                if self.holds_place(endpoint) {
-                    budgets.count_place(scope, true);
-                }
-            }
-        }
-        self.cache.budgets = budgets;
-    }
-
-    fn holds_place(&self, endpoint: EndpointIx) -> bool {
-        let active = self.endpoints.slot(endpoint).and_then(|slot| slot.active());
-        active.is_some_and(|(rollout, member)| {
-            self.rollout(rollout).is_some_and(|rollout| rollout.holds_place(member))
-        })
-    }
-
-    /// A place was taken or freed on an endpoint.
-    pub(super) fn count_place(&mut self, endpoint: EndpointIx, taken: bool) {
-        let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
-        self.cache.budgets.count_place(scope, taken);
-    }
-
-    /// Endpoints joined: they are counted in the shares of the fleet and of their scopes.
-    pub(super) fn count_joined(&mut self, first: EndpointIx) {
-        let Self { cache, endpoints, policy, .. } = self;
-        let Some((policy, _)) = policy else { return };
-        if !cache.budgets.is_counting() {
-            return;
-        }
-        cache.budgets.learn(policy, endpoints);
-        for endpoint in (first.0..endpoints.len() as u32).map(EndpointIx) {
-            let scope = cache.budgets.scope_of(endpoints, endpoint);
-            cache.budgets.count_endpoint(scope, true);
-        }
-    }
-
-    /// An endpoint left.
-    pub(super) fn count_left(&mut self, endpoint: EndpointIx) {
-        if self.cache.budgets.is_counting() {
-            let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
-            self.cache.budgets.count_endpoint(scope, false);
-        }
-    }
-
-    /// An endpoint changed, perhaps its scope, or it came back: it is counted where it is now, its place too.
-    pub(super) fn count_moved(&mut self, endpoint: EndpointIx, was_gone: bool, before: Option<u16>) {
-        let Some((policy, _)) = self.policy.clone() else { return };
-        if !self.cache.budgets.is_counting() {
-            return;
-        }
-        self.cache.budgets.learn(&policy, &self.endpoints);
-        let after = self.cache.budgets.scope_of(&self.endpoints, endpoint);
-        if was_gone {
-            self.cache.budgets.count_endpoint(after, true);
-            return;
-        }
-        if before == after {
-            return;
-        }
-        let holds = self.holds_place(endpoint);
-        for (scope, more) in [(before, false), (after, true)] {
-            self.cache.budgets.count_endpoint(scope, more);
-            if holds {
-                self.cache.budgets.count_place(scope, more);
-            }
-        }
-        let Some(lane) = before.map(Lane::Scope) else { return };
-        for i in 0..self.rollouts.len() {
-            let rollout = &mut self.rollouts[i];
-            if let Some(member) = rollout.member_of(endpoint)
-                && rollout.queue.parked.remove(lane, member)
-            {
-                rollout.queue.again.insert(member);
                 self.put_on_agenda(RolloutId(i as u32));
             }
         }

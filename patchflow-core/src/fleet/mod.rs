@@ -8,12 +8,14 @@
 mod baseline;
 mod budget;
 mod command;
+mod counting;
 mod decide;
 mod effect;
 mod endpoints;
 mod evolve;
 mod fact;
 mod fill;
+mod groups;
 mod kernel;
 mod needs;
 mod observation;

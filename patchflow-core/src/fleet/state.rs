@@ -3,6 +3,7 @@
 use super::budget::Budgets;
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
+use super::groups::Groups;
 use super::needs::{Need, Needs};
 use super::openings::Openings;
 use super::reasons::Reasons;
@@ -113,6 +114,7 @@ pub(crate) struct Cache {
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) budgets: Budgets,
+    pub(crate) groups: Groups,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.

@@ -202,6 +202,7 @@ impl Fleet {
             id: endpoints.id(ix)?,
             slot,
             attributes: endpoints.attributes(ix)?,
+            group: endpoints.group(endpoints.slot(ix)?.group),
             calendar: endpoints.calendar(slot.calendar),
         })
     }
@@ -240,7 +241,12 @@ impl Fleet {
                 let (within, taken, most) = budgets.scope(full)?;
                 Some(format!("{taken} operations are under way in `{within}`, at most {most} may be"))
             }
-            Full::Ring(ring) => {
+            Full::Group(number) => {
+                let (down, most) = self.state.cache.groups.taken(number)?;
+                let name = self.state.endpoints.group(number)?;
+                Some(format!("{down} endpoints of the group `{name}` are unavailable, at most {most} may be"))
+            }
+            Full::Ring { ring, .. } => {
                 let ring = at.rollout.rings().get(usize::from(ring))?;
                 let taken = ring.operating;
                 Some(format!("ring {} lets no more than the {taken} under way go at once", ring.name()))

@@ -11,7 +11,7 @@ const STARTS_REMEMBERED_MAX: u32 = 65_536;
 
 /// How much may be under way at once, over all rollouts of a fleet. The policy that is adopted now decides, whatever
 /// policy a rollout began under. A budget bounds what starts; rollbacks and late reports may run over it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetPolicy {
     /// The greatest number of operations under way in the fleet; a share is of its endpoints. `None` sets no bound.
     pub in_flight_max: Option<Amount>,
@@ -19,6 +19,21 @@ pub struct BudgetPolicy {
     pub scopes: Vec<ScopeBudget>,
     /// The greatest number of installs that start in a time. `None` sets no bound.
     pub starts_max: Option<StartsMax>,
+    /// How many endpoints of one availability group may be unavailable at once: under way, failed or unknown; a share
+    /// is of the group's endpoints. Unlike the other budgets it is not given back by an endpoint that is silent.
+    pub unavailable_max: Amount,
+}
+
+impl Default for BudgetPolicy {
+    /// No bounds but one: of an availability group, one endpoint at a time.
+    fn default() -> Self {
+        Self {
+            in_flight_max: None,
+            scopes: Vec::new(),
+            starts_max: None,
+            unavailable_max: Amount::Count { n: 1 },
+        }
+    }
 }
 
 /// The budget of one part of a fleet.
@@ -56,6 +71,7 @@ impl BudgetPolicy {
         if self.scopes.len() > usize::from(u16::MAX) {
             say("budgets.scopes".into(), "more than 65 535");
         }
+        self.unavailable_max.check("budgets.unavailable_max".into(), say);
         if let Some(starts) = self.starts_max {
             if starts.n == 0 || starts.n > STARTS_REMEMBERED_MAX {
                 say("budgets.starts_max.n".into(), "must be 1 to 65 536: each start is remembered");

@@ -11,8 +11,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub(crate) enum Lane {
     /// The innermost scope budget they are within, by its number in the policy that is adopted.
     Scope(u16),
-    /// Their ring.
+    /// Their ring, in which they have not started yet.
     Ring(u8),
+    /// Their ring, in which they are to be tried again.
+    Retries(u8),
 }
 
 /// The lanes of one rollout. A cache: after a replay every member is looked at again.
@@ -61,12 +63,9 @@ impl Parked {
         Some(member)
     }
 
-    /// The rings that have a lane.
-    pub(crate) fn rings(&self) -> impl Iterator<Item = u8> + '_ {
-        self.lanes.range(Lane::Ring(0)..).filter_map(|(lane, _)| match lane {
-            Lane::Ring(ring) => Some(*ring),
-            Lane::Scope(_) => None,
-        })
+    /// The lanes of rings.
+    pub(crate) fn of_rings(&self) -> impl Iterator<Item = Lane> + '_ {
+        self.lanes.range(Lane::Ring(0)..).map(|(lane, _)| *lane)
     }
 
     /// Takes one member out of the lane it may be in.

@@ -368,15 +368,25 @@ impl Rollout {
 
     /// Whether a ring's own budget lets one more of its members start (semantics S12).
     pub(crate) fn ring_has_room(&self, number: u8) -> bool {
+        let probing = self.ring_policy(number).is_some_and(|policy| {
+            let counts = &self.rings[usize::from(number)].counts;
+            counts[Class::Verified as usize] < policy.probe_first && counts[Class::InFlight as usize] > 0
+        });
+        !probing && self.ring_has_place(number)
+    }
+
+    /// Whether a ring has a place left. This alone is asked for a retry: it was let start before.
+    pub(crate) fn ring_has_place(&self, number: u8) -> bool {
         let ring = &self.rings[usize::from(number)];
-        let Some(policy) =
-            self.policy.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)
-        else {
-            return true;
-        };
-        let probing = ring.counts[Class::Verified as usize] < policy.probe_first;
-        policy.in_flight_max.is_none_or(|limit| ring.operating < limit.of(ring.size))
-            && !(probing && (ring.operating > 0 || ring.counts[Class::InFlight as usize] > 0))
+        self.ring_policy(number).is_none_or(|policy| {
+            let probing = ring.counts[Class::Verified as usize] < policy.probe_first;
+            !(probing && ring.operating > 0)
+                && policy.in_flight_max.is_none_or(|limit| ring.operating < limit.of(ring.size))
+        })
+    }
+
+    fn ring_policy(&self, number: u8) -> Option<&crate::policy::RingPolicy> {
+        self.policy.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)
     }
 
     /// Opens the lanes of rings that have room again.
@@ -384,8 +394,13 @@ impl Rollout {
         if self.queue.parked.is_empty() {
             return;
         }
-        let rings: Vec<u8> = self.queue.parked.rings().filter(|ring| self.ring_has_room(*ring)).collect();
-        rings.into_iter().for_each(|ring| self.queue.parked.open(super::Lane::Ring(ring)));
+        let has_room = |lane: &super::Lane| match lane {
+            super::Lane::Ring(ring) => self.ring_has_room(*ring),
+            super::Lane::Retries(ring) => self.ring_has_place(*ring),
+            super::Lane::Scope(_) => false,
+        };
+        let lanes: Vec<_> = self.queue.parked.of_rings().filter(has_room).collect();
+        lanes.into_iter().for_each(|lane| self.queue.parked.open(lane));
     }
 
     /// Whether there is somebody to look at.

@@ -58,7 +58,7 @@ pub(crate) fn place(world: &mut World, scopes: &[(&str, &str)]) {
 }
 
 /// The endpoints whose operation is under way, over all rollouts.
-fn under_way(world: &World) -> Vec<String> {
+pub(crate) fn under_way(world: &World) -> Vec<String> {
     let mut names: Vec<_> = world
         .fleet
         .endpoints()

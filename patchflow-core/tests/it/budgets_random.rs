@@ -25,7 +25,7 @@ use patchflow_core::rollout::{
 use patchflow_core::time::Timestamp;
 use proptest::prelude::*;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const SCOPES: [&str; 5] = ["a", "a/x", "a/x/deep", "a/y", "b"];
@@ -55,6 +55,7 @@ struct Budget {
     rings: [Option<Amount>; 2],
     probe_first: u32,
     rollout: u32,
+    unavailable: Option<Amount>,
 }
 
 fn amount() -> impl Strategy<Value = Option<Amount>> {
@@ -68,14 +69,15 @@ fn amount() -> impl Strategy<Value = Option<Amount>> {
 fn budget() -> impl Strategy<Value = Budget> {
     let starts = prop_oneof![3 => Just(None), 1 => (1u32..5, 1u32..900).prop_map(Some)];
     let scopes = [amount(), amount(), amount(), amount(), amount()];
-    (amount(), scopes, starts, [amount(), amount()], 0u32..3, 1u32..8).prop_map(
-        |(fleet, scopes, starts, rings, probe_first, rollout)| Budget {
+    (amount(), scopes, starts, [amount(), amount()], 0u32..3, 1u32..8, amount()).prop_map(
+        |(fleet, scopes, starts, rings, probe_first, rollout, unavailable)| Budget {
             fleet,
             scopes,
             starts,
             rings,
             probe_first,
             rollout,
+            unavailable,
         },
     )
 }
@@ -105,6 +107,7 @@ impl Budget {
                 Some(ScopeBudget { within: ScopePath((*within).into()), in_flight_max: limit? })
             })
             .collect();
+        policy.budgets.unavailable_max = self.unavailable.unwrap_or(Amount::Count { n: 1 });
         policy.budgets.starts_max = self.starts.map(|(n, per_secs)| StartsMax { n, per_secs });
         policy
     }
@@ -125,7 +128,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (0u8..5).prop_map(Joins),
         1 => any::<u8>().prop_map(Goes),
         1 => budget().prop_map(|budget| Adopts(Box::new(budget))),
-        2 => (0u8..6, any::<u8>(), any::<u8>()).prop_map(|(c, r, e)| Asks(c, r, e)),
+        2 => (0u8..7, any::<u8>(), any::<u8>()).prop_map(|(c, r, e)| Asks(c, r, e)),
     ]
 }
 
@@ -141,6 +144,11 @@ struct Books {
     policies: BTreeMap<Digest, Policy>,
     policy: Option<Policy>,
     starts: Vec<Timestamp>,
+    group_of: BTreeMap<EndpointIx, Arc<str>>,
+    /// When retries are due, in seconds since the start.
+    due: BTreeMap<(RolloutId, MemberIx), u32>,
+    /// Endpoints that failed and were not verified since.
+    broken: BTreeSet<EndpointIx>,
 }
 
 /// What stands in a start's way.
@@ -198,21 +206,38 @@ impl Books {
                 return Some(full);
             }
         }
-        let of_ring = |keep: &dyn Fn(Phase) -> bool| {
-            let mine = self.members.iter().filter(|(k, (phase, _))| {
-                k.0 == key.0 && self.endpoint_of[*k].1 == ring && **k != key && keep(*phase)
+        let of_ring = |keep: &dyn Fn(Phase, bool) -> bool| {
+            let mine = self.members.iter().filter(|(k, (phase, placed))| {
+                k.0 == key.0 && self.endpoint_of[*k].1 == ring && **k != key && keep(*phase, *placed)
             });
             mine.count() as u32
         };
-        let probes = of_ring(&|phase| phase == Phase::Verified);
-        let unsettled =
-            |phase: Phase| phase.class() == patchflow_core::gate::Class::InFlight || phase.is_operating();
+        let probes = of_ring(&|phase, _| phase == Phase::Verified);
+        // A retry was let start before: it waits for nobody but those who have places.
+        let retries = self.members[&key].0 == Phase::Backoff;
+        let in_flight = |phase: Phase| phase.class() == patchflow_core::gate::Class::InFlight;
+        let unsettled = |phase: Phase, placed: bool| placed || (in_flight(phase) && !retries);
         if probes < ring_policy.probe_first
             && let Some(full) = full("probes", of_ring(&unsettled), 1)
         {
             return Some(full);
         }
+        if let Some(group) = self.group_of.get(&endpoint)
+            && !self.is_down(endpoint)
+        {
+            let mates = self.group_of.iter().filter(|(mate, name)| *name == group && !self.scope_of[mate].1);
+            let mates: Vec<EndpointIx> = mates.map(|(mate, _)| *mate).collect();
+            let down = mates.iter().filter(|mate| self.is_down(**mate)).count() as u32;
+            return full("group", down, adopted.budgets.unavailable_max.of(mates.len() as u32));
+        }
         None
+    }
+
+    fn is_down(&self, endpoint: EndpointIx) -> bool {
+        let operated = |(key, (phase, _)): (&(RolloutId, MemberIx), &(Phase, bool))| {
+            phase.occupies() && self.endpoint_of[key].0 == endpoint
+        };
+        self.broken.contains(&endpoint) || self.members.iter().any(operated)
     }
 
     fn note(&mut self, recorded: &Recorded) {
@@ -230,11 +255,15 @@ impl Books {
                 RichFact::EndpointsJoined { first, endpoints } => {
                     for (i, seen) in (first.0..).zip(endpoints) {
                         self.scope_of.insert(EndpointIx(i), (seen.scope.clone(), false));
+                        self.group_of.extend(seen.group.clone().map(|group| (EndpointIx(i), group)));
                     }
                 }
                 RichFact::EndpointChanged { endpoint, seen } => {
                     self.scope_of.insert(*endpoint, (seen.scope.clone(), false));
+                    self.group_of.remove(endpoint);
+                    self.group_of.extend(seen.group.clone().map(|group| (*endpoint, group)));
                 }
+                RichFact::HoldCleared { endpoint, .. } => _ = self.broken.remove(endpoint),
                 RichFact::EndpointLeft { endpoint } => self.scope_of.get_mut(endpoint).unwrap().1 = true,
                 RichFact::RolloutStarted { rollout, policy, plan, .. } => {
                     self.policy_of.insert(*rollout, self.policies[policy].clone());
@@ -263,9 +292,37 @@ impl Books {
             assert_eq!(self.forbids(at, key), None, "{fact:?} exceeds a budget");
             self.starts.push(at);
         }
+        let (endpoint, _) = self.endpoint_of[&key];
+        match fact.event {
+            Event::Verified => _ = self.broken.remove(&endpoint),
+            Event::Removed
+                if !matches!(
+                    from,
+                    Phase::Waiting
+                        | Phase::Verified
+                        | Phase::Deferred
+                        | Phase::Held
+                        | Phase::Skipped
+                        | Phase::Cancelled
+                ) =>
+            {
+                _ = self.broken.remove(&endpoint);
+            }
+            Event::RetryScheduled
+            | Event::GaveUp
+            | Event::RevertOrdered
+            | Event::OperatorNeeded
+            | Event::RolledBack
+                if self.group_of.contains_key(&endpoint) =>
+            {
+                self.broken.insert(endpoint);
+            }
+            _ => {}
+        }
         let takes = matches!(fact.event, Event::Ordered | Event::RevertOrdered);
         let placed = to.is_operating() && (placed || (takes && !from.is_operating()));
         self.members.insert(key, (to, placed));
+        self.due.insert(key, fact.due);
     }
 }
 
@@ -294,7 +351,9 @@ impl Story {
 
     fn seen(&mut self, i: u32, scope: u8) {
         let scope = ScopePath(SCOPES[usize::from(scope) % SCOPES.len()].into());
-        let seen = EndpointSeen { scope, ..EndpointSeen::new(format!("e{i}"), Environment::Production) };
+        let group = [None, Some("dc"), Some("dc"), Some("web")][(i + self.asked) as usize % 4].map(Arc::from);
+        let seen =
+            EndpointSeen { scope, group, ..EndpointSeen::new(format!("e{i}"), Environment::Production) };
         self.see(Observation::Endpoints { endpoints: Cow::Owned(vec![seen]) });
     }
 
@@ -361,7 +420,9 @@ impl Story {
                 let opened = matches!(current, RingState::Open | RingState::Settled | RingState::Held);
                 let key = (rollout.id(), ix);
                 let endpoint = self.fleet.endpoint(member.endpoint()).unwrap();
-                let may = member.phase() == Phase::Waiting
+                let retries = member.phase() == Phase::Backoff
+                    && u64::from(self.books.due[&key]) <= self.now.since(start()).as_secs();
+                let may = (member.phase() == Phase::Waiting || retries)
                     && ring != RingState::Pending
                     && opened
                     && !endpoint.is_gone()
@@ -450,6 +511,10 @@ impl Story {
                     1 => Command::Resume { rollout },
                     2 => Command::Halt { rollout, reason },
                     3 => Command::LiftHalt { rollout, reason },
+                    6 => Command::ClearHold {
+                        candidate: self.fleet.rollout(rollout).unwrap().candidate(),
+                        endpoint,
+                    },
                     4 => Command::Remove { rollout, endpoint },
                     _ => Command::Retry { rollout, endpoint },
                 });
@@ -485,6 +550,11 @@ proptest! {
                 fleet.observe(told.now, Observation::Reported(Report { order: order.id(), kind }), out);
             }
         }
-        prop_assert_eq!(outs[0].facts(), outs[1].facts());
+        // A recovered fleet asks once more for what it may not have asked; who starts is the same.
+        let orders = |out: &Outbox| {
+            let ordered = |r: &&Recorded| matches!(r.fact, Fact::Endpoint(f) if f.event == Event::Ordered);
+            out.facts().iter().filter(ordered).map(|r| (r.at, r.fact.clone())).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(orders(&outs[0]), orders(&outs[1]));
     }
 }

@@ -7,6 +7,7 @@ mod calendars;
 mod crashes;
 mod faults;
 mod fields;
+mod groups;
 mod halt;
 mod histories;
 mod journal_chain;

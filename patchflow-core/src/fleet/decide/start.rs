@@ -37,8 +37,15 @@ pub(crate) enum Full {
         /// The one that is full.
         full: u16,
     },
-    /// The budget of its ring.
-    Ring(u8),
+    /// The budget of its ring, and whether it is to be tried again.
+    Ring {
+        /// The ring.
+        ring: u8,
+        /// Whether it started there before.
+        retries: bool,
+    },
+    /// Its availability group, by its number: no other endpoint of it may become unavailable.
+    Group(u32),
 }
 
 /// Whether the rollout as a whole may issue orders now: it runs, and its approval holds.
@@ -130,7 +137,14 @@ pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
     {
         return Some(Full::Scope { innermost, full });
     }
-    (!at.rollout.ring_has_room(at.member.ring)).then_some(Full::Ring(at.member.ring))
+    let ring = at.member.ring;
+    let retries = at.member.phase == Phase::Backoff;
+    if !(if retries { at.rollout.ring_has_place(ring) } else { at.rollout.ring_has_room(ring) }) {
+        return Some(Full::Ring { ring, retries });
+    }
+    // What is unavailable already does not become so: it is the one that must be brought back first.
+    let slot = state.endpoints.slot(at.member.endpoint).filter(|slot| slot.group != 0 && !slot.is_down())?;
+    (!state.cache.groups.has_room(slot.group)).then_some(Full::Group(slot.group))
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.

@@ -44,6 +44,8 @@ impl State {
                 self.count_waiting(id, calendar, waits);
             }
         }
+        let grouped = !self.endpoints.groups_are_unused();
+        let was_down = grouped.then(|| self.endpoints.slot(endpoint).is_some_and(|slot| slot.is_down()));
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
         // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
         if (ordered || from.occupies() != to.occupies())
@@ -54,6 +56,9 @@ impl State {
             if !to.occupies() {
                 self.wake(endpoint);
             }
+        }
+        if let Some(was_down) = was_down {
+            self.group_changed(endpoint, [from, to], was_down);
         }
         if taken.is_ne() && self.cache.live && self.cache.budgets.is_counting() {
             self.count_place(endpoint, taken.is_gt());

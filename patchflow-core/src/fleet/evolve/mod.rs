@@ -80,11 +80,13 @@ impl State {
             RichFact::EndpointChanged { endpoint, seen } => {
                 let was_gone = self.endpoints.slot(*endpoint).is_none_or(|slot| slot.gone);
                 let scope = self.cache.budgets.scope_of(&self.endpoints, *endpoint);
+                let group = self.endpoints.slot(*endpoint).map_or(0, |slot| slot.group);
                 let before = self.calendar_of(*endpoint);
                 self.endpoints.change(*endpoint, seen);
                 let after = self.calendar_of(*endpoint);
                 if self.cache.live {
                     self.count_moved(*endpoint, was_gone, scope);
+                    self.count_regrouped(*endpoint, was_gone, group);
                     if before != after {
                         self.calendar_changed(*endpoint, before, after);
                     }
@@ -302,6 +304,7 @@ impl State {
             }
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {
                 self.holds.remove(&(*candidate, *endpoint));
+                self.mended(*endpoint);
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;

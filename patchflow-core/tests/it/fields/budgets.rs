@@ -4,8 +4,9 @@ use super::stories::{ending, plain};
 use super::{Field, HOUR, field};
 use crate::world::{Does, World};
 use patchflow_core::doc::patch;
+use patchflow_core::fleet::{EndpointSeen, Observation};
 use patchflow_core::gate::Percent;
-use patchflow_core::inventory::ScopePath;
+use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{Amount, Policy, ScopeBudget, StartsMax};
 
 /// Two patches at once, both slow: what is shared is fought for.
@@ -14,6 +15,19 @@ fn two_at_once(policy: Policy) -> String {
     world.script.extend((0..40).map(|i| (format!("prod-{i}"), Does::Installs(900))));
     world.publish(patch("openssl", "3.0.22"));
     world.publish(patch("webd", "1.1"));
+    world.pass(8 * HOUR);
+    ending(&world)
+}
+
+/// All endpoints are one cluster.
+fn one_cluster(policy: Policy) -> String {
+    let mut world = World::new(40, 2, policy);
+    let endpoints = (0..40).map(|i| EndpointSeen {
+        group: Some("cluster".into()),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
+    });
+    world.see(Observation::Endpoints { endpoints: endpoints.collect::<Vec<_>>().into() });
+    world.publish(patch("openssl", "3.0.22"));
     world.pass(8 * HOUR);
     ending(&world)
 }
@@ -37,6 +51,11 @@ pub(super) fn fields() -> Vec<Field> {
             "budgets.starts_max",
             |p| p.budgets.starts_max = Some(StartsMax { n: 2, per_secs: 600 }),
             two_at_once,
+        ),
+        field(
+            "budgets.unavailable_max",
+            |p| p.budgets.unavailable_max = Amount::Percent { percent: Percent::whole(50) },
+            one_cluster,
         ),
         field(
             "rings.in_flight_max",
