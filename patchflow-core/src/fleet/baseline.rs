@@ -7,7 +7,7 @@ use super::Fleet;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
-use super::state::{Ask, CandidateEntry, Resync, State};
+use super::state::{Ask, CandidateEntry, Follower, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
@@ -58,6 +58,8 @@ struct Snapshot {
     clock_steps: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     starts: Vec<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attached: Vec<(Follower, (RolloutId, MemberIx))>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,6 +159,7 @@ impl State {
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
             starts: self.starts.iter().copied().collect(),
+            attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
         let text = serde_json::to_vec(&snapshot).unwrap_or_default();
@@ -285,6 +288,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
         starts: snapshot.starts.into(),
+        attached: snapshot.attached.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {

@@ -31,6 +31,7 @@ impl Fleet {
                     let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
                     facts.push(at.fact(event, code, 0));
                 }
+                Start::Attach => facts.push(at.fact(Event::Attached, 0, 0)),
                 Start::Busy => self.await_turn(id, ix),
                 Start::Full(full) => self.state.park(id, ix, full),
                 Start::Later(at) => self.state.wake_at(at, id, ix),

@@ -64,7 +64,9 @@ impl State {
             | Event::Held
             | Event::Released
             | Event::Removed
-            | Event::RolledBack => None,
+            | Event::RolledBack
+            | Event::Attached
+            | Event::Detached => None,
         }
     }
 
@@ -275,7 +277,8 @@ impl State {
             | Phase::Skipped
             | Phase::Cancelled
             | Phase::Held
-            | Phase::Removed => None,
+            | Phase::Removed
+            | Phase::Attached => None,
         }
     }
 }

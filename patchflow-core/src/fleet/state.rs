@@ -72,6 +72,9 @@ pub(crate) struct Resync {
 /// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
 pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
 
+/// A member that waits for the outcome of another rollout's order on its endpoint.
+pub(crate) type Follower = (EndpointIx, RolloutId, MemberIx);
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) id: FleetId,
@@ -96,6 +99,8 @@ pub(crate) struct State {
     pub(crate) clock_steps: u64,
     /// When the last installs started, as many as `starts_max` looks back on.
     pub(crate) starts: VecDeque<Timestamp>,
+    /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
+    pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
     pub(crate) cache: Cache,
 }
 

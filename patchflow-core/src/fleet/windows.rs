@@ -66,7 +66,8 @@ impl Fleet {
                         | Phase::Skipped
                         | Phase::Cancelled
                         | Phase::Held
-                        | Phase::Removed => {}
+                        | Phase::Removed
+                        | Phase::Attached => {}
                     }
                 }
                 self.state.put_on_agenda(id);

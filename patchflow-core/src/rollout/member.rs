@@ -147,6 +147,8 @@ impl Member {
             | Event::RevertWentSilent
             | Event::RevertResent
             | Event::RolledBack
+            | Event::Attached
+            | Event::Detached
             | Event::OperatorNeeded => {}
         }
         if reason != 0 {

@@ -16,8 +16,8 @@ use patchflow_core::fleet::{
 use patchflow_core::gate::Percent;
 use patchflow_core::ids::{Actor, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{Amount, OnFailure, Policy, RingPolicy, ScopeBudget, StartsMax};
+use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::policy::{Amount, OnFailure, Policy, RingPolicy, ScopeBudget, Selector, StartsMax};
 use patchflow_core::rollout::{
     Event, Failure, Health, Inspection, Level, Order, Phase, QueryAnswer, RecallAnswer, Report, ReportKind,
     RingState, RolloutState,
@@ -128,7 +128,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (0u8..5).prop_map(Joins),
         1 => any::<u8>().prop_map(Goes),
         1 => budget().prop_map(|budget| Adopts(Box::new(budget))),
-        2 => (0u8..7, any::<u8>(), any::<u8>()).prop_map(|(c, r, e)| Asks(c, r, e)),
+        2 => (0u8..8, any::<u8>(), any::<u8>()).prop_map(|(c, r, e)| Asks(c, r, e)),
     ]
 }
 
@@ -506,15 +506,14 @@ impl Story {
                 let rollout = RolloutId(u32::from(*r) % rollouts.max(1));
                 let endpoint = self.fleet.endpoint_id(self.endpoint(*e)).unwrap().clone();
                 let reason = String::from("because");
+                let candidate = self.fleet.rollout(rollout).unwrap().candidate();
                 self.ask(match command {
+                    7 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
                     0 => Command::Pause { rollout },
                     1 => Command::Resume { rollout },
                     2 => Command::Halt { rollout, reason },
                     3 => Command::LiftHalt { rollout, reason },
-                    6 => Command::ClearHold {
-                        candidate: self.fleet.rollout(rollout).unwrap().candidate(),
-                        endpoint,
-                    },
+                    6 => Command::ClearHold { candidate, endpoint },
                     4 => Command::Remove { rollout, endpoint },
                     _ => Command::Retry { rollout, endpoint },
                 });

@@ -1,6 +1,7 @@
 //! The core from outside, through its public interface alone.
 
 mod approval;
+mod attach;
 mod budgets;
 mod budgets_random;
 mod calendars;

@@ -1,6 +1,7 @@
 //! Decisions: they look at the state and say which facts follow. They never touch it.
 
 mod approval;
+mod attach;
 mod candidate;
 mod command;
 mod report;

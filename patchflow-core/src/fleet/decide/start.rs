@@ -17,6 +17,8 @@ pub(crate) enum Start {
     Order { due: u32 },
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, &'static str)>),
+    /// Another rollout of the same patch has the endpoint, and its outcome counts here too.
+    Attach,
     /// Another rollout has the endpoint.
     Busy,
     /// A budget it counts in has no place left.
@@ -97,7 +99,8 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => false,
+        | Phase::Removed
+        | Phase::Attached => false,
     };
     if !its_turn {
         return Start::Nothing;
@@ -117,6 +120,9 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     };
     if let Some(settle) = stands_against(state, slot.environment, at) {
         return settle;
+    }
+    if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
+        return Start::Attach;
     }
     if slot.active().is_some() {
         return Start::Busy;

@@ -3,7 +3,7 @@
 use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
-use crate::ids::EndpointIx;
+use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
@@ -55,6 +55,20 @@ impl State {
             slot.set_active(to.occupies().then_some((id, member)));
             if !to.occupies() {
                 self.wake(endpoint);
+            }
+        }
+        if event == Event::Attached {
+            let leader = self.member(id, member).and_then(|at| self.leader(at));
+            let leader = leader.ok_or("no other rollout of its patch is under way there")?;
+            self.attached.insert((endpoint, id, member), leader);
+        } else if !self.attached.is_empty() {
+            self.attached.remove(&(endpoint, id, member));
+            if self.cache.live {
+                let followers = (endpoint, RolloutId(0), MemberIx(0))
+                    ..=(endpoint, RolloutId(u32::MAX), MemberIx(u32::MAX));
+                let followers =
+                    self.attached.range(followers).map(|((_, rollout, member), _)| (*rollout, *member));
+                self.cache.tending.extend(followers);
             }
         }
         if let Some(was_down) = was_down {
