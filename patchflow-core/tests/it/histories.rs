@@ -378,7 +378,7 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
     EndpointSeen {
         scope: ScopePath("acme".into()),
         calendar,
-        group: (i % 4 == 0).then(|| if production { "dc".into() } else { "lab".into() }),
+        group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)
     }
 }
