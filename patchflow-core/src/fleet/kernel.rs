@@ -1,6 +1,6 @@
 //! The two doors, and the loop between them: decide, evolve, react, until nothing follows any more.
 
-use super::decide::{self, Facts, Start};
+use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
@@ -9,7 +9,6 @@ use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
 use crate::rollout::{Member, Phase, RingState, RolloutState};
 use crate::time::Timestamp;
 use alloc::string::String;
-use core::cmp::Reverse;
 
 /// A set of endpoints with all its candidates and rollouts: one writer, one journal stream.
 ///
@@ -122,7 +121,8 @@ impl Fleet {
         let cache = &self.state.cache;
         let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
         let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
-        timers.into_iter().chain(cache.alarms.first()).chain(cache.candidate_alarms.first()).min()
+        let alarms = [cache.alarms.first(), cache.candidate_alarms.first(), self.state.starts_alarm()];
+        timers.into_iter().chain(alarms.into_iter().flatten()).min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -221,6 +221,9 @@ impl Fleet {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if let Some(rollout) = self.state.next_to_fill(now) {
+                self.fill(now, rollout, &mut facts, out);
+                self.look_ahead(now, rollout);
             } else {
                 break;
             }
@@ -314,19 +317,6 @@ impl Fleet {
         }
     }
 
-    /// Another rollout has the endpoint: the member looks again when that one lets it go.
-    fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
-        let Some(at) = self.state.member(rollout, member) else { return };
-        let endpoint = at.member.endpoint();
-        if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
-            return;
-        }
-        let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
-        let risk = entry.candidate.identified().risk();
-        let turn = (Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
-        self.state.cache.turns.entry(endpoint).or_default().insert(turn);
-    }
-
     fn review(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { return };
         rollout.queue.queued = false;
@@ -346,7 +336,13 @@ impl Fleet {
             }
             self.apply_all(now, facts, out);
         }
-        self.fill(now, id, facts, out);
+        if !self.state.want(now, id) {
+            self.look_ahead(now, id);
+        }
+    }
+
+    /// Notes when time alone may change something for a rollout.
+    fn look_ahead(&mut self, now: Timestamp, id: RolloutId) {
         self.state.watch(now, id);
         let look = decide::next_look(now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
         self.state.cache.alarms.set(id, look);
@@ -365,40 +361,6 @@ impl Fleet {
             let newcomers = core::mem::take(&mut self.state.rollouts[id.index()].queue.newcomers);
             decide::join(&self.state, &self.state.rollouts[id.index()], newcomers.into_iter(), facts);
             self.apply_all(now, facts, out);
-        }
-    }
-
-    /// Starts members while places are free.
-    fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
-        if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
-            return;
-        }
-        let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
-        while self.state.rollouts[id.index()].may_start()
-            && let Some(ix) = self.state.rollouts[id.index()].next_member()
-        {
-            let turn = self.state.turn(now, id, ix, needed);
-            let Some(at) = self.state.member(id, ix) else { continue };
-            let start = decide::start(&self.state, now, at, turn);
-            if at.member.phase == Phase::Deferred && matches!(start, Start::Order { .. } | Start::Settle(..))
-            {
-                facts.push(at.fact(crate::rollout::Event::Released, 0, 0));
-            }
-            match start {
-                Start::Order { due } => facts.push(at.fact(crate::rollout::Event::Ordered, 0, due)),
-                Start::Settle(event, reason) => {
-                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
-                    facts.push(at.fact(event, code, 0));
-                }
-                Start::Busy => self.await_turn(id, ix),
-                Start::Later(at) => self.state.wake_at(at, id, ix),
-                Start::Nothing => {}
-            }
-            self.apply_all(now, facts, out);
-            // One more that has started may be what a share was waiting for: its gate speaks before the next one.
-            if decide::halts_now(now, &self.state.rollouts[id.index()]) {
-                return;
-            }
         }
     }
 
@@ -430,6 +392,7 @@ impl State {
     pub(crate) fn recover(&mut self) {
         self.cache.now = self.clock;
         self.cache.live = true;
+        self.recount_budgets();
         for rollout in &self.rollouts {
             for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
             {
@@ -459,6 +422,7 @@ impl State {
                 | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
             };
             rollout.queue.again = again;
+            rollout.queue.parked = Default::default();
             rollout.queue.queued = false;
             // A cancellation that a crash cut off in its middle has members left to cancel.
             let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);

@@ -6,12 +6,16 @@
 //! [`Outbox`] before the fact that explains it is stored (invariant 1).
 
 mod baseline;
+mod budget;
 mod command;
+mod counting;
 mod decide;
 mod effect;
 mod endpoints;
 mod evolve;
 mod fact;
+mod fill;
+mod groups;
 mod kernel;
 mod needs;
 mod observation;

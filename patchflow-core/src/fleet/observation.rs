@@ -25,6 +25,9 @@ pub struct EndpointSeen {
     /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
     /// the policy does not have never opens.
     pub calendar: Option<Arc<str>>,
+    /// The availability group it belongs to, such as a cluster: its endpoints are not down together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Arc<str>>,
 }
 
 impl EndpointSeen {
@@ -42,6 +45,7 @@ impl EndpointSeen {
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
             calendar: None,
+            group: None,
         }
     }
 }

@@ -65,7 +65,9 @@ impl State {
             | Event::Held
             | Event::Released
             | Event::Removed
-            | Event::RolledBack => None,
+            | Event::RolledBack
+            | Event::Attached
+            | Event::Detached => None,
         }
     }
 
@@ -287,7 +289,8 @@ impl State {
             | Phase::Skipped
             | Phase::Cancelled
             | Phase::Held
-            | Phase::Removed => None,
+            | Phase::Removed
+            | Phase::Attached => None,
         }
     }
 }

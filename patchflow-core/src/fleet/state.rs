@@ -1,7 +1,9 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
+use super::budget::Budgets;
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
+use super::groups::Groups;
 use super::needs::{Need, Needs};
 use super::openings::Openings;
 use super::reasons::Reasons;
@@ -70,6 +72,9 @@ pub(crate) struct Resync {
 /// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
 pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
 
+/// A member that waits for the outcome of another rollout's order on its endpoint.
+pub(crate) type Follower = (EndpointIx, RolloutId, MemberIx);
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) id: FleetId,
@@ -92,6 +97,10 @@ pub(crate) struct State {
     pub(crate) asks: u32,
     pub(crate) resync: Option<Resync>,
     pub(crate) clock_steps: u64,
+    /// When the last installs started, as many as `starts_max` looks back on.
+    pub(crate) starts: VecDeque<Timestamp>,
+    /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
+    pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
     pub(crate) cache: Cache,
 }
 
@@ -109,6 +118,8 @@ pub(crate) struct Cache {
     pub(crate) alarms: Alarms<RolloutId>,
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
+    pub(crate) budgets: Budgets,
+    pub(crate) groups: Groups,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.

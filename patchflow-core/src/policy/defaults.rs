@@ -1,8 +1,8 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, CalendarPolicy, CatchUpPolicy, DeployPolicy, PersonApproval, Policy, RetryPolicy,
-    RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, PersonApproval,
+    Policy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
@@ -56,6 +56,7 @@ impl Policy {
             rings,
             single_ring: None,
             deploy: DeployPolicy::default(),
+            budgets: BudgetPolicy::default(),
             retry: RetryPolicy::default(),
             catch_up: CatchUpPolicy::default(),
             rollback: RollbackPolicy::default(),

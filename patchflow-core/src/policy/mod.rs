@@ -2,7 +2,9 @@
 //!
 //! A [`Policy`] is built in Rust here; document formats, layers and positions join later. Every field acts.
 
+mod amount;
 mod approval;
+mod budgets;
 mod calendars;
 mod catch_up;
 mod check;
@@ -15,7 +17,9 @@ mod rollback;
 mod selector;
 mod trial;
 
+pub use amount::Amount;
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
+pub use budgets::{BudgetPolicy, ScopeBudget, StartsMax};
 pub use calendars::CalendarPolicy;
 pub use catch_up::CatchUpPolicy;
 pub(crate) use check::Say;

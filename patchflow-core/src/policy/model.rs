@@ -2,7 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    CalendarPolicy, CatchUpPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy,
+    TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -26,6 +27,8 @@ pub struct Policy {
     pub single_ring: Option<WaiverByName>,
     /// How orders are issued.
     pub deploy: DeployPolicy,
+    /// How much may be under way at once, over all rollouts of the fleet.
+    pub budgets: BudgetPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
     /// Who is brought along after the last ring.

@@ -147,6 +147,8 @@ impl Member {
             | Event::RevertWentSilent
             | Event::RevertResent
             | Event::RolledBack
+            | Event::Attached
+            | Event::Detached
             | Event::OperatorNeeded => {}
         }
         // Whoever is taken out by a person stays out, and the reason tells those from others: it is not kept from before.

@@ -51,11 +51,13 @@ pub enum Phase {
     Held,
     /// No longer part of the rollout.
     Removed,
+    /// Another rollout of the same patch has the endpoint: what comes of its order counts here too.
+    Attached,
 }
 
 impl Phase {
     /// All phases, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Waiting,
         Self::Ordered,
         Self::Running,
@@ -77,6 +79,7 @@ impl Phase {
         Self::Cancelled,
         Self::Held,
         Self::Removed,
+        Self::Attached,
     ];
 
     /// The class a member counts in (semantics S2): exactly one.
@@ -90,7 +93,8 @@ impl Phase {
             | Self::Installed
             | Self::RebootPending
             | Self::Rebooting
-            | Self::Backoff => Class::InFlight,
+            | Self::Backoff
+            | Self::Attached => Class::InFlight,
             Self::Verified => Class::Verified,
             Self::Silent => Class::Unknown,
             Self::Failed
@@ -131,7 +135,8 @@ impl Phase {
             | Self::Skipped
             | Self::Cancelled
             | Self::Held
-            | Self::Removed => false,
+            | Self::Removed
+            | Self::Attached => false,
         }
     }
 
@@ -173,6 +178,7 @@ impl Phase {
             Self::Cancelled => "cancelled before it started",
             Self::Held => "held",
             Self::Removed => "removed from the rollout",
+            Self::Attached => "being installed by another rollout of the same patch",
         }
     }
 }

@@ -91,6 +91,10 @@ events! {
     RolledBack = 26,
     /// Neither forward nor back by itself.
     OperatorNeeded = 27,
+    /// Another rollout of the same patch has an order there; this member waits for its outcome.
+    Attached = 28,
+    /// That order came to nothing; the member waits again.
+    Detached = 29,
 }
 
 /// How many kinds of events there are.
@@ -105,6 +109,7 @@ impl Phase {
             Self::Waiting => &[
                 (E::Ordered, Self::Ordered),
                 (E::InstallReported, Self::Installed),
+                (E::Attached, Self::Attached),
                 (E::Deferred, Self::Deferred),
                 (E::Skipped, Self::Skipped),
                 (E::Cancelled, Self::Cancelled),
@@ -237,6 +242,13 @@ impl Phase {
                 &[(E::Released, Self::Waiting), (E::Cancelled, Self::Cancelled), (E::Removed, Self::Removed)]
             }
             Self::Removed => &[],
+            Self::Attached => &[
+                (E::Verified, Self::Verified),
+                (E::GaveUp, Self::Failed),
+                (E::Detached, Self::Waiting),
+                (E::Cancelled, Self::Cancelled),
+                (E::Removed, Self::Removed),
+            ],
         }
     }
 

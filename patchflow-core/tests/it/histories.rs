@@ -11,7 +11,7 @@ use patchflow_core::gate::Counts;
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Selector};
+use patchflow_core::policy::{Amount, OnFailure, OnHalt, Selector, StartsMax};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -106,6 +106,12 @@ impl Story {
             policy.calendars.named = [("always".into(), Schedule::anytime())].into();
             policy.calendars.spread_secs = 600;
         }
+        let some =
+            |n: u64| (seed / n).is_multiple_of(3).then_some(Amount::Count { n: 1 + (seed / n % 4) as u32 });
+        policy.budgets.in_flight_max = some(5);
+        policy.budgets.starts_max = some(7).map(|_| StartsMax { n: 3, per_secs: 900 });
+        policy.rings[1].in_flight_max = some(11);
+        policy.rings[0].probe_first = (seed / 13 % 3) as u32;
         story.ask(Command::AdoptPolicy { policy: Box::new(policy) });
         let endpoints = (0..14).map(|i| seen(i, i < 11)).collect();
         story.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
@@ -395,6 +401,7 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
     EndpointSeen {
         scope: ScopePath("acme".into()),
         calendar,
+        group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)
     }
 }

@@ -104,6 +104,7 @@ fn seen(id: &str, environment: Environment) -> EndpointSeen {
         scope: ScopePath("acme/berlin".into()),
         tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
         calendar: (id == "web-1").then(|| "nights".into()),
+        group: (id == "web-1").then(|| "front".into()),
         ..EndpointSeen::new(id, environment)
     }
 }

@@ -1,10 +1,14 @@
 //! The core from outside, through its public interface alone.
 
 mod approval;
+mod attach;
+mod budgets;
+mod budgets_random;
 mod calendars;
 mod crashes;
 mod faults;
 mod fields;
+mod groups;
 mod halt;
 mod histories;
 mod joining;

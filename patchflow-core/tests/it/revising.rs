@@ -305,7 +305,12 @@ fn a_command_in_the_wrong_state_is_refused_and_says_what_would_be_allowed() {
     use RolloutState::{Cancelled, Completed, Ended, Halted, Paused, Running};
     type Row = (&'static str, fn(&World, CandidateId, RolloutId) -> Command, &'static [RolloutState]);
     let rows: [Row; 11] = [
-        ("start", |_, candidate, _| start(candidate), &[Ended, Completed, Cancelled]),
+        // A second rollout of the same patch follows the first where the two meet.
+        (
+            "start",
+            |_, candidate, _| start(candidate),
+            &[Running, Paused, Halted, Ended, Completed, Cancelled],
+        ),
         ("pause", |_, _, rollout| Command::Pause { rollout }, &[Running]),
         ("resume", |_, _, rollout| Command::Resume { rollout }, &[Paused]),
         ("halt", |_, _, rollout| Command::Halt { rollout, reason: "so".into() }, &[Running, Paused]),

@@ -48,7 +48,8 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached => return false,
     }
     facts.push(at.fact(Event::Acknowledged, 0, due));
     true
@@ -79,7 +80,8 @@ fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
         | Phase::NeedsOperator
         | Phase::Skipped
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached => return false,
     };
     facts.push(at.fact(event, 0, due));
     true
@@ -121,7 +123,8 @@ fn failed_report(
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached => return false,
     }
     true
 }
@@ -189,7 +192,8 @@ pub(crate) fn answered(
             | Phase::Skipped
             | Phase::Cancelled
             | Phase::Held
-            | Phase::Removed => false,
+            | Phase::Removed
+            | Phase::Attached => false,
         },
         QueryAnswer::Done => done(state, now, at, facts),
         QueryAnswer::Failed(failure) => failed_report(state, now, at, failure, facts),
@@ -227,7 +231,8 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached => return false,
     };
     facts.push(fact);
     true
@@ -283,7 +288,8 @@ pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, fa
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => false,
+        | Phase::Removed
+        | Phase::Attached => false,
     }
 }
 
@@ -395,7 +401,8 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return,
+        | Phase::Removed
+        | Phase::Attached => return,
     };
     facts.push(fact);
 }

@@ -18,12 +18,37 @@ pub(crate) enum Start {
     Order { due: u32 },
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, &'static str)>),
+    /// Another rollout of the same patch has the endpoint, and its outcome counts here too.
+    Attach,
     /// Another rollout has the endpoint.
     Busy,
+    /// A budget it counts in has no place left.
+    Full(Full),
     /// Its window opens then, or its place in the spread comes.
     Later(Timestamp),
     /// It is not its turn any more, or its window never opens.
     Nothing,
+}
+
+/// A budget that has no place left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The budget of a scope, and the innermost one that the member counts in.
+    Scope {
+        /// The innermost scope budget around the endpoint.
+        innermost: u16,
+        /// The one that is full.
+        full: u16,
+    },
+    /// The budget of its ring, and whether it is to be tried again.
+    Ring {
+        /// The ring.
+        ring: u8,
+        /// Whether it started there before.
+        retries: bool,
+    },
+    /// Its availability group, by its number: no other endpoint of it may become unavailable.
+    Group(u32),
 }
 
 /// Whether the rollout as a whole may issue orders now: it runs, and its approval holds.
@@ -75,7 +100,8 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => false,
+        | Phase::Removed
+        | Phase::Attached => false,
     };
     if !its_turn {
         return Start::Nothing;
@@ -100,11 +126,36 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if let Some(settle) = stands_against(state, slot.environment, at) {
         return settle;
     }
+    if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
+        return Start::Attach;
+    }
     if slot.active().is_some() {
         return Start::Busy;
     }
+    if let Some(full) = full(state, at) {
+        return Start::Full(full);
+    }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
+}
+
+/// The first budget of the endpoint or its ring that has no place left (semantics S12).
+pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
+    let budgets = &state.cache.budgets;
+    if budgets.is_counting()
+        && let Some(innermost) = budgets.scope_of(&state.endpoints, at.member.endpoint)
+        && let Some(full) = budgets.full_scope(Some(innermost))
+    {
+        return Some(Full::Scope { innermost, full });
+    }
+    let ring = at.member.ring;
+    let retries = at.member.phase == Phase::Backoff;
+    if !(if retries { at.rollout.ring_has_place(ring) } else { at.rollout.ring_has_room(ring) }) {
+        return Some(Full::Ring { ring, retries });
+    }
+    // What is unavailable already does not become so: it is the one that must be brought back first.
+    let slot = state.endpoints.slot(at.member.endpoint).filter(|slot| slot.group != 0 && !slot.is_down())?;
+    (!state.cache.groups.has_room(slot.group)).then_some(Full::Group(slot.group))
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.

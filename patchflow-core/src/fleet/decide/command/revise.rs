@@ -144,10 +144,8 @@ fn may_move(at: &Rollout, member: MemberIx) -> Result<(), String> {
     if ring.state() != RingState::Pending {
         return Err(format!("is in ring `{}`, which has opened, or was skipped", ring.name()));
     }
-    match member.phase() {
-        Phase::Waiting => Ok(()),
-        phase => Err(format!("is {phase}")),
-    }
+    let phase = member.phase();
+    if phase == Phase::Waiting { Ok(()) } else { Err(format!("is {phase}")) }
 }
 
 fn may_join(state: &State, at: &Rollout, endpoint: EndpointIx) -> Result<(), String> {
