@@ -241,7 +241,7 @@ impl Story {
             Deed::Revise => {
                 let Some(endpoint) = endpoint else { return };
                 let place = vec![Placement { endpoint, ring: (b % 4) as u8 }];
-                let revision = PlanRevision { adopt_policy: b % 3 == 0, place };
+                let revision = PlanRevision { adopt_policy: b.is_multiple_of(3), place };
                 Command::Revise { rollout, revision, reason }
             }
             Deed::Retry | Deed::Remove | Deed::ClearHold => {
