@@ -117,7 +117,10 @@ impl State {
             book
         });
         match *self.cache.openings.entry(book, calendar)? {
-            Known::Opening(known) if known.asked <= now && now <= known.last_start => return Some(known),
+            // What takes no time at all fits until the window closes, and not at that instant.
+            Known::Opening(known) if known.asked <= now && now <= known.last_start && now < known.closes => {
+                return Some(known);
+            }
             // What never fits stays so, but for what lies beyond the horizon of the search.
             Known::Never(asked) if asked <= now && now.since(asked).as_secs() < 86_400 => return None,
             Known::Opening(_) | Known::Never(_) | Known::Nothing => {}
