@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
 use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
-use crate::plan::{JoinedMember, PlanFact, RollbackPath};
+use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
 use crate::rollout::{Event, RolloutKind};
@@ -298,6 +298,32 @@ pub enum RichFact {
         rollout: RolloutId,
         /// The ring.
         ring: u8,
+    },
+    /// A person passed a ring over; that is not a pass either.
+    RingPassedOver {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring.
+        ring: u8,
+        /// The ring that takes those who wait in it; `None` leaves them to catch-up.
+        to: Option<u8>,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A person changed a plan that runs.
+    RolloutRevised {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The policy it runs under from now on.
+        policy: Digest,
+        /// What the change came to.
+        plan: RevisedPlan,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
     },
     /// No member is in flight and none will start: the bake begins.
     RingSettled {

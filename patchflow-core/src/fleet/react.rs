@@ -218,6 +218,8 @@ impl State {
             | RichFact::MembersJoined { .. }
             | RichFact::RingOpened { .. }
             | RichFact::RingSkipped { .. }
+            | RichFact::RingPassedOver { .. }
+            | RichFact::RolloutRevised { .. }
             | RichFact::RingSettled { .. }
             | RichFact::RingPromoted { .. }
             | RichFact::RolloutCancelled { .. }
