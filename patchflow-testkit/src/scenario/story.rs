@@ -220,6 +220,11 @@ pub(super) enum Ask {
     Retry(Rolled, String),
     Remove(Rolled, String),
     ClearHold(usize, String),
+    SkipRing(Ring, String),
+    /// Goes on under the policy that holds now.
+    Revise(Rolled, String),
+    /// Puts endpoints into a ring that has not opened.
+    Place(Vec<String>, Ring, String),
 }
 
 /// How many.
