@@ -190,6 +190,8 @@ pub struct EndpointEntry {
     pub scope: ScopePath,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The calendar it names, if any.
+    pub calendar: Option<Arc<str>>,
     /// Whether it left.
     pub gone: bool,
 }
@@ -337,6 +339,7 @@ impl Ledger {
                     environment: seen.environment,
                     scope: seen.scope.clone(),
                     tags: seen.tags.clone(),
+                    calendar: seen.calendar.clone(),
                     gone: false,
                 }));
             }
@@ -347,6 +350,7 @@ impl Ledger {
                     .ok_or_else(|| format!("{endpoint} never joined"))?;
                 entry.environment = seen.environment;
                 (entry.scope, entry.tags, entry.gone) = (seen.scope.clone(), seen.tags.clone(), false);
+                entry.calendar = seen.calendar.clone();
             }
             RichFact::EndpointLeft { endpoint } => {
                 let entry = self
