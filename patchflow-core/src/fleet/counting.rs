@@ -129,7 +129,13 @@ impl State {
     }
 
     /// A member changed its phase in a fleet with groups. What makes an endpoint unavailable is its last operation.
-    pub(super) fn group_changed(&mut self, endpoint: EndpointIx, [from, to]: [Phase; 2], was_down: bool) {
+    pub(super) fn group_changed(
+        &mut self,
+        endpoint: EndpointIx,
+        [from, to]: [Phase; 2],
+        was_down: bool,
+        resumes: bool,
+    ) {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) else { return };
         let was_operated = matches!(from.class(), Class::InFlight | Class::Failed | Class::Unknown);
         if to.class() == Class::Failed || to == Phase::Backoff {
@@ -137,6 +143,11 @@ impl State {
         } else if to == Phase::Verified || (to == Phase::Removed && was_operated) {
             // Taking a failed endpoint out of its rollout is how a person says that it is looked after.
             slot.broken = false;
+        }
+        // Until its post hook has resumed it, it is not back.
+        if resumes && let Some(post) = self.posts.get_mut(&endpoint) {
+            post.broken = slot.broken;
+            slot.broken = slot.group != 0;
         }
         let (is_down, group) = (slot.is_down(), slot.group);
         if self.cache.live && was_down != is_down {

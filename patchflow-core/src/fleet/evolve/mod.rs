@@ -96,6 +96,7 @@ impl State {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
+                self.posts.remove(endpoint);
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                 }
@@ -309,6 +310,9 @@ impl State {
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 ring.alerts = ring.alerts.saturating_add(*new);
+            }
+            RichFact::HookEnded { order, failed, detail: _ } => {
+                self.post_ended(*order, failed.is_some()).ok_or("nobody waits for it")?;
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {
