@@ -84,30 +84,31 @@ impl Fleet {
 }
 
 impl State {
-    /// Whether an operation came to an end after which the endpoint is to be resumed; that is awaited from now on.
+    /// Once an operation came to an end after which the endpoint is to be resumed, that is awaited.
     pub(super) fn after_operation(
         &mut self,
         at: Timestamp,
         (id, ix): (RolloutId, MemberIx),
         [from, to]: [Phase; 2],
-    ) -> bool {
-        let Some(rollout) = self.rollout(id) else { return false };
+    ) {
+        let Some(rollout) = self.rollout(id) else { return };
         let hooks = &rollout.policy().deploy.hooks;
         if hooks.post.is_none() || !(from.occupies() || from == Phase::Backoff) {
-            return false;
+            return;
         }
         let ends = matches!(to, Phase::Verified | Phase::RolledBack)
             || matches!(to.class(), Class::Waiting | Class::Deferred | Class::Cancelled | Class::Removed);
-        let Some(member) = self.member(id, ix).filter(|_| ends) else { return false };
+        let Some(member) = self.member(id, ix).filter(|_| ends) else { return };
         let (endpoint, order) = (member.member.endpoint, self.order_id(member));
         let due = self.due(at.plus_secs(hooks.post_secs_max.into()));
-        let broken = self.endpoints.slot(endpoint).is_some_and(|slot| slot.broken);
-        let before = self.posts.insert(endpoint, Post { order, due, broken });
+        let slot = self.endpoints.slot(endpoint);
+        let before = self.posts.get(&endpoint).copied();
+        let broken = before.map_or(slot.is_some_and(|slot| slot.broken), |before| before.broken);
+        self.posts.insert(endpoint, Post { order, due, broken });
         if self.cache.live {
             before.map(|before| self.cache.posts_due.remove(&(before.due, endpoint)));
             self.cache.posts_due.insert((due, endpoint));
         }
-        true
     }
 
     /// A post hook is done, or is given up: the endpoint is free, and back unless it failed.

@@ -71,9 +71,9 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
-        let resumes = self.after_operation(at, (id, member), [from, to]);
+        self.after_operation(at, (id, member), [from, to]);
         if let Some(was_down) = was_down {
-            self.group_changed(endpoint, [from, to], was_down, resumes);
+            self.group_changed(endpoint, [from, to], was_down);
         }
         if taken.is_ne() && self.cache.live && self.cache.budgets.is_counting() {
             self.count_place(endpoint, taken.is_gt());

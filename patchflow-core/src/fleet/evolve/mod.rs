@@ -96,12 +96,17 @@ impl State {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
-                self.posts.remove(endpoint);
+
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                 }
                 if self.cache.live {
                     self.count_left(*endpoint);
+                }
+                if let Some(post) = self.posts.remove(endpoint)
+                    && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
+                {
+                    slot.broken = post.broken;
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
