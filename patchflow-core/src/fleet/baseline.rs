@@ -7,7 +7,7 @@ use super::Fleet;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
-use super::state::{Ask, CandidateEntry, Follower, Resync, State};
+use super::state::{Ask, CandidateEntry, Follower, Post, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
@@ -60,6 +60,8 @@ struct Snapshot {
     starts: Vec<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attached: Vec<(Follower, (RolloutId, MemberIx))>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    posts: Vec<(EndpointIx, Post)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,6 +167,7 @@ impl State {
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
             starts: self.starts.iter().copied().collect(),
+            posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
             attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
@@ -298,6 +301,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         clock_steps: snapshot.clock_steps,
         starts: snapshot.starts.into(),
         attached: snapshot.attached.into_iter().collect(),
+        posts: snapshot.posts.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {

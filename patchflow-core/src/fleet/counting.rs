@@ -132,11 +132,18 @@ impl State {
     pub(super) fn group_changed(&mut self, endpoint: EndpointIx, [from, to]: [Phase; 2], was_down: bool) {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) else { return };
         let was_operated = matches!(from.class(), Class::InFlight | Class::Failed | Class::Unknown);
+        let post = self.posts.get_mut(&endpoint);
+        let mut broken = post.as_ref().map_or(slot.broken, |post| post.broken);
         if to.class() == Class::Failed || to == Phase::Backoff {
-            slot.broken = slot.group != 0;
+            broken = slot.group != 0;
         } else if to == Phase::Verified || (to == Phase::Removed && was_operated) {
             // Taking a failed endpoint out of its rollout is how a person says that it is looked after.
-            slot.broken = false;
+            broken = false;
+        }
+        match post {
+            // Until its post hook has resumed it, it is not back.
+            Some(post) => (post.broken, slot.broken) = (broken, slot.group != 0),
+            None => slot.broken = broken,
         }
         let (is_down, group) = (slot.is_down(), slot.group);
         if self.cache.live && was_down != is_down {
@@ -149,6 +156,10 @@ impl State {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()).filter(|slot| slot.broken) else {
             return;
         };
+        if let Some(post) = self.posts.get_mut(&endpoint) {
+            post.broken = false;
+            return;
+        }
         slot.broken = false;
         let (is_down, group) = (slot.is_down(), slot.group);
         if self.cache.live && !is_down {

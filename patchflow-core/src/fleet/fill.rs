@@ -31,7 +31,7 @@ impl Fleet {
                 facts.push(at.fact(Event::Released, 0, 0));
             }
             match start {
-                Start::Order { due } => facts.push(at.fact(Event::Ordered, 0, due)),
+                Start::Order { due } => facts.push(self.state.begin(now, at, due)),
                 Start::Settle(event, reason) => {
                     let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
                     facts.push(at.fact(event, code, 0));
@@ -54,7 +54,8 @@ impl Fleet {
     pub(super) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
+        let is_free = self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none());
+        if is_free && !self.state.posts.contains_key(&endpoint) {
             return;
         }
         let (priority, due, rollout) = self.state.rank(rollout);
@@ -63,6 +64,16 @@ impl Fleet {
 }
 
 impl State {
+    /// A member starts: with its pre hook when there is one and it is not drained already, else with its order.
+    fn begin(&self, now: Timestamp, at: decide::At<'_>, due: u32) -> super::Fact {
+        let hooks = &at.rollout.policy().deploy.hooks;
+        if hooks.pre.is_some() && at.member.phase == Phase::Waiting {
+            let late = self.due(now.plus_secs(hooks.pre_secs_max.into()));
+            return at.fact(Event::HookAsked, 0, late);
+        }
+        at.fact(Event::Ordered, 0, due)
+    }
+
     /// How a rollout stands to others: priority, then due date, then its number.
     pub(super) fn rank(&self, id: RolloutId) -> Rank {
         let risk = self

@@ -46,8 +46,15 @@ impl Fleet {
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
+        let hook_fits = match &seen {
+            Observation::HookDone { order, stage, failure } => {
+                self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
+            }
+            _ => true,
+        };
         let state = &self.state;
         let fits = match &seen {
+            Observation::HookDone { .. } => hook_fits,
             Observation::Time => true,
             Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
             Observation::Inspected(seen) => decide::inspected(state, now, seen, &mut facts),
@@ -120,7 +127,8 @@ impl Fleet {
         }
         let cache = &self.state.cache;
         let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
-        let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
+        let posts = cache.posts_due.first().map(|(due, _)| *due);
+        let timers = timers.into_iter().flatten().chain(posts).min().map(|due| self.state.at(due));
         let alarms = [cache.alarms.first(), cache.candidate_alarms.first(), self.state.starts_alarm()];
         timers.into_iter().chain(alarms.into_iter().flatten()).min()
     }
@@ -152,7 +160,8 @@ impl Fleet {
             .filter_map(|(rollout, member)| self.state.outstanding_for(rollout, member));
         let asks =
             (0..self.state.candidates.len()).filter_map(|i| self.state.question(CandidateId(i as u32)));
-        orders.chain(asks)
+        let posts = self.state.posts.keys().filter_map(|endpoint| self.state.post_hook(*endpoint));
+        orders.chain(asks).chain(posts)
     }
 
     /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
@@ -212,6 +221,7 @@ impl Fleet {
         self.ring_alarms(now);
         let mut facts = core::mem::take(&mut self.scratch);
         self.fire_deadlines(now, &mut facts, out);
+        self.fire_posts(now, &mut facts, out);
         self.fire_closes(now, &mut facts, out);
         self.fire_wakes(now);
         loop {
@@ -393,6 +403,7 @@ impl State {
         self.cache.now = self.clock;
         self.cache.live = true;
         self.recount_budgets();
+        self.cache.posts_due = self.posts.iter().map(|(endpoint, post)| (post.due, *endpoint)).collect();
         for rollout in &self.rollouts {
             for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
             {

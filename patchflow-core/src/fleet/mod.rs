@@ -16,6 +16,7 @@ mod evolve;
 mod fact;
 mod fill;
 mod groups;
+mod hooks;
 mod kernel;
 mod needs;
 mod observation;
@@ -29,7 +30,7 @@ mod views;
 mod windows;
 
 pub use command::{Command, Outcome, Request};
-pub use effect::{Effect, InspectOrder, Notice, NoticeKind};
+pub use effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind};
 pub use endpoints::{EndpointHandle, EndpointView};
 pub use fact::{EndReason, EndpointFact, Fact, MissedBecause, NeedFact, Recorded, RichFact};
 pub use kernel::Fleet;

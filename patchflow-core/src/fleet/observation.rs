@@ -1,10 +1,11 @@
 //! What the world shows. Never refused: what fits nothing becomes a counted stray.
 
+use super::effect::HookStage;
 use crate::catalog::Patch;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
 use crate::inventory::{Environment, ScopePath};
 use crate::plan::RollbackPath;
-use crate::rollout::{Inspection, QueryAnswer, RecallAnswer, Report};
+use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -144,6 +145,16 @@ pub enum Observation<'a> {
         approve: bool,
         /// Why.
         reason: Cow<'a, str>,
+    },
+    /// A hook has come to its end.
+    HookDone {
+        /// The order it was asked for with.
+        order: OrderId,
+        /// Before or after the operation.
+        stage: HookStage,
+        /// Why it failed; `None` when it did what it should.
+        #[serde(borrow)]
+        failure: Option<Failure<'a>>,
     },
     /// Endpoints of a rollout's ring raised new alerts, none, or nobody can tell. A gate that limits alerts passes only
     /// while they are told.

@@ -20,14 +20,30 @@ impl State {
                 if let Some(effect) = self.react_endpoint(fact) {
                     act(effect);
                 }
+                if let Some(effect) = self.react_hook(fact) {
+                    act(effect);
+                }
             }
             Fact::Rich(fact) => self.react_rich(fact, act),
         }
     }
 
+    /// The post hook that an end of an operation asks for.
+    fn react_hook(&self, fact: &EndpointFact) -> Option<Effect> {
+        if self.posts.is_empty() {
+            return None;
+        }
+        let at = self.member(fact.rollout, fact.member)?;
+        let post = self.posts.get(&at.member.endpoint)?;
+        let asked_now = post.order == self.order_id(at) && !at.member.phase.occupies();
+        if asked_now { self.post_hook(at.member.endpoint) } else { None }
+    }
+
     fn react_endpoint(&self, fact: &EndpointFact) -> Option<Effect> {
         let at = self.member(fact.rollout, fact.member)?;
         match fact.event {
+            Event::HookAsked => self.pre_hook(at),
+            Event::HookFailed | Event::HookUndone => None,
             Event::Ordered => self.install_order(at),
             Event::Resent if at.member.phase == Phase::Ordered => self.install_order(at),
             Event::Resent | Event::RebootOrdered => {
@@ -198,6 +214,18 @@ impl State {
                 let text = format!("the rollout of {} {how}", self.title(at.candidate()));
                 act(self.notice(NoticeKind::Ended, Some(*rollout), Some(at.candidate()), text));
             }
+            RichFact::HookEnded { order, failed: Some(_), detail } => {
+                let Some(at) = self.member(order.rollout, order.member) else { return };
+                let endpoint = self.name_of(at).map_or_else(String::new, |name| name.as_str().into());
+                let text = format!("the post hook on {endpoint} failed: {detail}");
+                act(self.notice(
+                    NoticeKind::HookFailed,
+                    Some(order.rollout),
+                    Some(at.rollout.candidate()),
+                    text,
+                ));
+            }
+            RichFact::HookEnded { failed: None, .. } => {}
             RichFact::ResyncStarted { .. } => self.operating_members().for_each(|(rollout, member)| {
                 if let Some(effect) = self.outstanding_for(rollout, member) {
                     act(effect);
@@ -291,6 +319,7 @@ impl State {
             | Phase::Held
             | Phase::Removed
             | Phase::Attached => None,
+            Phase::Draining => self.pre_hook(at),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::candidate::Candidate;
 use crate::catalog::Target;
 use crate::digest::Digest;
 use crate::ids::{
-    AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, Revision, RolloutId, Seq,
+    AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, PatchId, RequestId, Revision, RolloutId, Seq,
 };
 use crate::plan::RollbackPath;
 use crate::policy::{PersonApproval, Policy};
@@ -72,6 +72,17 @@ pub(crate) struct Resync {
 /// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
 pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
 
+/// A post hook that is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Post {
+    /// The order after which it runs.
+    pub(crate) order: OrderId,
+    /// When it is late, in seconds since the epoch.
+    pub(crate) due: u32,
+    /// Whether the endpoint counts as broken once it is done.
+    pub(crate) broken: bool,
+}
+
 /// A member that waits for the outcome of another rollout's order on its endpoint.
 pub(crate) type Follower = (EndpointIx, RolloutId, MemberIx);
 
@@ -101,6 +112,8 @@ pub(crate) struct State {
     pub(crate) starts: VecDeque<Timestamp>,
     /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
     pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
+    /// Post hooks that are awaited, by their endpoints.
+    pub(crate) posts: BTreeMap<EndpointIx, Post>,
     pub(crate) cache: Cache,
 }
 
@@ -120,6 +133,8 @@ pub(crate) struct Cache {
     pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) budgets: Budgets,
     pub(crate) groups: Groups,
+    /// When post hooks are late.
+    pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.

@@ -69,7 +69,8 @@ impl Fleet {
                         | Phase::Cancelled
                         | Phase::Held
                         | Phase::Removed
-                        | Phase::Attached => {}
+                        | Phase::Attached
+                        | Phase::Draining => {}
                     }
                 }
                 self.state.put_on_agenda(id);

@@ -87,6 +87,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
+        Phase::Draining => (Deploy, Open, format!("{place}: its pre hook prepares it")),
         Phase::Attached => (
             Deploy,
             Open,

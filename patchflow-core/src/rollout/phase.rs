@@ -53,11 +53,13 @@ pub enum Phase {
     Removed,
     /// Another rollout of the same patch has the endpoint: what comes of its order counts here too.
     Attached,
+    /// Its pre hook runs; the order follows.
+    Draining,
 }
 
 impl Phase {
     /// All phases, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Waiting,
         Self::Ordered,
         Self::Running,
@@ -80,6 +82,7 @@ impl Phase {
         Self::Held,
         Self::Removed,
         Self::Attached,
+        Self::Draining,
     ];
 
     /// The class a member counts in (semantics S2): exactly one.
@@ -94,7 +97,8 @@ impl Phase {
             | Self::RebootPending
             | Self::Rebooting
             | Self::Backoff
-            | Self::Attached => Class::InFlight,
+            | Self::Attached
+            | Self::Draining => Class::InFlight,
             Self::Verified => Class::Verified,
             Self::Silent => Class::Unknown,
             Self::Failed
@@ -122,7 +126,8 @@ impl Phase {
             | Self::RebootPending
             | Self::Rebooting
             | Self::Reverting
-            | Self::Reverted => true,
+            | Self::Reverted
+            | Self::Draining => true,
             Self::Waiting
             | Self::Backoff
             | Self::Verified
@@ -178,6 +183,7 @@ impl Phase {
             Self::Cancelled => "cancelled before it started",
             Self::Held => "held",
             Self::Removed => "removed from the rollout",
+            Self::Draining => "being prepared by its pre hook",
             Self::Attached => "being installed by another rollout of the same patch",
         }
     }

@@ -252,7 +252,7 @@ impl Rollout {
             if self.unplaced.is_empty() || !self.unplaced.remove(&at) {
                 places.into_iter().for_each(|n| *n -= 1);
             }
-        } else if matches!(event, Event::Ordered | Event::RevertOrdered) {
+        } else if matches!(event, Event::Ordered | Event::RevertOrdered | Event::HookAsked) {
             places.into_iter().for_each(|n| *n += 1);
         } else {
             self.unplaced.insert(at);

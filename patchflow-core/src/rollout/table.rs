@@ -95,6 +95,12 @@ events! {
     Attached = 28,
     /// That order came to nothing; the member waits again.
     Detached = 29,
+    /// The pre hook was asked for; due: when it is late.
+    HookAsked = 30,
+    /// The pre hook failed or was late: the member does not start.
+    HookFailed = 31,
+    /// The pre hook was run, and the member may not start any more; it waits again.
+    HookUndone = 32,
 }
 
 /// How many kinds of events there are.
@@ -110,6 +116,7 @@ impl Phase {
                 (E::Ordered, Self::Ordered),
                 (E::InstallReported, Self::Installed),
                 (E::Attached, Self::Attached),
+                (E::HookAsked, Self::Draining),
                 (E::Deferred, Self::Deferred),
                 (E::Skipped, Self::Skipped),
                 (E::Cancelled, Self::Cancelled),
@@ -242,6 +249,12 @@ impl Phase {
                 &[(E::Released, Self::Waiting), (E::Cancelled, Self::Cancelled), (E::Removed, Self::Removed)]
             }
             Self::Removed => &[],
+            Self::Draining => &[
+                (E::Ordered, Self::Ordered),
+                (E::HookFailed, Self::Deferred),
+                (E::HookUndone, Self::Waiting),
+                (E::Removed, Self::Removed),
+            ],
             Self::Attached => &[
                 (E::Verified, Self::Verified),
                 (E::GaveUp, Self::Failed),

@@ -10,8 +10,8 @@ use patchflow_core::digest::Digest;
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    Command, Effect, EndpointFact, EndpointSeen, Fact, Fleet, NeedSeen, Observation, Outbox, Persisted,
-    Recorded, Request, RichFact, Standing,
+    Command, Effect, EndpointFact, EndpointSeen, Fact, Fleet, HookStage, NeedSeen, Observation, Outbox,
+    Persisted, Recorded, Request, RichFact, Standing,
 };
 use patchflow_core::gate::Percent;
 use patchflow_core::ids::{Actor, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId};
@@ -45,6 +45,7 @@ enum Happens {
     Goes(u8),
     Adopts(Box<Budget>),
     Asks(u8, u8, u8),
+    Hooked(u8, bool),
 }
 
 #[derive(Clone, Debug)]
@@ -99,6 +100,8 @@ impl Budget {
         // A recovered fleet cannot tell a crash from an absence; here neither is one.
         policy.deploy.resync_after_secs = 1_000_000;
         policy.deploy.in_flight_max = self.rollout;
+        policy.deploy.hooks.pre = self.rollout.is_multiple_of(3).then(|| "drain".into());
+        policy.deploy.hooks.post = (self.rollout % 4 == 3).then(|| "resume".into());
         policy.budgets.in_flight_max = self.fleet;
         policy.budgets.scopes = SCOPES
             .iter()
@@ -128,6 +131,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (0u8..5).prop_map(Joins),
         1 => any::<u8>().prop_map(Goes),
         1 => budget().prop_map(|budget| Adopts(Box::new(budget))),
+        6 => (any::<u8>(), prop::bool::weighted(0.8)).prop_map(|(h, well)| Hooked(h, well)),
         2 => (0u8..8, any::<u8>(), any::<u8>()).prop_map(|(c, r, e)| Asks(c, r, e)),
     ]
 }
@@ -149,6 +153,9 @@ struct Books {
     due: BTreeMap<(RolloutId, MemberIx), u32>,
     /// Endpoints that failed and were not verified since.
     broken: BTreeSet<EndpointIx>,
+    operations: BTreeMap<(RolloutId, MemberIx), u8>,
+    /// Endpoints whose post hook is awaited, and whether a group counts them for it.
+    resuming: BTreeMap<EndpointIx, (OrderId, bool)>,
 }
 
 /// What stands in a start's way.
@@ -238,7 +245,8 @@ impl Books {
         let operated = |(key, (phase, _)): (&(RolloutId, MemberIx), &(Phase, bool))| {
             phase.occupies() && self.endpoint_of[key].0 == endpoint
         };
-        self.broken.contains(&endpoint) || self.members.iter().any(operated)
+        let resuming = self.resuming.get(&endpoint).is_some_and(|(_, counts)| *counts);
+        resuming || self.broken.contains(&endpoint) || self.members.iter().any(operated)
     }
 
     fn note(&mut self, recorded: &Recorded) {
@@ -272,8 +280,18 @@ impl Books {
                         self.endpoint_of.insert((*rollout, MemberIx(ix)), (joined.endpoint, *ring));
                     }
                 }
+                RichFact::HookEnded { order, failed, .. } => {
+                    let (endpoint, _) = self.endpoint_of[&(order.rollout, order.member)];
+                    assert_eq!(self.resuming.remove(&endpoint).map(|(order, _)| order), Some(*order));
+                    if failed.is_some() && self.group_of.contains_key(&endpoint) {
+                        self.broken.insert(endpoint);
+                    }
+                }
                 RichFact::HoldCleared { endpoint, .. } => _ = self.broken.remove(endpoint),
-                RichFact::EndpointLeft { endpoint } => self.scope_of.get_mut(endpoint).unwrap().1 = true,
+                RichFact::EndpointLeft { endpoint } => {
+                    self.scope_of.get_mut(endpoint).unwrap().1 = true;
+                    self.resuming.remove(endpoint);
+                }
                 RichFact::RolloutStarted { rollout, policy, plan, .. } => {
                     self.policy_of.insert(*rollout, self.policies[policy].clone());
                     let mut members = plan.members.iter();
@@ -297,7 +315,7 @@ impl Books {
         let key = (fact.rollout, fact.member);
         let (from, placed) = self.members[&key];
         let to = from.next(fact.event).unwrap();
-        if fact.event == Event::Ordered {
+        if fact.event == Event::HookAsked || (fact.event == Event::Ordered && from != Phase::Draining) {
             assert_eq!(self.forbids(at, key), None, "{fact:?} exceeds a budget");
             self.starts.push(at);
         }
@@ -328,8 +346,32 @@ impl Books {
             }
             _ => {}
         }
-        let takes = matches!(fact.event, Event::Ordered | Event::RevertOrdered);
+        let takes = matches!(fact.event, Event::Ordered | Event::RevertOrdered | Event::HookAsked);
         let placed = to.is_operating() && (placed || (takes && !from.is_operating()));
+        let resumes = self.policy_of[&fact.rollout].deploy.hooks.post.is_some()
+            && (from.occupies() || from == Phase::Backoff)
+            && matches!(
+                to,
+                Phase::Verified
+                    | Phase::RolledBack
+                    | Phase::Waiting
+                    | Phase::Deferred
+                    | Phase::Cancelled
+                    | Phase::Removed
+            );
+        let operations = self.operations.entry(key).or_default();
+        let asks = [Event::Ordered, Event::RebootOrdered, Event::RevertOrdered, Event::HookAsked];
+        *operations += u8::from(asks.contains(&fact.event));
+        if resumes {
+            let order = OrderId {
+                fleet: FleetId(1),
+                generation: patchflow_core::ids::Generation(0),
+                rollout: fact.rollout,
+                member: fact.member,
+                operation: *operations,
+            };
+            self.resuming.insert(endpoint, (order, self.group_of.contains_key(&endpoint)));
+        }
         self.members.insert(key, (to, placed));
         self.due.insert(key, fact.due);
     }
@@ -343,7 +385,7 @@ struct Story {
     journal: Vec<Recorded>,
     books: Books,
     asked: u32,
-    ordered: u64,
+    hooks: Vec<(OrderId, HookStage)>,
 }
 
 impl Story {
@@ -351,7 +393,7 @@ impl Story {
         let mut out = Outbox::new();
         let fleet = Fleet::found(FleetId(1), "random", seed, start(), &mut out);
         let (books, orders, journal) = (Books::default(), vec![], vec![]);
-        let mut story = Self { fleet, out, now: start(), orders, journal, books, asked: 0, ordered: 0 };
+        let mut story = Self { fleet, out, now: start(), orders, journal, books, asked: 0, hooks: vec![] };
         story.ask(Command::AdoptPolicy { policy: Box::new(budget.policy()) });
         (0..12).for_each(|i| story.seen(i, i as u8));
         story.publish(seed as u8);
@@ -404,9 +446,12 @@ impl Story {
             }
             let done = Persisted { fleet: FleetId(1), through: last.seq, head: Digest([0; 32]) };
             for effect in self.out.release(done).collect::<Vec<_>>() {
-                if let Effect::Submit(order) = effect {
-                    self.ordered += 1;
-                    self.orders.push(order);
+                match effect {
+                    Effect::Submit(order) => self.orders.push(order),
+                    Effect::RunHook(run) => {
+                        self.hooks.push((run.order, run.stage));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -435,7 +480,8 @@ impl Story {
                     && ring != RingState::Pending
                     && opened
                     && !endpoint.is_gone()
-                    && endpoint.active().is_none();
+                    && endpoint.active().is_none()
+                    && !self.books.resuming.contains_key(&member.endpoint());
                 if may && let free @ None = self.books.forbids(self.now, key) {
                     panic!("{key:?} waits although nothing stands against it: {free:?}");
                 }
@@ -508,6 +554,14 @@ impl Story {
             Happens::Goes(e) => {
                 let endpoint = self.endpoint(*e);
                 self.see(Observation::EndpointGone { endpoint });
+            }
+            Happens::Hooked(h, well) => {
+                if self.hooks.is_empty() {
+                    return;
+                }
+                let (order, stage) = self.hooks.remove(usize::from(*h) % self.hooks.len());
+                let failure = (!well).then(|| Failure::new(FailureKind::Other, "it would not"));
+                self.see(Observation::HookDone { order, stage, failure });
             }
             Happens::Adopts(budget) => self.ask(Command::AdoptPolicy { policy: Box::new(budget.policy()) }),
             Happens::Asks(command, r, e) => {

@@ -387,6 +387,17 @@ fn rich() -> Vec<RichFact> {
             waiting: 1,
             because: MissedBecause::NotTaken,
         },
+        RichFact::HookEnded {
+            order: patchflow_core::ids::OrderId {
+                fleet: patchflow_core::ids::FleetId(u64::MAX),
+                generation: patchflow_core::ids::Generation(0),
+                rollout: patchflow_core::ids::RolloutId(7),
+                member: patchflow_core::ids::MemberIx(9),
+                operation: 255,
+            },
+            failed: Some(FailureKind::Timeout),
+            detail: "it did not end in time".into(),
+        },
         RichFact::ReasonNamed {
             code: u16::MAX,
             kind: FailureKind::ScriptFailed,

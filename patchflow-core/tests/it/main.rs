@@ -11,6 +11,7 @@ mod fields;
 mod groups;
 mod halt;
 mod histories;
+mod hooks;
 mod joining;
 mod journal_chain;
 mod journal_file;

@@ -288,6 +288,10 @@ impl Ledger {
                 member.operations += 1;
                 if event == Event::RevertOrdered { Standing::Undoing } else { Standing::Busy }
             }
+            Event::HookAsked => {
+                member.operations += 1;
+                Standing::Busy
+            }
             Event::InstallReported | Event::Rebooted | Event::RecallAsked | Event::RecallFailed => {
                 Standing::Busy
             }
@@ -296,14 +300,16 @@ impl Ledger {
                 Standing::UndoUnknown => Standing::Undoing,
                 other => other,
             },
-            Event::Attached => Standing::Busy,
-            Event::Expired | Event::Recalled | Event::Released | Event::Detached => Standing::Waiting,
-            Event::RetryScheduled => Standing::Backoff,
+            Event::Expired | Event::Recalled | Event::Released | Event::Detached | Event::HookUndone => {
+                Standing::Waiting
+            }
+            // In flight, and the endpoint is not its own: so it is between two attempts, and while attached.
+            Event::RetryScheduled | Event::Attached => Standing::Backoff,
             Event::GaveUp => Standing::Failed,
             Event::Verified => Standing::Verified,
             Event::RebootNeeded => Standing::WantsReboot,
             Event::WentSilent | Event::StayedSilent => Standing::Unknown,
-            Event::Deferred => Standing::Deferred,
+            Event::Deferred | Event::HookFailed => Standing::Deferred,
             Event::Skipped => Standing::Skipped,
             Event::Cancelled => Standing::Cancelled,
             Event::Held => Standing::Held,

@@ -355,6 +355,8 @@ impl World {
             Effect::AskApproval { ask, candidate, role, quorum, .. } => {
                 self.questions.push(super::world::Question { ask, candidate, role, quorum });
             }
+            // Stories tell of no hooks yet: one that is asked for never ends, and so is late.
+            Effect::RunHook(_) => {}
             Effect::Notify(notice) => self.notices.push((self.now, notice)),
         }
     }
@@ -411,6 +413,7 @@ fn describe_effect(effect: &Effect) -> String {
         Effect::Query { order, endpoint } => format!("query {order} at {endpoint}"),
         Effect::Inspect(look) => format!("inspect {} after {}", look.endpoint, look.order),
         Effect::AskApproval { ask, candidate, role, .. } => format!("ask {role} ({ask}) about {candidate}"),
+        Effect::RunHook(run) => format!("run hook {} on {} for {}", run.name, run.endpoint, run.order),
         Effect::Notify(notice) => format!("notify: {}", notice.text),
     }
 }

@@ -49,7 +49,8 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
         | Phase::Cancelled
         | Phase::Held
         | Phase::Removed
-        | Phase::Attached => return false,
+        | Phase::Attached
+        | Phase::Draining => return false,
     }
     facts.push(at.fact(Event::Acknowledged, 0, due));
     true
@@ -81,7 +82,8 @@ fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
         | Phase::Skipped
         | Phase::Held
         | Phase::Removed
-        | Phase::Attached => return false,
+        | Phase::Attached
+        | Phase::Draining => return false,
     };
     facts.push(at.fact(event, 0, due));
     true
@@ -124,7 +126,8 @@ fn failed_report(
         | Phase::Cancelled
         | Phase::Held
         | Phase::Removed
-        | Phase::Attached => return false,
+        | Phase::Attached
+        | Phase::Draining => return false,
     }
     true
 }
@@ -193,7 +196,8 @@ pub(crate) fn answered(
             | Phase::Cancelled
             | Phase::Held
             | Phase::Removed
-            | Phase::Attached => false,
+            | Phase::Attached
+            | Phase::Draining => false,
         },
         QueryAnswer::Done => done(state, now, at, facts),
         QueryAnswer::Failed(failure) => failed_report(state, now, at, failure, facts),
@@ -232,7 +236,8 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
         | Phase::Cancelled
         | Phase::Held
         | Phase::Removed
-        | Phase::Attached => return false,
+        | Phase::Attached
+        | Phase::Draining => return false,
     };
     facts.push(fact);
     true
@@ -289,7 +294,8 @@ pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, fa
         | Phase::Cancelled
         | Phase::Held
         | Phase::Removed
-        | Phase::Attached => false,
+        | Phase::Attached
+        | Phase::Draining => false,
     }
 }
 
@@ -379,6 +385,10 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
                 if at.member.phase == Phase::Installed { NOT_READ } else { "no report before the deadline" };
             let reason = state.reason(facts, FailureKind::Silent, detail);
             at.fact(Event::WentSilent, reason, next)
+        }
+        Phase::Draining => {
+            let reason = state.reason(facts, FailureKind::Timeout, "its pre hook did not end in time");
+            at.fact(Event::HookFailed, reason, 0)
         }
         Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
         Phase::Reverting => at.fact(Event::RevertWentSilent, 0, next),

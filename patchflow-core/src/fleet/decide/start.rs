@@ -9,7 +9,7 @@ use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
-use crate::rollout::{Event, Phase, Rollout, RolloutKind};
+use crate::rollout::{Event, Phase, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 
 /// What comes of looking at one member.
@@ -56,6 +56,11 @@ pub(crate) fn starts_now(state: &State, now: Timestamp, rollout: &Rollout) -> bo
     rollout.may_start() && state.resync.is_none() && is_permitted(state, now, rollout)
 }
 
+/// The same, for a member that has its place already.
+pub(crate) fn goes_on(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
+    rollout.state() == RolloutState::Running && state.resync.is_none() && is_permitted(state, now, rollout)
+}
+
 /// Whether a proof stands behind the rollout: an approval that has not expired, or its being a trial.
 pub(super) fn is_permitted(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
     let Some(entry) = state.candidate(rollout.candidate()) else { return false };
@@ -73,13 +78,14 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
     let reboots = state
         .candidate(rollout.candidate())
         .is_some_and(|entry| entry.candidate.identified().patch().reboot != RebootBehaviour::Never);
-    u64::from(deploy.expected_secs) + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
+    let hooks = deploy.hooks.secs_max();
+    hooks + u64::from(deploy.expected_secs) + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
 }
 
 /// Looks at one member that waits, or whose retry is due.
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
-        Phase::Waiting => true,
+        Phase::Waiting | Phase::Draining => true,
         Phase::Deferred => is_caught_up(state, at),
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
         Phase::Backoff => at.member.deadline <= state.secs(now),
@@ -129,10 +135,11 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
         return Start::Attach;
     }
-    if slot.active().is_some() {
+    let ready = at.member.phase == Phase::Draining;
+    if !ready && (slot.active().is_some() || state.posts.contains_key(&endpoint)) {
         return Start::Busy;
     }
-    if let Some(full) = full(state, at) {
+    if !ready && let Some(full) = full(state, at) {
         return Start::Full(full);
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
@@ -162,7 +169,7 @@ pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
 fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option<Start> {
     let settle = |event, kind, text| Some(Start::Settle(event, Some((kind, text))));
     // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
-    let fresh = matches!(at.member.phase, Phase::Waiting | Phase::Deferred);
+    let fresh = matches!(at.member.phase, Phase::Waiting | Phase::Draining | Phase::Deferred);
     let held = if fresh { Event::Held } else { Event::Cancelled };
     let wanted = match at.rollout.kind() {
         RolloutKind::Trial => Environment::NonProduction,

@@ -30,6 +30,8 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         // It may still stand in a queue on the endpoint: asked once, when the halt comes.
         Phase::Running if stopped && sweep => recall(state, now, at, facts),
         Phase::Failed | Phase::Verified if is_to_be_reverted(at) => revert(state, now, at, facts),
+        Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
+        Phase::Draining => {}
         Phase::Attached => super::attach::attached(state, at, facts),
         Phase::Waiting
         | Phase::Ordered

@@ -70,13 +70,14 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
+        self.after_operation(at, (id, member), [from, to]);
         if let Some(was_down) = was_down {
             self.group_changed(endpoint, [from, to], was_down);
         }
         if taken.is_ne() && self.cache.live && self.cache.budgets.is_counting() {
             self.count_place(endpoint, taken.is_gt());
         }
-        if event == Event::Ordered {
+        if event == Event::HookAsked || (event == Event::Ordered && from != Phase::Draining) {
             self.note_start(at);
         }
         if to == Phase::RolledBack {
@@ -89,7 +90,7 @@ impl State {
     }
 
     /// Lets those who wait for an endpoint look again.
-    fn wake(&mut self, endpoint: EndpointIx) {
+    pub(in crate::fleet) fn wake(&mut self, endpoint: EndpointIx) {
         if self.cache.turns.is_empty() {
             return;
         }

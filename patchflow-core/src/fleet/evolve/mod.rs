@@ -102,11 +102,17 @@ impl State {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
+
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                 }
                 if self.cache.live {
                     self.count_left(*endpoint);
+                }
+                if let Some(post) = self.posts.remove(endpoint)
+                    && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
+                {
+                    slot.broken = post.broken;
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
@@ -360,6 +366,9 @@ impl State {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 ring.alerts_known = new.is_some();
                 ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
+            }
+            RichFact::HookEnded { order, failed, detail: _ } => {
+                self.post_ended(*order, failed.is_some()).ok_or("nobody waits for it")?;
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {

@@ -4,7 +4,7 @@ use super::stories::{ending, plain};
 use super::{Field, HOUR, field};
 use crate::world::{Does, World};
 use patchflow_core::doc::patch;
-use patchflow_core::fleet::{EndpointSeen, Observation};
+use patchflow_core::fleet::{EndpointSeen, Fact, Observation, RichFact};
 use patchflow_core::gate::Percent;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{Amount, Policy, ScopeBudget, StartsMax};
@@ -30,6 +30,32 @@ fn one_cluster(policy: Policy) -> String {
     world.publish(patch("openssl", "3.0.22"));
     world.pass(8 * HOUR);
     ending(&world)
+}
+
+/// Everybody is drained and resumed, and neither hook ever ends.
+fn hooks_hang(mut policy: Policy) -> String {
+    policy.deploy.hooks.pre.get_or_insert_with(|| "drain".into());
+    policy.deploy.hooks.post.get_or_insert_with(|| "resume".into());
+    let mut world = World::new(40, 2, policy);
+    let hangs = (0..40).flat_map(|i| [format!("pre:prod-{i}"), format!("post:prod-{i}")]);
+    world.script.extend(hangs.map(|hook| (hook, Does::GoesSilent)));
+    world.publish(patch("openssl", "3.0.22"));
+    world.pass(8 * HOUR);
+    format!("{} {:?}", ending(&world), ended(&world))
+}
+
+/// What hooks ran, and when post hooks were given up.
+fn hooks_run(policy: Policy) -> String {
+    let mut world = World::new(40, 2, policy);
+    world.publish(patch("openssl", "3.0.22"));
+    world.pass(8 * HOUR);
+    format!("{:?} {:?}", world.hooks, ended(&world))
+}
+
+fn ended(world: &World) -> Vec<patchflow_core::time::Timestamp> {
+    let ended =
+        |fact: &Fact| matches!(fact, Fact::Rich(fact) if matches!(**fact, RichFact::HookEnded { .. }));
+    world.journal.iter().filter(|r| ended(&r.fact)).map(|r| r.at).collect()
 }
 
 pub(super) fn fields() -> Vec<Field> {
@@ -62,6 +88,10 @@ pub(super) fn fields() -> Vec<Field> {
             |p| p.rings[3].in_flight_max = Some(Amount::Percent { percent: Percent::whole(10) }),
             plain,
         ),
+        field("deploy.hooks.pre", |p| p.deploy.hooks.pre = Some("drain".into()), hooks_run),
+        field("deploy.hooks.post", |p| p.deploy.hooks.post = Some("resume".into()), hooks_run),
+        field("deploy.hooks.pre_secs_max", |p| p.deploy.hooks.pre_secs_max = 60, hooks_hang),
+        field("deploy.hooks.post_secs_max", |p| p.deploy.hooks.post_secs_max = 60, hooks_hang),
         field("rings.probe_first", |p| p.rings[3].probe_first = 4, plain),
     ]
 }
