@@ -46,11 +46,10 @@ impl Fleet {
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
-        let hook_fits = match &seen {
-            Observation::HookDone { order, stage, failure } => {
-                self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
-            }
-            _ => true,
+        let hook_fits = if let Observation::HookDone { order, stage, failure } = &seen {
+            self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
+        } else {
+            true
         };
         let state = &self.state;
         let fits = match &seen {
