@@ -1,9 +1,10 @@
 //! The whole state as bytes: a point from which a replay may start.
 //!
-//! Rich state is one JSON text with a version; slots and members follow it packed, 22 and 16 bytes each. A baseline is
+//! Rich state is one JSON text with a version; slots and members follow it packed, 34 and 16 bytes each. A baseline is
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
+use super::conditions::Condition;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
@@ -43,6 +44,7 @@ struct Snapshot {
     endpoint_ids: Vec<EndpointId>,
     attributes: Vec<Attributes>,
     calendars: Vec<Arc<str>>,
+    conditions: Vec<(EndpointIx, Condition)>,
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
@@ -97,7 +99,7 @@ struct RolloutSnapshot {
 }
 
 impl Fleet {
-    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 38 bytes an endpoint beside its name
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 50 bytes an endpoint beside its name
     /// and its needs.
     #[must_use]
     pub fn baseline(&self) -> Vec<u8> {
@@ -131,6 +133,7 @@ impl State {
             endpoint_ids: self.endpoints.ids().to_vec(),
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
+            conditions: self.endpoints.conditions().map(|(ix, condition)| (ix, condition.clone())).collect(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
@@ -288,6 +291,9 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     }
     state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
     state.endpoints.restore_calendars(snapshot.calendars);
+    for (ix, condition) in snapshot.conditions {
+        state.endpoints.condition_changes(ix, |known| *known = condition);
+    }
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);

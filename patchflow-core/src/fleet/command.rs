@@ -130,6 +130,20 @@ pub enum Command {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// Let an endpoint out of quarantine: the machine that reports from now on is the endpoint.
+    ClearQuarantine {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why: what was found.
+        reason: String,
+    },
+    /// Say that this fleet patches an endpoint, although another patch manager is active there.
+    DeclareOwnership {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: String,
+    },
     /// Let a candidate near an endpoint again that was rolled back.
     ClearHold {
         /// The candidate.

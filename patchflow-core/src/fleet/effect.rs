@@ -6,6 +6,7 @@ use crate::risk::Assessment;
 use crate::rollout::{Order, RevertTo};
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use serde::Serialize;
 
 /// One thing the host is to do. Exhaustive on purpose: a new kind is a major release.
@@ -30,6 +31,12 @@ pub enum Effect {
     },
     /// Read an endpoint and run its probes. Completed by an inspection.
     Inspect(InspectOrder),
+    /// Read the inventory of endpoints anew: what they need, whether they wait for a reboot. Completed by
+    /// [`crate::fleet::Observation::Read`] of them; asked again a few times when it is not.
+    Scan {
+        /// The endpoints.
+        endpoints: Vec<EndpointId>,
+    },
     /// Ask people outside. Completed by the answer, or by a command that answers.
     AskApproval {
         /// The question.
@@ -89,6 +96,8 @@ pub enum NoticeKind {
     ApprovalAsked,
     /// An endpoint needs an operator.
     OperatorNeeded,
+    /// Two machines report under one name.
+    Quarantined,
     /// A rollout came to its end.
     Ended,
 }

@@ -1,6 +1,7 @@
 //! Facts: what the journal holds. Named in the past tense; what was computed once and could come out differently
 //! later (ring membership, resolved instants, verdicts) stands in them.
 
+use super::EndpointSet;
 use super::observation::{EndpointSeen, Standing};
 use crate::candidate::{ApprovedBy, Evidence};
 use crate::catalog::Patch;
@@ -160,6 +161,79 @@ pub enum RichFact {
     EndpointLeft {
         /// The endpoint.
         endpoint: EndpointIx,
+    },
+    /// Endpoints went out of contact.
+    EndpointsWentUnreachable {
+        /// The endpoints.
+        endpoints: EndpointSet,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Endpoints are in contact again, and must be read before they are ordered anything.
+    EndpointsCameBack {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// What is known of endpoints is too old to go by.
+    EndpointsWentStale {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// The inventory was asked to read endpoints.
+    ScansAsked {
+        /// The endpoints.
+        endpoints: EndpointSet,
+        /// Until when they should be read, in seconds since the fleet's epoch.
+        due: u32,
+    },
+    /// Endpoints were asked after as often as the policy allows and not read; nobody asks until something changes.
+    ScansGivenUp {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// Endpoints were read anew.
+    EndpointsRead {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// Another machine reports under the endpoint's name, and the one before is silent: what was known is void.
+    EndpointReimaged {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// As it is now.
+        seen: EndpointSeen,
+    },
+    /// Two machines report under one name: no orders until a person has looked.
+    EndpointQuarantined {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// What was seen.
+        reason: String,
+    },
+    /// A person has looked: the machine that reports from now on is the endpoint.
+    QuarantineCleared {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A person declared that this fleet patches an endpoint, whatever else is active there.
+    OwnershipDeclared {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// Endpoints wait for a reboot that no order of this fleet asked for, or wait no more.
+    RebootsPendingSeen {
+        /// The endpoints.
+        endpoints: EndpointSet,
+        /// Whether they wait.
+        pending: bool,
     },
     /// A patch was identified and rated.
     CandidateIdentified {

@@ -59,10 +59,19 @@ impl Fleet {
                 decide::recall_answered(state, now, *order, *answer, &mut facts)
             }
             Observation::Endpoints { endpoints } => {
-                decide::endpoints(state, endpoints, &mut facts);
+                decide::endpoints(state, now, endpoints, &mut facts);
                 true
             }
             Observation::EndpointGone { endpoint } => decide::endpoint_gone(state, *endpoint, &mut facts),
+            Observation::Unreachable { endpoints, since } => {
+                decide::unreachable(state, now, endpoints, *since, &mut facts)
+            }
+            Observation::Reachable { endpoints } => decide::reachable(state, now, endpoints, &mut facts),
+            Observation::Stale { endpoints } => decide::stale(state, now, endpoints, &mut facts),
+            Observation::Read { endpoints } => decide::read(state, endpoints, &mut facts),
+            Observation::RebootsPending { endpoints, pending } => {
+                decide::reboots_pending(state, endpoints, *pending, &mut facts)
+            }
             Observation::Published { patch } => {
                 decide::published(state, now, patch, &mut facts);
                 true
@@ -122,7 +131,13 @@ impl Fleet {
         let cache = &self.state.cache;
         let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
         let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
-        timers.into_iter().chain(cache.alarms.first()).chain(cache.candidate_alarms.first()).min()
+        let scans = self.state.next_scan_due();
+        timers
+            .into_iter()
+            .chain(cache.alarms.first())
+            .chain(cache.candidate_alarms.first())
+            .chain(scans)
+            .min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -152,7 +167,9 @@ impl Fleet {
             .filter_map(|(rollout, member)| self.state.outstanding_for(rollout, member));
         let asks =
             (0..self.state.candidates.len()).filter_map(|i| self.state.question(CandidateId(i as u32)));
-        orders.chain(asks)
+        let mut scans = alloc::vec::Vec::new();
+        self.state.scans(&self.state.open_scans(), |scan| scans.push(scan));
+        orders.chain(asks).chain(scans)
     }
 
     /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
@@ -210,6 +227,7 @@ impl Fleet {
             self.apply_all(now, &mut facts, out);
         }
         self.ring_alarms(now);
+        self.fire_scans(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
         self.fire_deadlines(now, &mut facts, out);
         self.fire_closes(now, &mut facts, out);
@@ -314,11 +332,12 @@ impl Fleet {
         }
     }
 
-    /// Another rollout has the endpoint: the member looks again when that one lets it go.
+    /// Another rollout has the endpoint, or its condition keeps it: the member looks again when that changes.
     fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
+        let is_free = |slot: &super::endpoints::Slot| slot.active().is_none() && slot.conditions.is_empty();
+        if self.state.endpoints.slot(endpoint).is_none_or(is_free) {
             return;
         }
         let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
@@ -410,6 +429,7 @@ impl State {
                 self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
             }
         }
+        self.recover_scans();
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];
             rollout.queue.again.clear();

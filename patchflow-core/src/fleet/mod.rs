@@ -7,8 +7,10 @@
 
 mod baseline;
 mod command;
+mod conditions;
 mod decide;
 mod effect;
+mod endpoint_set;
 mod endpoints;
 mod evolve;
 mod fact;
@@ -19,6 +21,7 @@ mod openings;
 mod outbox;
 mod react;
 mod reasons;
+mod scans;
 mod state;
 mod timers;
 mod views;
@@ -26,6 +29,7 @@ mod windows;
 
 pub use command::{Command, Outcome, Request};
 pub use effect::{Effect, InspectOrder, Notice, NoticeKind};
+pub use endpoint_set::EndpointSet;
 pub use endpoints::{EndpointHandle, EndpointView};
 pub use fact::{EndReason, EndpointFact, Fact, MissedBecause, NeedFact, Recorded, RichFact};
 pub use kernel::Fleet;

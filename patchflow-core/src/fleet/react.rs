@@ -192,11 +192,26 @@ impl State {
                     act(effect);
                 }
             }),
+            RichFact::ScansAsked { endpoints, .. } => self.scans(endpoints, act),
+            RichFact::EndpointQuarantined { endpoint, reason } => {
+                let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
+                let text = format!("{name} is in quarantine: {reason}");
+                act(self.notice(NoticeKind::Quarantined, None, None, text));
+            }
             RichFact::FleetFounded { .. }
             | RichFact::PolicyAdopted { .. }
             | RichFact::EndpointsJoined { .. }
             | RichFact::EndpointChanged { .. }
             | RichFact::EndpointLeft { .. }
+            | RichFact::EndpointReimaged { .. }
+            | RichFact::EndpointsWentUnreachable { .. }
+            | RichFact::EndpointsCameBack { .. }
+            | RichFact::EndpointsWentStale { .. }
+            | RichFact::ScansGivenUp { .. }
+            | RichFact::EndpointsRead { .. }
+            | RichFact::QuarantineCleared { .. }
+            | RichFact::OwnershipDeclared { .. }
+            | RichFact::RebootsPendingSeen { .. }
             | RichFact::CandidateIdentified { .. }
             | RichFact::NeedsChanged { .. }
             | RichFact::TrialConcluded { .. }

@@ -110,6 +110,8 @@ pub(crate) struct Cache {
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
+    /// When questions to the inventory are over.
+    pub(crate) scans: BTreeSet<(u32, EndpointIx)>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.
     pub(crate) tending: Vec<(RolloutId, MemberIx)>,

@@ -198,6 +198,7 @@ impl Fleet {
             slot,
             attributes: endpoints.attributes(ix)?,
             calendar: endpoints.calendar(slot.calendar),
+            condition: endpoints.condition(ix),
         })
     }
 

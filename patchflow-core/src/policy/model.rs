@@ -1,7 +1,9 @@
 //! The fields of a policy.
 
 use super::approval::{ApprovalRule, PersonApproval};
-use super::{CalendarPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy};
+use super::{
+    CalendarPolicy, DeployPolicy, EndpointPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+};
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +26,8 @@ pub struct Policy {
     pub single_ring: Option<WaiverByName>,
     /// How orders are issued.
     pub deploy: DeployPolicy,
+    /// What must be known of an endpoint before it is ordered anything.
+    pub endpoints: EndpointPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
     /// What is rolled back.

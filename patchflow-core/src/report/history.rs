@@ -294,11 +294,25 @@ impl History {
                 let text = "the clock stepped back and was held".into();
                 self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
             }
+            RichFact::EndpointQuarantined { reason, .. } => {
+                let text = format!("an endpoint went into quarantine: {reason}");
+                self.timeline.push(TimelineEntry { at, kind: Stopped, candidate: None, rollout: None, text });
+            }
             RichFact::FleetFounded { .. }
             | RichFact::PolicyAdopted { .. }
             | RichFact::EndpointsJoined { .. }
             | RichFact::EndpointChanged { .. }
             | RichFact::EndpointLeft { .. }
+            | RichFact::EndpointReimaged { .. }
+            | RichFact::ScansAsked { .. }
+            | RichFact::EndpointsWentUnreachable { .. }
+            | RichFact::EndpointsCameBack { .. }
+            | RichFact::EndpointsWentStale { .. }
+            | RichFact::ScansGivenUp { .. }
+            | RichFact::EndpointsRead { .. }
+            | RichFact::QuarantineCleared { .. }
+            | RichFact::OwnershipDeclared { .. }
+            | RichFact::RebootsPendingSeen { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ResyncEnded { .. }
             | RichFact::RequestDone { .. } => {}

@@ -3,7 +3,7 @@
 use super::document::{Step, StepState};
 use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
-use crate::fleet::Fleet;
+use crate::fleet::{EndpointView, Fleet};
 use crate::gate::judge;
 use crate::ids::EndpointIx;
 use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind, RolloutState};
@@ -131,6 +131,28 @@ fn stopped(rollout: &Rollout) -> String {
     }
 }
 
+/// What of an endpoint's own state keeps every order back, as a part of a sentence; `None` when nothing does.
+pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> {
+    let name = endpoint.id();
+    if let Some(reason) = endpoint.quarantine() {
+        return Some(format!("{name} is in quarantine until a person clears it: {reason}"));
+    }
+    if let Some(manager) = endpoint.held_by_manager() {
+        return Some(format!("{manager} patches {name} too, until ownership is declared"));
+    }
+    if let Some(since) = endpoint.unreachable_since() {
+        return Some(format!("{name} is unreachable since {since}"));
+    }
+    if let Some(since) = endpoint.stale_since() {
+        return Some(if endpoint.is_asked() {
+            format!("{name} is read anew before it is ordered anything, since {since}")
+        } else {
+            format!("{name} could not be read since {since}")
+        });
+    }
+    endpoint.reboot_pending_since().map(|since| format!("{name} waits for a reboot of its own since {since}"))
+}
+
 fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     let own = rollout.rings().get(usize::from(member.ring()));
     let name = own.map_or("?", |ring| ring.name());
@@ -148,6 +170,9 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
             current.name(),
             verdict.sentence(current.gate())
         );
+    }
+    if let Some(text) = fleet.endpoint(member.endpoint()).and_then(|there| condition_sentence(&there)) {
+        return format!("waiting in ring {name}: {text}");
     }
     let deploy = &rollout.policy().deploy;
     let needed = u64::from(deploy.expected_secs);

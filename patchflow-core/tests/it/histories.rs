@@ -40,6 +40,10 @@ enum Happens {
     Approves(u8, bool),
     Asks(u8, u8, u8),
     Alerts(u8),
+    /// Out of contact, back, stale, read, a reboot pending or not: one endpoint and its neighbour.
+    Turns(u8, u8),
+    /// Another machine tells itself under a name, or another manager is there.
+    Replaces(u8, u8),
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -64,8 +68,10 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..6).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        3 => (0u8..18, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
+        3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
     ]
 }
 
@@ -176,7 +182,16 @@ impl Story {
         for (fence, id) in fences {
             assert!(fence < order.fence() || (fence == order.fence() && id == order.id()), "fences rise");
         }
+        for told in [endpoint.unreachable_since(), endpoint.stale_since()] {
+            // The order of a moment ago may be repeated; a new one is not issued.
+            assert!(
+                told.is_none()
+                    || self.orders.iter().any(|o| o.id() == order.id())
+                    || matches!(order, Order::Reboot(_))
+            );
+        }
         if let Order::Install(install) = order {
+            assert_eq!((endpoint.quarantine(), endpoint.held_by_manager()), (None, None));
             let rollout = self.fleet.rollout(install.id().rollout).unwrap();
             assert!(!self.fleet.is_held(rollout.candidate(), ix), "a hold keeps the patch away");
             assert_ne!(install.path(), RollbackPath::None, "a way back is known before the start");
@@ -284,6 +299,27 @@ impl Story {
                 let endpoints = vec![seen(u32::from(e) % 16, production)];
                 self.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
             }
+            Happens::Turns(e, what) => {
+                let endpoints = Cow::Owned(vec![self.endpoint(e), self.endpoint(e.wrapping_add(1))]);
+                self.see(match what {
+                    0 | 1 => Observation::Unreachable { endpoints, since: self.now },
+                    2 => Observation::Reachable { endpoints },
+                    3 => Observation::Stale { endpoints },
+                    4 => Observation::RebootsPending { endpoints, pending: true },
+                    5 => Observation::RebootsPending { endpoints, pending: false },
+                    _ => Observation::Read { endpoints },
+                });
+            }
+            Happens::Replaces(e, what) => {
+                let told = seen(u32::from(e) % 16, true);
+                let endpoints = vec![EndpointSeen {
+                    fingerprint: Some(["a", "a", "b"][usize::from(what) % 3].into()),
+                    managed_by: (what == 5).then(|| "another".into()),
+                    onboarding: what == 4,
+                    ..told
+                }];
+                self.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
+            }
             Happens::Goes(e) => {
                 let endpoint = self.endpoint(e);
                 self.see(Observation::EndpointGone { endpoint });
@@ -317,6 +353,8 @@ impl Story {
                     12 => Command::Promote { rollout, reason },
                     13 => Command::Retry { rollout, endpoint },
                     14 => Command::Remove { rollout, endpoint },
+                    15 => Command::ClearQuarantine { endpoint, reason },
+                    16 => Command::DeclareOwnership { endpoint, reason },
                     _ => Command::ClearHold { candidate, endpoint },
                 });
             }

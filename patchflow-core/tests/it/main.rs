@@ -3,6 +3,7 @@
 mod approval;
 mod calendars;
 mod crashes;
+mod conditions;
 mod faults;
 mod fields;
 mod halt;

@@ -8,7 +8,9 @@ use patchflow_core::fleet::{
     Request, Standing,
 };
 use patchflow_core::gate::Limits;
-use patchflow_core::ids::{Actor, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
+use patchflow_core::ids::{
+    Actor, CandidateId, EndpointId, EndpointIx, FleetId, OrderId, RequestId, RolloutId,
+};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{Policy, StartMode};
@@ -57,6 +59,10 @@ pub(crate) struct World {
     pub(crate) cut_off: BTreeMap<String, u32>,
     /// Answers of endpoints to queries, by order.
     pub(crate) done: BTreeMap<OrderId, QueryAnswer<'static>>,
+    /// Endpoints whose inventory cannot be read.
+    pub(crate) unread: BTreeSet<String>,
+    /// Endpoints that were to be read, each time counted.
+    pub(crate) scans: usize,
     queue: BTreeMap<(Timestamp, u64), Observation<'static>>,
     next: u64,
     requests: u64,
@@ -95,6 +101,8 @@ impl World {
             sick: BTreeSet::new(),
             cut_off: BTreeMap::new(),
             done: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            scans: 0,
             queue: BTreeMap::new(),
             next: 0,
             requests: 0,
@@ -216,8 +224,20 @@ impl World {
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.later(1, Observation::Inspected(seen));
             }
+            Effect::Scan { endpoints } => self.scan(&endpoints),
             Effect::AskApproval { .. } => {}
             Effect::Notify(notice) => self.notices.push(notice.text),
+        }
+    }
+
+    /// Reads endpoints a minute later, unless one is not to be read.
+    fn scan(&mut self, endpoints: &[EndpointId]) {
+        self.scans += endpoints.len();
+        let here = |id: &&EndpointId| !self.unread.contains(id.as_str());
+        let read: Vec<_> =
+            endpoints.iter().filter(here).filter_map(|id| self.fleet.endpoint_ix(id.as_str())).collect();
+        if !read.is_empty() {
+            self.later(60, Observation::Read { endpoints: Cow::Owned(read) });
         }
     }
 

@@ -3,6 +3,7 @@
 mod approval;
 mod candidate;
 mod command;
+mod condition;
 mod report;
 mod resync;
 mod ring;
@@ -13,6 +14,7 @@ mod world;
 
 pub(crate) use candidate::step;
 pub(crate) use command::command;
+pub(crate) use condition::{reachable, read, reboots_pending, scans_due, stale, unreachable};
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{next_look, review};

@@ -1,6 +1,7 @@
 //! May this member start now? Everything that stands against it is looked at here, at order time.
 
 use super::At;
+use super::condition::keeps_back;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::observation::Standing;
@@ -17,7 +18,7 @@ pub(crate) enum Start {
     Order { due: u32 },
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, &'static str)>),
-    /// Another rollout has the endpoint.
+    /// Another rollout has the endpoint, or its condition keeps it.
     Busy,
     /// Its window opens then, or its place in the spread comes.
     Later(Timestamp),
@@ -92,6 +93,9 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
         return Start::Settle(Event::Removed, None);
     };
+    if let Some(kept) = keeps_back(slot, at) {
+        return kept;
+    }
     if let Some(settle) = stands_against(state, slot.environment, at) {
         return settle;
     }

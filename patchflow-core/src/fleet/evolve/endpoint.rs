@@ -63,7 +63,7 @@ impl State {
     }
 
     /// Lets those who wait for an endpoint look again.
-    fn wake(&mut self, endpoint: EndpointIx) {
+    pub(super) fn wake(&mut self, endpoint: EndpointIx) {
         if self.cache.turns.is_empty() {
             return;
         }

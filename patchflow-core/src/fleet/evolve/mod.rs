@@ -1,8 +1,10 @@
 //! Evolution: the only code that changes a fleet's state. It touches and never looks outside, live and in replay.
 
 mod candidate;
+mod condition;
 mod endpoint;
 
+use super::conditions::Condition;
 use super::needs::Needs;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{EndReason, Fact, RichFact};
@@ -75,19 +77,50 @@ impl State {
             }
             RichFact::EndpointChanged { endpoint, seen } => {
                 let before = self.calendar_of(*endpoint);
+                let was_gone = self.endpoints.slot(*endpoint).is_some_and(|slot| slot.gone);
                 self.endpoints.change(*endpoint, seen);
                 let after = self.calendar_of(*endpoint);
                 if self.cache.live && before != after {
                     self.calendar_changed(*endpoint, before, after);
                 }
+                self.condition_changes(*endpoint, |known| {
+                    // What it had when it left says nothing any more.
+                    known.stale_since = if was_gone { Some(at) } else { known.stale_since };
+                });
             }
             RichFact::EndpointLeft { endpoint } => {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
+                self.condition_changes(*endpoint, |known| *known = Condition::default());
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                 }
+            }
+            RichFact::EndpointsWentUnreachable { endpoints, since } => {
+                self.conditions_change(endpoints, |known| {
+                    (known.unreachable_since, known.scan) = (Some(*since), None);
+                })?;
+            }
+            RichFact::EndpointsCameBack { endpoints } => self.came_back(at, endpoints)?,
+            RichFact::EndpointsWentStale { endpoints } => {
+                self.conditions_change(endpoints, |known| {
+                    known.stale_since.get_or_insert(at);
+                })?;
+            }
+            RichFact::ScansAsked { endpoints, due } => self.scans_asked(endpoints, *due)?,
+            RichFact::ScansGivenUp { endpoints } => self.scans_given_up(at, endpoints)?,
+            RichFact::EndpointsRead { endpoints } => self.endpoints_read(at, endpoints)?,
+            RichFact::EndpointReimaged { endpoint, seen } => self.reimaged(at, *endpoint, seen)?,
+            RichFact::EndpointQuarantined { endpoint, reason } => self.quarantined(*endpoint, reason)?,
+            RichFact::QuarantineCleared { endpoint, .. } => self.quarantine_cleared(at, *endpoint)?,
+            RichFact::OwnershipDeclared { endpoint, .. } => {
+                self.condition_changes(*endpoint, |known| known.owned = true);
+            }
+            RichFact::RebootsPendingSeen { endpoints, pending } => {
+                self.conditions_change(endpoints, |known| {
+                    known.reboot_pending_since = pending.then_some(at);
+                })?;
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
                 if candidate.index() != self.candidates.len() {

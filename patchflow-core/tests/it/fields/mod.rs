@@ -3,6 +3,7 @@
 //! The list is held against the policy's own text, so a new field fails here until it has its story. Stories stand in
 //! one file a subject.
 
+mod endpoints;
 mod stories;
 
 use crate::world::{World, policy};
@@ -28,7 +29,7 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields()].into_iter().flatten().collect()
+    [stories::fields(), endpoints::fields()].into_iter().flatten().collect()
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! How the conditions of endpoints change.
+
+use super::Misfit;
+use crate::fleet::conditions::{Condition, OpenScan};
+use crate::fleet::state::State;
+use crate::fleet::{EndpointSeen, EndpointSet};
+use crate::ids::EndpointIx;
+use crate::time::Timestamp;
+use alloc::string::String;
+
+impl State {
+    /// Changes one condition of several endpoints.
+    pub(super) fn conditions_change(
+        &mut self,
+        endpoints: &EndpointSet,
+        change: impl Fn(&mut Condition),
+    ) -> Result<(), Misfit> {
+        if !endpoints.is_within(self.endpoints.len()) {
+            return Err("it names endpoints that are not there".into());
+        }
+        endpoints.iter().for_each(|ix| self.condition_changes(ix, &change));
+        Ok(())
+    }
+
+    /// Changes the condition of one endpoint, and lets those who wait for it look again.
+    pub(super) fn condition_changes(&mut self, ix: EndpointIx, change: impl FnOnce(&mut Condition)) {
+        let due = |state: &Self| {
+            state
+                .endpoints
+                .condition(ix)
+                .and_then(|known| known.scan)
+                .map(|scan| scan.due)
+                .filter(|due| *due != 0)
+        };
+        let before = due(self);
+        self.endpoints.condition_changes(ix, change);
+        if !self.cache.live {
+            return;
+        }
+        let now = due(self);
+        if before != now {
+            before.map(|due| self.cache.scans.remove(&(due, ix)));
+            now.map(|due| self.cache.scans.insert((due, ix)));
+        }
+        self.wake(ix);
+        if let Some((rollout, member)) = self.endpoints.slot(ix).and_then(|slot| slot.active()) {
+            self.cache.tending.push((rollout, member));
+            self.put_on_agenda(rollout);
+        }
+    }
+
+    pub(super) fn came_back(&mut self, at: Timestamp, endpoints: &EndpointSet) -> Result<(), Misfit> {
+        self.conditions_change(endpoints, |known| {
+            known.unreachable_since = None;
+            known.stale_since.get_or_insert(at);
+        })
+    }
+
+    pub(super) fn scans_asked(&mut self, endpoints: &EndpointSet, due: u32) -> Result<(), Misfit> {
+        self.conditions_change(endpoints, |known| {
+            let tries = known.scan.filter(|scan| scan.due != 0).map_or(0, |scan| scan.tries);
+            known.scan = Some(OpenScan { due, tries: tries.saturating_add(1) });
+        })
+    }
+
+    pub(super) fn scans_given_up(&mut self, at: Timestamp, endpoints: &EndpointSet) -> Result<(), Misfit> {
+        self.conditions_change(endpoints, |known| {
+            known.scan = known.scan.map(|scan| OpenScan { due: 0, ..scan });
+            known.stale_since.get_or_insert(at);
+        })
+    }
+
+    pub(super) fn endpoints_read(&mut self, at: Timestamp, endpoints: &EndpointSet) -> Result<(), Misfit> {
+        let secs = self.secs(at);
+        self.conditions_change(endpoints, |known| (known.stale_since, known.scan) = (None, None))?;
+        for ix in endpoints.iter() {
+            if let Some(slot) = self.endpoints.slots.get_mut(ix.index()) {
+                slot.read_at = secs;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was known of the machine before is void; holds stay, for they are about the name.
+    pub(super) fn reimaged(
+        &mut self,
+        at: Timestamp,
+        ix: EndpointIx,
+        seen: &EndpointSeen,
+    ) -> Result<(), Misfit> {
+        let earlier = self.endpoints.slot(ix).ok_or("there is no such endpoint")?.fingerprint();
+        self.endpoints.change(ix, seen);
+        self.candidates.iter_mut().for_each(|entry| entry.needs.remove(ix));
+        self.condition_changes(ix, |known| {
+            known.earlier = earlier;
+            (known.unreachable_since, known.scan) = (None, None);
+            (known.reboot_pending_since, known.reboots_stopped) = (None, None);
+            known.stale_since = Some(at);
+        });
+        Ok(())
+    }
+
+    pub(super) fn quarantined(&mut self, ix: EndpointIx, reason: &str) -> Result<(), Misfit> {
+        self.endpoints.slot(ix).ok_or("there is no such endpoint")?;
+        self.condition_changes(ix, |known| known.quarantine = Some(String::from(reason)));
+        Ok(())
+    }
+
+    /// The machine that reports next is the endpoint; it is read before it is ordered anything.
+    pub(super) fn quarantine_cleared(&mut self, at: Timestamp, ix: EndpointIx) -> Result<(), Misfit> {
+        let slot = self.endpoints.slots.get_mut(ix.index()).ok_or("there is no such endpoint")?;
+        slot.forget_fingerprint();
+        self.candidates.iter_mut().for_each(|entry| entry.needs.remove(ix));
+        self.condition_changes(ix, |known| {
+            (known.quarantine, known.earlier, known.scan) = (None, None, None);
+            known.stale_since = Some(at);
+        });
+        Ok(())
+    }
+}
