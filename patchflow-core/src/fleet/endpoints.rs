@@ -399,6 +399,15 @@ impl<'a> EndpointView<'a> {
         self.condition?.stale_since
     }
 
+    /// Whether something waits for its inventory to be read: it is stale, or out of contact, or asked for.
+    #[must_use]
+    pub fn waits_for_reading(&self) -> bool {
+        let waits = |known: &Condition| {
+            known.stale_since.is_some() || known.unreachable_since.is_some() || known.scan.is_some()
+        };
+        self.condition.is_some_and(waits)
+    }
+
     /// Whether the inventory is asked to read it, and has not answered.
     #[must_use]
     pub fn is_asked(&self) -> bool {

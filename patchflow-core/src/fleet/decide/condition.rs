@@ -117,8 +117,10 @@ pub(crate) fn reboots_pending(
     pending: bool,
     facts: &mut Facts,
 ) -> bool {
+    // While an order is under way there, the reboot may be its own: that one has a phase.
+    let is_ours = |slot: &Slot| pending && slot.active().is_some();
     let (endpoints, known) =
-        news(state, endpoints, |slot| slot.conditions.has(Bits::REBOOT_PENDING) != pending);
+        news(state, endpoints, |slot| slot.conditions.has(Bits::REBOOT_PENDING) != pending && !is_ours(slot));
     if !endpoints.is_empty() {
         facts.push(RichFact::RebootsPendingSeen { endpoints, pending }.into());
     }

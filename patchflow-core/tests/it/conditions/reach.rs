@@ -157,6 +157,20 @@ fn a_reboot_that_is_pending_there_holds_new_orders_until_it_is_done() {
 }
 
 #[test]
+fn a_reboot_that_an_order_under_way_asks_for_is_its_own() {
+    let mut world = World::new(2, 0, direct());
+    world.script.insert("prod-0".into(), Does::WantsReboot);
+    let (_, rollout) = rollout(&mut world);
+    world.pass(60);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Installed);
+    let endpoints = some(&world, &["prod-0"]);
+    world.see(Observation::RebootsPending { endpoints, pending: true });
+    world.pass(HOUR);
+    assert_eq!(world.fleet.endpoint(ix(&world, "prod-0")).unwrap().reboot_pending_since(), None);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Verified);
+}
+
+#[test]
 fn open_questions_are_asked_again_after_a_crash_and_their_deadlines_stand() {
     let mut world = World::new(3, 0, direct());
     world.unread.insert("prod-0".into());
