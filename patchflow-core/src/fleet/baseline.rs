@@ -8,16 +8,20 @@ use super::conditions::Condition;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
+use super::patience::{Deferrals, Patience};
+use super::reboots::RebootLog;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::{CorruptJournal, FailureKind, Flaw};
-use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, RequestId, Revision, RolloutId, Seq};
+use crate::ids::{
+    CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, RequestId, Revision, RolloutId, Seq,
+};
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
-use crate::policy::Policy;
+use crate::policy::{Policy, REBOOTS_MAX};
 use crate::risk::Assessment;
 use crate::rollout::{Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
@@ -48,6 +52,9 @@ struct Snapshot {
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
+    reboots: Vec<(EndpointIx, [u32; REBOOTS_MAX as usize])>,
+    patience: Vec<((RolloutId, MemberIx), u32)>,
+    deferrals: Vec<((RolloutId, MemberIx), Deferrals)>,
     policies: Vec<Arc<Policy>>,
     policy: Option<Digest>,
     reasons: Vec<(FailureKind, Arc<str>)>,
@@ -137,6 +144,9 @@ impl State {
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
+            reboots: self.reboots.all(),
+            patience: self.patience.ends.iter().map(|(key, end)| (*key, *end)).collect(),
+            deferrals: self.patience.deferrals.iter().map(|(key, known)| (*key, *known)).collect(),
             policies: self.policies.values().cloned().collect(),
             policy: self.policy.as_ref().map(|(_, digest)| *digest),
             reasons: self.reasons.all().to_vec(),
@@ -274,6 +284,11 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         clock: snapshot.clock,
         revision: snapshot.revision,
         holds: snapshot.holds.into_iter().collect(),
+        reboots: RebootLog::restored(snapshot.reboots),
+        patience: Patience {
+            ends: snapshot.patience.into_iter().collect(),
+            deferrals: snapshot.deferrals.into_iter().collect(),
+        },
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,

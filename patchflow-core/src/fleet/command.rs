@@ -144,6 +144,22 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Do not reboot an endpoint: a reboot under way is recalled, and none is ordered until reboots are allowed again.
+    CancelReboot {
+        /// The rollout whose member is to be rebooted.
+        rollout: RolloutId,
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: String,
+    },
+    /// Allow reboots of an endpoint again.
+    AllowReboots {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: String,
+    },
     /// Let a candidate near an endpoint again that was rolled back.
     ClearHold {
         /// The candidate.

@@ -8,6 +8,7 @@ use crate::ids::EndpointIx;
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// Bits of a slot: which conditions an endpoint has.
@@ -73,9 +74,23 @@ pub(crate) struct Condition {
     /// It waits for a reboot that no order of this fleet asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reboot_pending_since: Option<Timestamp>,
-    /// Why it is not rebooted any more until a person allows it.
+    /// It is not rebooted any more until a person allows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reboots_stopped: Option<String>,
+    pub(crate) reboots_stopped: Option<RebootStop>,
+    /// A reboot under way was cancelled, and nobody has said yet whether it will happen.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) cancelling: bool,
+    /// Nobody said so in time.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) timer_unsure: bool,
+}
+
+/// Why an endpoint is not rebooted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RebootStop {
+    /// The person; `None` for the breaker.
+    pub(crate) by: Option<Arc<str>>,
+    pub(crate) reason: String,
 }
 
 impl Condition {

@@ -96,6 +96,8 @@ pub enum NoticeKind {
     ApprovalAsked,
     /// An endpoint needs an operator.
     OperatorNeeded,
+    /// An endpoint is not rebooted any more, or a cancelled reboot may still happen.
+    RebootsStopped,
     /// Two machines report under one name.
     Quarantined,
     /// A rollout came to its end.

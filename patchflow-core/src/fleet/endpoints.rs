@@ -433,6 +433,18 @@ impl<'a> EndpointView<'a> {
         self.condition?.reboot_pending_since
     }
 
+    /// Why it is not rebooted any more until a person allows it: it was rebooted too often, or a person said so.
+    #[must_use]
+    pub fn reboots_stopped(&self) -> Option<&'a str> {
+        self.condition?.reboots_stopped.as_ref().map(|stop| stop.reason.as_str())
+    }
+
+    /// Whether a cancelled reboot may still happen: nobody confirmed in time that its timer is gone.
+    #[must_use]
+    pub fn is_reboot_unsure(&self) -> bool {
+        self.condition.is_some_and(|known| known.timer_unsure)
+    }
+
     /// A handle whose type says what it is; trials take only the one for non-production.
     #[must_use]
     pub fn handle(&self) -> EndpointHandle {

@@ -235,6 +235,50 @@ pub enum RichFact {
         /// Whether they wait.
         pending: bool,
     },
+    /// No reboots of an endpoint any more: there were too many, or a person cancelled one.
+    RebootsStopped {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// The person; `None` when the breaker tripped.
+        by: Option<Arc<str>>,
+        /// Why.
+        reason: String,
+    },
+    /// A person allows reboots of an endpoint again.
+    RebootsAllowed {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A reboot under way was cancelled; the endpoint is asked whether its timer is gone.
+    RebootCancelAsked {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// The endpoint said what becomes of the reboot: it will not happen, or it happens now.
+    RebootCancelled {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// Nobody confirmed in time that a cancelled reboot will not happen: a timer may still run on the machine.
+    RebootCancelUnconfirmed {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// The people at an endpoint put an operation off.
+    OperationPutOff {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// Whether it is the reboot, and not the install.
+        reboot: bool,
+        /// Until when.
+        until: Timestamp,
+    },
     /// A patch was identified and rated.
     CandidateIdentified {
         /// The index it got.

@@ -332,6 +332,24 @@ impl Fleet {
         }
     }
 
+    /// Reboots an endpoint before its install, in its window; otherwise the member waits for that.
+    fn reboot_first(&mut self, now: Timestamp, rollout: RolloutId, member: MemberIx, facts: &mut Facts) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);
+        match self.state.turn(now, rollout, member, reserve) {
+            Turn::Open { .. } => {
+                let Some(at) = self.state.member(rollout, member) else { return };
+                decide::reboot(&self.state, now, at, facts);
+                let goes = facts.iter().any(|fact| matches!(fact, Fact::Endpoint(_)));
+                if !goes {
+                    self.await_turn(rollout, member);
+                }
+            }
+            Turn::Later(at) => self.state.wake_at(at, rollout, member),
+            Turn::Never => {}
+        }
+    }
+
     /// Another rollout has the endpoint, or its condition keeps it: the member looks again when that changes.
     fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
@@ -387,6 +405,7 @@ impl Fleet {
                     let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
                     facts.push(at.fact(event, code, 0));
                 }
+                Start::Reboot => self.reboot_first(now, id, ix, facts),
                 Start::Busy => self.await_turn(id, ix),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
                 Start::Nothing => {}

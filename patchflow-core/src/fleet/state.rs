@@ -4,7 +4,9 @@ use super::endpoints::Endpoints;
 use super::fact::NeedFact;
 use super::needs::{Need, Needs};
 use super::openings::Openings;
+use super::patience::Patience;
 use super::reasons::Reasons;
+use super::reboots::RebootLog;
 use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
@@ -84,6 +86,8 @@ pub(crate) struct State {
     pub(crate) by_patch: BTreeMap<PatchId, CandidateId>,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
+    pub(crate) reboots: RebootLog,
+    pub(crate) patience: Patience,
     pub(crate) policy: Option<(Arc<Policy>, Digest)>,
     pub(crate) policies: BTreeMap<Digest, Arc<Policy>>,
     pub(crate) reasons: Reasons,

@@ -6,7 +6,9 @@ use super::observation::Standing;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;
-use crate::ids::{AskId, CandidateId, EndpointId, EndpointIx, FleetId, PatchId, Revision, RolloutId, Seq};
+use crate::ids::{
+    AskId, CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, PatchId, Revision, RolloutId, Seq,
+};
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
 use crate::rollout::Rollout;
@@ -205,6 +207,12 @@ impl Fleet {
     /// All endpoints ever seen, in the order of their indices.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointView<'_>> + '_ {
         (0..self.state.endpoints.len()).filter_map(|i| self.endpoint(EndpointIx(i as u32)))
+    }
+
+    /// Until when the people at an endpoint put the operation of a member off; `None` when they did not.
+    #[must_use]
+    pub fn put_off_until(&self, rollout: RolloutId, member: MemberIx) -> Option<Timestamp> {
+        self.state.patience.deferrals.get(&(rollout, member)).map(|known| known.until)
     }
 
     /// The holds: which candidate stays away from which endpoint.

@@ -2,7 +2,7 @@
 
 use super::{
     Approval, ApprovalRule, CalendarPolicy, DeployPolicy, EndpointPolicy, PersonApproval, Policy,
-    RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    RebootPolicy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{Limits, OnMaxHold, Percent};
@@ -55,6 +55,7 @@ impl Policy {
             single_ring: None,
             deploy: DeployPolicy::default(),
             endpoints: EndpointPolicy::default(),
+            reboot: RebootPolicy::default(),
             retry: RetryPolicy::default(),
             rollback: RollbackPolicy::default(),
             schedule: Schedule::anytime(),

@@ -2,7 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    CalendarPolicy, DeployPolicy, EndpointPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+    CalendarPolicy, DeployPolicy, EndpointPolicy, RebootPolicy, RetryPolicy, RingPolicy, RollbackPolicy,
+    TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -30,6 +31,8 @@ pub struct Policy {
     pub endpoints: EndpointPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
+    /// Reboots.
+    pub reboot: RebootPolicy,
     /// What is rolled back.
     pub rollback: RollbackPolicy,
     /// When endpoints may be touched that name no calendar of their own.

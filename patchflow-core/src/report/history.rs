@@ -298,6 +298,14 @@ impl History {
                 let text = format!("an endpoint went into quarantine: {reason}");
                 self.timeline.push(TimelineEntry { at, kind: Stopped, candidate: None, rollout: None, text });
             }
+            RichFact::RebootsStopped { reason, .. } => {
+                let text = format!("an endpoint is not rebooted any more: {reason}");
+                self.timeline.push(TimelineEntry { at, kind: Stopped, candidate: None, rollout: None, text });
+            }
+            RichFact::RebootCancelUnconfirmed { .. } => {
+                let text = "a cancelled reboot was not confirmed in time".into();
+                self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
+            }
             RichFact::FleetFounded { .. }
             | RichFact::PolicyAdopted { .. }
             | RichFact::EndpointsJoined { .. }
@@ -313,6 +321,10 @@ impl History {
             | RichFact::QuarantineCleared { .. }
             | RichFact::OwnershipDeclared { .. }
             | RichFact::RebootsPendingSeen { .. }
+            | RichFact::RebootsAllowed { .. }
+            | RichFact::RebootCancelAsked { .. }
+            | RichFact::RebootCancelled { .. }
+            | RichFact::OperationPutOff { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ResyncEnded { .. }
             | RichFact::RequestDone { .. } => {}

@@ -49,7 +49,9 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     let (stage, state, text) = match phase {
         Phase::Waiting => (Deploy, Open, waiting(fleet, rollout, member)),
         Phase::Ordered => (Deploy, Open, format!("ordered {place}, not acknowledged yet")),
-        Phase::Running => (Deploy, Open, format!("being installed {place}{attempts}")),
+        Phase::Running => {
+            (Deploy, Open, format!("being installed {place}{attempts}{}", put_off(fleet, rollout, member)))
+        }
         Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
         Phase::Backoff => (Deploy, Open, format!("failed{attempts} {place}, to be tried again{why}")),
         Phase::Silent => (
@@ -62,8 +64,16 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("installed {place} by the installer's word, waiting for the inventory to show it"),
         ),
-        Phase::RebootPending => (Verify, Open, format!("installed {place}, waiting for a reboot")),
-        Phase::Rebooting => (Verify, Open, format!("installed {place}, rebooting")),
+        Phase::RebootPending => {
+            (Verify, Open, format!("installed {place}, waiting for a reboot{}", reboot_words(fleet, member)))
+        }
+        Phase::Rebooting if member.attempts() == 0 => {
+            (Deploy, Open, format!("rebooting before the install {place}{}", reboot_words(fleet, member)))
+        }
+        Phase::Rebooting => {
+            let words = (put_off(fleet, rollout, member), reboot_words(fleet, member));
+            (Verify, Open, format!("installed {place}, rebooting{}{}", words.0, words.1))
+        }
         Phase::Verified => (Verify, Passed, format!("verified at {target} {place}{attempts}{from}")),
         Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
         Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
@@ -129,6 +139,25 @@ fn stopped(rollout: &Rollout) -> String {
         }
         None => "the rollout was ended before its turn came".into(),
     }
+}
+
+/// Until when the people at the endpoint put the operation off, when that is still to come.
+fn put_off(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    rollout
+        .member_of(member.endpoint())
+        .and_then(|ix| fleet.put_off_until(rollout.id(), ix))
+        .filter(|until| *until > fleet.clock())
+        .map_or_else(String::new, |until| format!(", put off by its user until {until}"))
+}
+
+/// What keeps an endpoint from being rebooted, or is not known about its reboot.
+fn reboot_words(fleet: &Fleet, member: &Member) -> String {
+    let Some(there) = fleet.endpoint(member.endpoint()) else { return String::new() };
+    let stopped = there
+        .reboots_stopped()
+        .map_or_else(String::new, |reason| format!("; not rebooted until a person allows it: {reason}"));
+    let unsure = if there.is_reboot_unsure() { "; its cancelled reboot may still happen" } else { "" };
+    format!("{stopped}{unsure}")
 }
 
 /// What of an endpoint's own state keeps every order back, as a part of a sentence; `None` when nothing does.

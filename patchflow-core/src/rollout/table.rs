@@ -104,6 +104,7 @@ impl Phase {
         match self {
             Self::Waiting => &[
                 (E::Ordered, Self::Ordered),
+                (E::RebootOrdered, Self::Rebooting),
                 (E::InstallReported, Self::Installed),
                 (E::Deferred, Self::Deferred),
                 (E::Skipped, Self::Skipped),
@@ -153,9 +154,13 @@ impl Phase {
                 (E::RebootOrdered, Self::Rebooting),
                 (E::Verified, Self::Verified),
                 (E::GaveUp, Self::Failed),
+                (E::OperatorNeeded, Self::NeedsOperator),
                 (E::Removed, Self::Removed),
             ],
             Self::Rebooting => &[
+                (E::Expired, Self::Waiting),
+                (E::RecallAsked, Self::Rebooting),
+                (E::Recalled, Self::RebootPending),
                 (E::Acknowledged, Self::Rebooting),
                 (E::Rebooted, Self::Installed),
                 (E::GaveUp, Self::Failed),

@@ -44,6 +44,8 @@ enum Happens {
     Turns(u8, u8),
     /// Another machine tells itself under a name, or another manager is there.
     Replaces(u8, u8),
+    /// The people at an endpoint put an operation off.
+    PutsOff(u8, u32),
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -68,10 +70,11 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..6).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..18, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        3 => (0u8..21, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
         3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
+        2 => (any::<u8>(), 0u32..90_000).prop_map(|(o, s)| PutsOff(o, s)),
     ]
 }
 
@@ -95,6 +98,8 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.reboot.preflight = seed.is_multiple_of(3);
+        policy.reboot.max_reboots = 1 + (seed % 2) as u8;
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
         // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
         if seed % 8 >= 4 {
@@ -310,6 +315,10 @@ impl Story {
                     _ => Observation::Read { endpoints },
                 });
             }
+            Happens::PutsOff(o, secs) => {
+                let until = self.now.plus_secs(secs.into());
+                self.report(o, ReportKind::PutOff { until });
+            }
             Happens::Replaces(e, what) => {
                 let told = seen(u32::from(e) % 16, true);
                 let endpoints = vec![EndpointSeen {
@@ -355,6 +364,8 @@ impl Story {
                     14 => Command::Remove { rollout, endpoint },
                     15 => Command::ClearQuarantine { endpoint, reason },
                     16 => Command::DeclareOwnership { endpoint, reason },
+                    17 | 18 => Command::CancelReboot { rollout, endpoint, reason },
+                    19 => Command::AllowReboots { endpoint, reason },
                     _ => Command::ClearHold { candidate, endpoint },
                 });
             }

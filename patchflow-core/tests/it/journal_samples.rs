@@ -211,6 +211,17 @@ fn rich() -> Vec<RichFact> {
         },
         RichFact::OwnershipDeclared { endpoint: EndpointIx(0), by: ada.clone(), reason: "ours".into() },
         RichFact::RebootsPendingSeen { endpoints: some(), pending: true },
+        RichFact::RebootsStopped { endpoint: EndpointIx(0), by: Some(ada.clone()), reason: "not now".into() },
+        RichFact::RebootsAllowed { endpoint: EndpointIx(0), by: ada.clone(), reason: "go on".into() },
+        RichFact::RebootCancelAsked { endpoint: EndpointIx(0) },
+        RichFact::RebootCancelled { endpoint: EndpointIx(0) },
+        RichFact::RebootCancelUnconfirmed { endpoint: EndpointIx(0) },
+        RichFact::OperationPutOff {
+            rollout: ROLLOUT,
+            member: MemberIx(4),
+            reboot: true,
+            until: t("2026-11-21T18:00:00Z"),
+        },
         RichFact::CandidateIdentified {
             candidate: CANDIDATE,
             patch: Arc::new(patch()),

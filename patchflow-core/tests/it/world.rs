@@ -59,6 +59,10 @@ pub(crate) struct World {
     pub(crate) cut_off: BTreeMap<String, u32>,
     /// Answers of endpoints to queries, by order.
     pub(crate) done: BTreeMap<OrderId, QueryAnswer<'static>>,
+    /// Whether a reboot counts for the order before it only, and the next install wants one again.
+    pub(crate) forgets_reboots: bool,
+    /// What endpoints answer to a recall, other than by their script.
+    pub(crate) recalls: BTreeMap<String, RecallAnswer>,
     /// Endpoints whose inventory cannot be read.
     pub(crate) unread: BTreeSet<String>,
     /// Endpoints that were to be read, each time counted.
@@ -101,6 +105,8 @@ impl World {
             sick: BTreeSet::new(),
             cut_off: BTreeMap::new(),
             done: BTreeMap::new(),
+            forgets_reboots: false,
+            recalls: BTreeMap::new(),
             unread: BTreeSet::new(),
             scans: 0,
             queue: BTreeMap::new(),
@@ -177,7 +183,7 @@ impl World {
 
     fn report(&mut self, secs: u64, order: OrderId, kind: ReportKind<'static>) {
         let answer = match &kind {
-            ReportKind::Acknowledged => QueryAnswer::Running,
+            ReportKind::Acknowledged | ReportKind::PutOff { .. } => QueryAnswer::Running,
             ReportKind::Done => QueryAnswer::Done,
             ReportKind::Failed(failure) => QueryAnswer::Failed(failure.clone()),
         };
@@ -192,9 +198,10 @@ impl World {
                 self.orders.push(order);
             }
             Effect::Recall { order, endpoint } => {
-                let answer = match self.script.get(endpoint.as_str()) {
-                    Some(Does::Offline) => RecallAnswer::Recalled,
-                    _ => RecallAnswer::AlreadyStarted,
+                let answer = match (self.recalls.get(endpoint.as_str()), self.script.get(endpoint.as_str())) {
+                    (Some(answer), _) => *answer,
+                    (None, Some(Does::Offline)) => RecallAnswer::Recalled,
+                    (None, _) => RecallAnswer::AlreadyStarted,
                 };
                 self.later(1, Observation::RecallAnswered { order, answer });
             }
@@ -216,10 +223,11 @@ impl World {
                     Some(Does::Unreadable) => Level::Unreadable { detail: "no route".into() },
                     _ => Level::Version { version: version.into(), intact: true },
                 };
-                let rebooted = self
-                    .orders
-                    .iter()
-                    .any(|o| matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name);
+                let forgets = self.forgets_reboots;
+                let rebooted = self.orders.iter().any(|o| {
+                    let is_of_now = !forgets || o.id().rollout == look.order.rollout;
+                    matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name && is_of_now
+                });
                 let reboot_required = matches!(self.script.get(&name), Some(Does::WantsReboot)) && !rebooted;
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.later(1, Observation::Inspected(seen));

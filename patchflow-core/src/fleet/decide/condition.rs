@@ -32,7 +32,7 @@ pub(super) fn keeps_back(slot: &Slot, at: At<'_>) -> Option<Start> {
     if has.has(Bits::MANAGED) && fresh {
         return held("another patch manager is active there; declare ownership first");
     }
-    (has.has(NO_ORDERS) || has.has(Bits::REBOOT_PENDING)).then_some(Start::Busy)
+    has.has(NO_ORDERS).then_some(Start::Busy)
 }
 
 /// The policy for endpoints as a whole, which belongs to the fleet and not to a rollout.

@@ -2,7 +2,7 @@
 //!
 //! Each function returns whether the observation fitted anything; what did not is a stray.
 
-use super::{At, Facts};
+use super::{At, Facts, patience, reboot};
 use crate::error::FailureKind;
 use crate::fleet::state::State;
 use crate::plan::SpreadHash;
@@ -22,18 +22,21 @@ pub(crate) fn reported(state: &State, now: Timestamp, report: &Report<'_>, facts
     }
     match &report.kind {
         ReportKind::Acknowledged => acknowledged(state, now, at, facts),
+        ReportKind::PutOff { until } => patience::deferred(state, now, at, *until, facts),
         ReportKind::Done => done(state, now, at, facts),
         ReportKind::Failed(failure) => failed_report(state, now, at, failure, facts),
     }
 }
 
 fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
-    let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
+    let due = patience::deadline(state, now, at);
     match at.member.phase {
+        // The time to confirm that it is cancelled runs on.
+        Phase::Rebooting if reboot::is_cancelled(state, at.member.endpoint) => return true,
+        // It has taken as long as it may: that it is alive does not make its outcome known.
+        Phase::Silent if patience::is_over(state, now, at) => return true,
         Phase::Ordered | Phase::Silent | Phase::RevertSilent | Phase::Reverting | Phase::Rebooting => {}
-        // Progress extends the deadline; a chatty agent must not fill the journal, so only after a tenth of it.
-        Phase::Running
-            if due - at.member.deadline.min(due) > at.rollout.policy().deploy.report_within_secs / 10 => {}
+        Phase::Running if patience::is_worth_a_fact(state, at, due) => {}
         Phase::Running | Phase::Recalling => return true,
         Phase::Waiting
         | Phase::Installed
@@ -55,6 +58,11 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
 }
 
 fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
+    reboot::reported_over(state, at, facts);
+    if reboot::is_preflight(at) {
+        reboot::preflight_done(state, now, at, facts);
+        return true;
+    }
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.inspect_within_secs.into()));
     let event = match at.member.phase {
         Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => Event::InstallReported,
@@ -89,6 +97,11 @@ fn failed_report(
     failure: &Failure<'_>,
     facts: &mut Facts,
 ) -> bool {
+    reboot::reported_over(state, at, facts);
+    if reboot::is_preflight(at) {
+        reboot::preflight_failed(state, at, failure.kind, &failure.detail, facts);
+        return true;
+    }
     match at.member.phase {
         Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => {
             failed(state, now, at, failure.kind, &failure.detail, facts);
@@ -168,8 +181,10 @@ pub(crate) fn answered(
                 acknowledged(state, now, at, facts)
             }
             Phase::Running => {
-                let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
-                facts.push(at.fact(Event::Acknowledged, 0, due));
+                let due = patience::deadline(state, now, at);
+                if due > at.member.deadline {
+                    facts.push(at.fact(Event::Acknowledged, 0, due));
+                }
                 true
             }
             Phase::Waiting
@@ -204,6 +219,9 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
         }
         Phase::Ordered | Phase::Running | Phase::Silent => at.fact(Event::Expired, 0, 0),
         Phase::Recalling => at.fact(Event::Recalled, 0, 0),
+        Phase::Rebooting if reboot::is_cancelled(state, at.member.endpoint) => {
+            return reboot::cancel_answered(state, at, RecallAnswer::Recalled, facts);
+        }
         Phase::Rebooting => {
             at.fact(Event::Resent, 0, state.due(now.plus_secs(deploy.report_within_secs.into())))
         }
@@ -240,6 +258,9 @@ pub(crate) fn recall_answered(
     let Some(at) = state.ordered(order).filter(|at| order.operation == at.member.operation) else {
         return false;
     };
+    if matches!(at.member.phase, Phase::Rebooting | Phase::Silent) {
+        return reboot::cancel_answered(state, at, answer, facts);
+    }
     if at.member.phase != Phase::Recalling {
         return false;
     }
@@ -261,6 +282,7 @@ pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, fa
         return false;
     };
     match at.member.phase {
+        Phase::Silent if reboot::is_preflight(at) => false,
         Phase::Installed | Phase::Silent => inspected_install(state, now, at, seen, facts),
         Phase::Reverted | Phase::RevertSilent => inspected_revert(state, at, seen, facts),
         Phase::Waiting
@@ -354,6 +376,12 @@ fn inspected_revert(state: &State, at: At<'_>, seen: &Inspection<'_>, facts: &mu
 pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     let deploy = &at.rollout.policy().deploy;
     let next = state.due(now.plus_secs(deploy.report_within_secs.into()));
+    if at.member.phase == Phase::Rebooting && reboot::is_unconfirmed(state, at.member.endpoint) {
+        // Said to people, and asked once more until its report is due.
+        reboot::unconfirmed(state, at, facts);
+        facts.push(at.fact(Event::RecallAsked, 0, next));
+        return;
+    }
     let fact = match at.member.phase {
         Phase::Ordered => at.fact(Event::Expired, 0, 0),
         Phase::Running | Phase::Recalling | Phase::Installed | Phase::Rebooting => {

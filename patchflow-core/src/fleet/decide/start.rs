@@ -2,8 +2,10 @@
 
 use super::At;
 use super::condition::keeps_back;
+use super::reboot::comes_first;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
+use crate::fleet::conditions::Bits;
 use crate::fleet::observation::Standing;
 use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
@@ -16,6 +18,8 @@ use crate::time::Timestamp;
 pub(crate) enum Start {
     /// An order may leave; due: until when it must be acknowledged.
     Order { due: u32 },
+    /// Its endpoint waits for a reboot of its own, which comes first.
+    Reboot,
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, &'static str)>),
     /// Another rollout has the endpoint, or its condition keeps it.
@@ -101,6 +105,9 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     }
     if slot.active().is_some() {
         return Start::Busy;
+    }
+    if slot.conditions.has(Bits::REBOOT_PENDING) {
+        return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }

@@ -51,14 +51,6 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
     }
 }
 
-/// Orders the reboot that a member waits for; its window is open.
-pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
-    if at.member.operation < u8::MAX && may_be_ordered(state, at, Bits::UNREACHABLE.with(Bits::QUARANTINED)) {
-        let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
-        facts.push(at.fact(Event::RebootOrdered, 0, due));
-    }
-}
-
 /// Whether the endpoint has none of these conditions. When they change, the member is looked at again.
 fn may_be_ordered(state: &State, at: At<'_>, none_of: Bits) -> bool {
     state.endpoints.slot(at.member.endpoint).is_some_and(|slot| !slot.conditions.has(none_of))

@@ -4,7 +4,8 @@ use super::Misfit;
 use crate::fleet::conditions::{Condition, OpenScan};
 use crate::fleet::state::State;
 use crate::fleet::{EndpointSeen, EndpointSet};
-use crate::ids::EndpointIx;
+use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::rollout::Phase;
 use crate::time::Timestamp;
 use alloc::string::String;
 
@@ -98,6 +99,46 @@ impl State {
             known.stale_since = Some(at);
         });
         Ok(())
+    }
+
+    /// The people at an endpoint put an operation off; how long it may take counts from then.
+    pub(super) fn put_off(
+        &mut self,
+        rollout: RolloutId,
+        member: MemberIx,
+        reboot: bool,
+        until: Timestamp,
+    ) -> Result<(), Misfit> {
+        self.member(rollout, member).ok_or("there is no such member")?;
+        let known = self.patience.deferrals.entry((rollout, member)).or_default();
+        let count = if reboot { &mut known.reboots } else { &mut known.installs };
+        *count = count.saturating_add(1);
+        known.until = until;
+        self.patience.ends.remove(&(rollout, member));
+        Ok(())
+    }
+
+    /// Keeps until when progress may extend an install: from its first extension, or from the deadline it missed, to
+    /// the end of the attempt.
+    pub(super) fn note_progress(
+        &mut self,
+        rollout: RolloutId,
+        member: MemberIx,
+        [from, to]: [Phase; 2],
+        old_due: u32,
+    ) {
+        let goes_on = matches!(to, Phase::Running | Phase::Silent);
+        if !goes_on {
+            self.patience.ends.remove(&(rollout, member));
+        } else if from == Phase::Running
+            && old_due != 0
+            && let Some(at) = self.rollout(rollout)
+        {
+            let deploy = &at.policy().deploy;
+            let end =
+                old_due.saturating_sub(deploy.report_within_secs).saturating_add(deploy.duration_secs_max);
+            self.patience.ends.entry((rollout, member)).or_insert(end);
+        }
     }
 
     pub(super) fn quarantined(&mut self, ix: EndpointIx, reason: &str) -> Result<(), Misfit> {

@@ -4,7 +4,7 @@ mod candidate;
 mod condition;
 mod endpoint;
 
-use super::conditions::Condition;
+use super::conditions::{Condition, RebootStop};
 use super::needs::Needs;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{EndReason, Fact, RichFact};
@@ -121,6 +121,26 @@ impl State {
                 self.conditions_change(endpoints, |known| {
                     known.reboot_pending_since = pending.then_some(at);
                 })?;
+            }
+            RichFact::RebootsStopped { endpoint, by, reason } => {
+                let stop = RebootStop { by: by.clone(), reason: reason.clone() };
+                self.condition_changes(*endpoint, |known| known.reboots_stopped = Some(stop));
+            }
+            RichFact::RebootsAllowed { endpoint, .. } => self.condition_changes(*endpoint, |known| {
+                known.reboots_stopped = None;
+                (known.cancelling, known.timer_unsure) = (false, false);
+            }),
+            RichFact::RebootCancelAsked { endpoint } => {
+                self.condition_changes(*endpoint, |known| known.cancelling = true);
+            }
+            RichFact::RebootCancelled { endpoint } => self.condition_changes(*endpoint, |known| {
+                (known.cancelling, known.timer_unsure) = (false, false);
+            }),
+            RichFact::RebootCancelUnconfirmed { endpoint } => {
+                self.condition_changes(*endpoint, |known| known.timer_unsure = true);
+            }
+            RichFact::OperationPutOff { rollout, member, reboot, until } => {
+                self.put_off(*rollout, *member, *reboot, *until)?;
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
                 if candidate.index() != self.candidates.len() {
@@ -318,7 +338,8 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
-                let candidate = rollout.candidate;
+                let (id, candidate) = (rollout.id, rollout.candidate);
+                self.patience.forget(id);
                 self.cache.candidate_agenda.insert(candidate);
             }
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {

@@ -1,7 +1,9 @@
 //! What stands against an endpoint beside its orders: out of contact, not read, cloned, managed by others (S5, S6).
 
+mod deferrals;
 mod identity;
 mod reach;
+mod reboots;
 
 use crate::world::{World, policy};
 use patchflow_core::doc::patch;

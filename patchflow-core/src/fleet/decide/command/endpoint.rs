@@ -1,11 +1,13 @@
 //! Commands about one endpoint as a whole.
 
 use super::super::condition;
-use super::{Asked, Done, check_revision, not_found, require_reason};
+use super::member::member_of;
+use super::{Asked, Done, check_revision, not_found, require_reason, rollout_for};
 use crate::error::Refusal;
 use crate::fleet::conditions::Condition;
 use crate::fleet::{Outcome, RichFact};
-use crate::ids::{EndpointId, EndpointIx};
+use crate::ids::{EndpointId, EndpointIx, RolloutId};
+use crate::rollout::{Event, Phase};
 use alloc::string::ToString;
 
 pub(super) fn clear_quarantine(asked: Asked<'_>, endpoint: &EndpointId, reason: &str) -> Done {
@@ -27,6 +29,45 @@ pub(super) fn declare_ownership(asked: Asked<'_>, endpoint: &EndpointId, reason:
     let (by, reason) = (actor.name.clone(), reason.into());
     facts.push(RichFact::OwnershipDeclared { endpoint: ix, by, reason }.into());
     condition::release(state, ix, facts);
+    Ok(Outcome::Done)
+}
+
+pub(super) fn cancel_reboot(
+    asked: Asked<'_>,
+    rollout: RolloutId,
+    endpoint: &EndpointId,
+    reason: &str,
+) -> Done {
+    require_reason(reason)?;
+    let Asked { state, now, actor, expect, facts } = asked;
+    let of = rollout_for(state, rollout, expect)?;
+    let member = member_of(state, of, endpoint)?;
+    let at = state.member(rollout, member).ok_or_else(|| not_found("member", endpoint))?;
+    if !matches!(at.member.phase(), Phase::RebootPending | Phase::Rebooting) {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: at.member.phase().to_string(),
+            allowed: "a reboot that is pending or under way can be cancelled".into(),
+        });
+    }
+    let ix = at.member.endpoint();
+    let by = Some(actor.name.clone());
+    facts.push(RichFact::RebootsStopped { endpoint: ix, by, reason: reason.into() }.into());
+    if at.member.phase() == Phase::Rebooting {
+        let due = state.due(now.plus_secs(of.policy().reboot.cancel_within_secs.into()));
+        facts.push(RichFact::RebootCancelAsked { endpoint: ix }.into());
+        facts.push(at.fact(Event::RecallAsked, 0, due));
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) fn allow_reboots(asked: Asked<'_>, endpoint: &EndpointId, reason: &str) -> Done {
+    require_reason(reason)?;
+    let is_stopped = |known: &Condition| known.reboots_stopped.is_some();
+    let ix = with_condition(&asked, endpoint, is_stopped, "allowed to reboot")?;
+    let Asked { actor, facts, .. } = asked;
+    let (by, reason) = (actor.name.clone(), reason.into());
+    facts.push(RichFact::RebootsAllowed { endpoint: ix, by, reason }.into());
     Ok(Outcome::Done)
 }
 

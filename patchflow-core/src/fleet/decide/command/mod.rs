@@ -85,6 +85,10 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
         Command::DeclareOwnership { endpoint, reason } => {
             endpoint::declare_ownership(asked, endpoint, reason)
         }
+        Command::CancelReboot { rollout, endpoint, reason } => {
+            endpoint::cancel_reboot(asked, *rollout, endpoint, reason)
+        }
+        Command::AllowReboots { endpoint, reason } => endpoint::allow_reboots(asked, endpoint, reason),
         Command::ClearHold { candidate, endpoint } => member::clear_hold(asked, *candidate, endpoint),
     }
 }
