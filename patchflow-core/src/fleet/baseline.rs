@@ -10,6 +10,7 @@ use super::needs::{Need, Needs};
 use super::observation::Standing;
 use super::patience::{Deferrals, Patience};
 use super::reboots::RebootLog;
+use super::rounds::Rounds;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
@@ -52,6 +53,7 @@ struct Snapshot {
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
+    rounds: Rounds,
     reboots: Vec<(EndpointIx, [u32; REBOOTS_MAX as usize])>,
     patience: Vec<((RolloutId, MemberIx), u32)>,
     deferrals: Vec<((RolloutId, MemberIx), Deferrals)>,
@@ -144,6 +146,7 @@ impl State {
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
+            rounds: self.rounds.clone(),
             reboots: self.reboots.all(),
             patience: self.patience.ends.iter().map(|(key, end)| (*key, *end)).collect(),
             deferrals: self.patience.deferrals.iter().map(|(key, known)| (*key, *known)).collect(),
@@ -284,6 +287,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         clock: snapshot.clock,
         revision: snapshot.revision,
         holds: snapshot.holds.into_iter().collect(),
+        rounds: snapshot.rounds,
         reboots: RebootLog::restored(snapshot.reboots),
         patience: Patience {
             ends: snapshot.patience.into_iter().collect(),

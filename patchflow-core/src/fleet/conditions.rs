@@ -23,6 +23,8 @@ impl Bits {
     pub(crate) const ONBOARDING: Self = Self(1 << 4);
     pub(crate) const REBOOT_PENDING: Self = Self(1 << 5);
     pub(crate) const REBOOTS_STOPPED: Self = Self(1 << 6);
+    /// Its inventory is asked for; that alone keeps nothing back.
+    pub(crate) const ASKED: Self = Self(1 << 7);
 
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
@@ -103,6 +105,7 @@ impl Condition {
             (self.onboarding, Bits::ONBOARDING),
             (self.reboot_pending_since.is_some(), Bits::REBOOT_PENDING),
             (self.reboots_stopped.is_some(), Bits::REBOOTS_STOPPED),
+            (self.scan.is_some_and(|scan| scan.due != 0), Bits::ASKED),
         ]
         .into_iter()
         .filter(|(has, _)| *has)

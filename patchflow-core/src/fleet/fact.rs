@@ -186,6 +186,26 @@ pub enum RichFact {
         /// Until when they should be read, in seconds since the fleet's epoch.
         due: u32,
     },
+    /// A round of questions to the inventory is wanted as soon as the one under way is over.
+    ScanRoundWanted,
+    /// One turn of a round: every endpoint whose index leaves this remainder is asked for.
+    ScanTurnAsked {
+        /// The turn, from 0: the remainder.
+        turn: u32,
+        /// How many turns the round has: the divisor.
+        turns: u32,
+        /// Until when they should be read, in seconds since the fleet's epoch.
+        due: u32,
+    },
+    /// The time of a turn is over; those that were not read are stale.
+    ScanTurnEnded {
+        /// The turn.
+        turn: u32,
+        /// How many turns its round has.
+        turns: u32,
+        /// Who was not read.
+        missed: EndpointSet,
+    },
     /// Endpoints were asked after as often as the policy allows and not read; nobody asks until something changes.
     ScansGivenUp {
         /// The endpoints.

@@ -93,6 +93,12 @@ impl Fleet {
         if !fits {
             self.strays += 1;
         }
+        if let Observation::Read { endpoints } = &seen {
+            // Answered for; what was expected leaves no fact to say so.
+            for ix in &**endpoints {
+                self.state.cache.awaited.remove(ix);
+            }
+        }
         if let Observation::Answered { order, .. } = &seen
             && let Some(resync) = &mut self.state.resync
         {
@@ -351,7 +357,7 @@ impl Fleet {
     }
 
     /// Another rollout has the endpoint, or its condition keeps it: the member looks again when that changes.
-    fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
+    pub(super) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
         let is_free = |slot: &super::endpoints::Slot| slot.active().is_none() && slot.conditions.is_empty();
@@ -394,6 +400,7 @@ impl Fleet {
             return;
         }
         let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
+        let mut unread = alloc::vec::Vec::new();
         while self.state.rollouts[id.index()].may_start()
             && let Some(ix) = self.state.rollouts[id.index()].next_member()
         {
@@ -405,6 +412,13 @@ impl Fleet {
                     let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
                     facts.push(at.fact(event, code, 0));
                 }
+                // No more are read than could start: a reading grows old.
+                Start::Read if unread.len() >= self.reads_now(id) => {
+                    self.state.rollouts[id.index()].queue.again.insert(ix);
+                    self.state.cache.unread_rollouts.insert(id);
+                    break;
+                }
+                Start::Read => unread.push((ix, at.member.endpoint())),
                 Start::Reboot => self.reboot_first(now, id, ix, facts),
                 Start::Busy => self.await_turn(id, ix),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
@@ -412,6 +426,7 @@ impl Fleet {
             }
             self.apply_all(now, facts, out);
         }
+        self.read_first(now, id, &unread, facts, out);
     }
 
     fn step(&mut self, now: Timestamp, id: CandidateId, facts: &mut Facts, out: &mut Outbox) {

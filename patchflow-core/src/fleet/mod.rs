@@ -23,6 +23,7 @@ mod patience;
 mod react;
 mod reasons;
 mod reboots;
+mod rounds;
 mod scans;
 mod state;
 mod timers;

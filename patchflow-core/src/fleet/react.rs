@@ -202,6 +202,9 @@ impl State {
                     act(effect);
                 }
             }),
+            RichFact::ScanTurnAsked { turn, turns, .. } => {
+                self.scans(&self.of_turn(*turn, *turns).collect(), act);
+            }
             RichFact::ScansAsked { endpoints, .. } => self.scans(endpoints, act),
             RichFact::EndpointQuarantined { endpoint, reason } => {
                 let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
@@ -231,6 +234,8 @@ impl State {
             | RichFact::EndpointsWentUnreachable { .. }
             | RichFact::EndpointsCameBack { .. }
             | RichFact::EndpointsWentStale { .. }
+            | RichFact::ScanRoundWanted
+            | RichFact::ScanTurnEnded { .. }
             | RichFact::ScansGivenUp { .. }
             | RichFact::EndpointsRead { .. }
             | RichFact::QuarantineCleared { .. }

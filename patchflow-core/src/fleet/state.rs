@@ -7,6 +7,7 @@ use super::openings::Openings;
 use super::patience::Patience;
 use super::reasons::Reasons;
 use super::reboots::RebootLog;
+use super::rounds::Rounds;
 use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
@@ -86,6 +87,7 @@ pub(crate) struct State {
     pub(crate) by_patch: BTreeMap<PatchId, CandidateId>,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
+    pub(crate) rounds: Rounds,
     pub(crate) reboots: RebootLog,
     pub(crate) patience: Patience,
     pub(crate) policy: Option<(Arc<Policy>, Digest)>,
@@ -114,6 +116,10 @@ pub(crate) struct Cache {
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
+    /// Rollouts that wait for questions to the inventory to be answered before they may ask for more.
+    pub(crate) unread_rollouts: BTreeSet<RolloutId>,
+    /// Endpoints of open turns that have not been read.
+    pub(crate) awaited: BTreeSet<EndpointIx>,
     /// When questions to the inventory are over.
     pub(crate) scans: BTreeSet<(u32, EndpointIx)>,
     pub(crate) rollout_agenda: Vec<RolloutId>,

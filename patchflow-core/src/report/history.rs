@@ -316,6 +316,9 @@ impl History {
             | RichFact::EndpointsWentUnreachable { .. }
             | RichFact::EndpointsCameBack { .. }
             | RichFact::EndpointsWentStale { .. }
+            | RichFact::ScanRoundWanted
+            | RichFact::ScanTurnAsked { .. }
+            | RichFact::ScanTurnEnded { .. }
             | RichFact::ScansGivenUp { .. }
             | RichFact::EndpointsRead { .. }
             | RichFact::QuarantineCleared { .. }

@@ -98,6 +98,9 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.endpoints.scan_before_order = seed.is_multiple_of(5);
+        policy.endpoints.scan_on_candidate = seed.is_multiple_of(2);
+        policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);
         policy.reboot.preflight = seed.is_multiple_of(3);
         policy.reboot.max_reboots = 1 + (seed % 2) as u8;
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;

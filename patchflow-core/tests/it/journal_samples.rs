@@ -192,6 +192,9 @@ fn rich() -> Vec<RichFact> {
         RichFact::EndpointsCameBack { endpoints: some() },
         RichFact::EndpointsWentStale { endpoints: some() },
         RichFact::ScansAsked { endpoints: some(), due: 7200 },
+        RichFact::ScanRoundWanted,
+        RichFact::ScanTurnAsked { turn: 3, turns: 144, due: 9000 },
+        RichFact::ScanTurnEnded { turn: 3, turns: 144, missed: some() },
         RichFact::ScansGivenUp { endpoints: some() },
         RichFact::EndpointsRead { endpoints: some() },
         RichFact::EndpointReimaged {

@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) unread: BTreeSet<String>,
     /// Endpoints that were to be read, each time counted.
     pub(crate) scans: usize,
+    /// When how many of them were asked for at once.
+    pub(crate) scanned: Vec<(Timestamp, usize)>,
     queue: BTreeMap<(Timestamp, u64), Observation<'static>>,
     next: u64,
     requests: u64,
@@ -109,6 +111,7 @@ impl World {
             recalls: BTreeMap::new(),
             unread: BTreeSet::new(),
             scans: 0,
+            scanned: Vec::new(),
             queue: BTreeMap::new(),
             next: 0,
             requests: 0,
@@ -241,6 +244,7 @@ impl World {
     /// Reads endpoints a minute later, unless one is not to be read.
     fn scan(&mut self, endpoints: &[EndpointId]) {
         self.scans += endpoints.len();
+        self.scanned.push((self.now, endpoints.len()));
         let here = |id: &&EndpointId| !self.unread.contains(id.as_str());
         let read: Vec<_> =
             endpoints.iter().filter(here).filter_map(|id| self.fleet.endpoint_ix(id.as_str())).collect();

@@ -4,6 +4,7 @@ use super::{At, Facts, Start};
 use crate::error::FailureKind;
 use crate::fleet::conditions::Bits;
 use crate::fleet::endpoints::{Slot, fingerprint_hash};
+use crate::fleet::rounds::turns_for;
 use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, EndpointSeen, EndpointSet, Fact, RichFact};
 use crate::ids::{EndpointIx, MemberIx};
@@ -128,11 +129,43 @@ pub(crate) fn reboots_pending(
 }
 
 /// Asks for endpoints to be read.
-pub(super) fn scan(state: &State, now: Timestamp, endpoints: EndpointSet, facts: &mut Facts) {
+pub(crate) fn scan(state: &State, now: Timestamp, endpoints: EndpointSet, facts: &mut Facts) {
     if !endpoints.is_empty() {
         let due = state.due(now.plus_secs(policy(state).stale_after_secs.into()));
         facts.push(RichFact::ScansAsked { endpoints, due }.into());
     }
+}
+
+/// The next turn of a round, or the first of the next one.
+pub(crate) fn next_turn(state: &State, now: Timestamp, facts: &mut Facts) {
+    let rounds = &state.rounds;
+    let goes_on = rounds.turn + 1 < rounds.turns;
+    let (turn, turns) =
+        if goes_on { (rounds.turn + 1, rounds.turns) } else { (0, turns_for(state.endpoints.len())) };
+    let due = state.due(now.plus_secs(policy(state).stale_after_secs.into()));
+    facts.push(RichFact::ScanTurnAsked { turn, turns, due }.into());
+}
+
+/// The time of the oldest open turn is over: who was not read is stale, and asked for one by one.
+pub(crate) fn turn_over(state: &State, now: Timestamp, facts: &mut Facts) {
+    let Some(open) = state.rounds.open.first() else { return };
+    let missed = state.missed(*open);
+    facts.push(RichFact::ScanTurnEnded { turn: open.turn, turns: open.turns, missed: missed.clone() }.into());
+    scan(state, now, missed, facts);
+}
+
+/// Whether the policy asks for everybody to be read because of a new patch.
+pub(super) fn read_for_candidate(state: &State, facts: &mut Facts) {
+    if policy(state).scan_on_candidate && !state.rounds.wanted {
+        facts.push(RichFact::ScanRoundWanted.into());
+    }
+}
+
+/// Whether a member's endpoint must be read before this order, and has not been.
+pub(super) fn is_unread(state: &State, now: Timestamp, slot: &Slot, at: At<'_>) -> bool {
+    let policy = &at.rollout.policy().endpoints;
+    policy.scan_before_order
+        && (slot.read_at == 0 || state.secs(now).saturating_sub(slot.read_at) > policy.stale_after_secs)
 }
 
 /// Scans that were not answered in time: asked again, or given up.

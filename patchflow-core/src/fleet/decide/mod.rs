@@ -16,7 +16,9 @@ mod world;
 
 pub(crate) use candidate::step;
 pub(crate) use command::command;
-pub(crate) use condition::{reachable, read, reboots_pending, scans_due, stale, unreachable};
+pub(crate) use condition::{
+    next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
+};
 pub(crate) use patience::deferrals_left;
 pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};

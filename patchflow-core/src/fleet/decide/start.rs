@@ -1,7 +1,7 @@
 //! May this member start now? Everything that stands against it is looked at here, at order time.
 
 use super::At;
-use super::condition::keeps_back;
+use super::condition::{is_unread, keeps_back};
 use super::reboot::comes_first;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
@@ -20,6 +20,8 @@ pub(crate) enum Start {
     Order { due: u32 },
     /// Its endpoint waits for a reboot of its own, which comes first.
     Reboot,
+    /// Its endpoint is read first.
+    Read,
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, &'static str)>),
     /// Another rollout has the endpoint, or its condition keeps it.
@@ -108,6 +110,9 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     }
     if slot.conditions.has(Bits::REBOOT_PENDING) {
         return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
+    }
+    if is_unread(state, now, slot, at) {
+        return if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }

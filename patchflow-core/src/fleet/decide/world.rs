@@ -88,6 +88,7 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
     let candidate = CandidateId(state.candidates.len() as u32);
     let risk = assess(patch, now);
     facts.push(RichFact::CandidateIdentified { candidate, patch: Arc::new(patch.clone()), risk }.into());
+    condition::read_for_candidate(state, facts);
     if let Some((older, _)) = known {
         supersede(state, older, candidate, facts);
     }

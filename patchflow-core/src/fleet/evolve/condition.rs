@@ -2,12 +2,14 @@
 
 use super::Misfit;
 use crate::fleet::conditions::{Condition, OpenScan};
+use crate::fleet::rounds::OpenTurn;
 use crate::fleet::state::State;
 use crate::fleet::{EndpointSeen, EndpointSet};
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::Phase;
 use crate::time::Timestamp;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 impl State {
     /// Changes one condition of several endpoints.
@@ -40,6 +42,9 @@ impl State {
         }
         let now = due(self);
         if before != now {
+            while let Some(waiting) = self.cache.unread_rollouts.pop_first() {
+                self.put_on_agenda(waiting);
+            }
             before.map(|due| self.cache.scans.remove(&(due, ix)));
             now.map(|due| self.cache.scans.insert((due, ix)));
         }
@@ -61,6 +66,34 @@ impl State {
         self.conditions_change(endpoints, |known| {
             let tries = known.scan.filter(|scan| scan.due != 0).map_or(0, |scan| scan.tries);
             known.scan = Some(OpenScan { due, tries: tries.saturating_add(1) });
+        })
+    }
+
+    pub(super) fn turn_asked(&mut self, at: Timestamp, turn: u32, turns: u32, due: u32) {
+        let now = self.secs(at);
+        self.rounds.asked(OpenTurn { turn, turns, due }, now);
+        if self.cache.live {
+            let awaited: Vec<_> = self.of_turn(turn, turns).collect();
+            self.cache.awaited.extend(awaited);
+        }
+    }
+
+    pub(super) fn turn_ended(
+        &mut self,
+        at: Timestamp,
+        turn: u32,
+        turns: u32,
+        missed: &EndpointSet,
+    ) -> Result<(), Misfit> {
+        self.rounds.ended(turn, turns);
+        if self.cache.live {
+            let over: Vec<_> = self.of_turn(turn, turns).collect();
+            for ix in &over {
+                self.cache.awaited.remove(ix);
+            }
+        }
+        self.conditions_change(missed, |known| {
+            known.stale_since.get_or_insert(at);
         })
     }
 

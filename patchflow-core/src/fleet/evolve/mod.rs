@@ -109,6 +109,9 @@ impl State {
                 })?;
             }
             RichFact::ScansAsked { endpoints, due } => self.scans_asked(endpoints, *due)?,
+            RichFact::ScanRoundWanted => self.rounds.wanted = true,
+            RichFact::ScanTurnAsked { turn, turns, due } => self.turn_asked(at, *turn, *turns, *due),
+            RichFact::ScanTurnEnded { turn, turns, missed } => self.turn_ended(at, *turn, *turns, missed)?,
             RichFact::ScansGivenUp { endpoints } => self.scans_given_up(at, endpoints)?,
             RichFact::EndpointsRead { endpoints } => self.endpoints_read(at, endpoints)?,
             RichFact::EndpointReimaged { endpoint, seen } => self.reimaged(at, *endpoint, seen)?,

@@ -4,6 +4,7 @@ mod deferrals;
 mod identity;
 mod reach;
 mod reboots;
+mod rounds;
 
 use crate::world::{World, policy};
 use patchflow_core::doc::patch;

@@ -26,6 +26,15 @@ fn unread(policy: Policy) -> String {
     format!("{} scans, {}", world.scans, ending(&world))
 }
 
+/// How many of 200 endpoints were asked for within seven hours, and a patch in between.
+fn read_by_rounds(policy: Policy) -> usize {
+    let mut world = World::new(200, 0, part(&policy));
+    world.pass(HOUR);
+    world.publish(patch("openssl", "3.0.22"));
+    world.pass(6 * HOUR);
+    world.scans
+}
+
 /// Half an hour of silence, then another machine under the same name.
 fn replaced(policy: Policy) -> String {
     let mut world = World::new(3, 0, part(&policy));
@@ -132,6 +141,29 @@ pub(super) fn fields() -> Vec<Field> {
         field("reboot.max_reboots", |p| p.reboot.max_reboots = 8, reboots),
         field("reboot.deferrals_max", |p| p.reboot.deferrals_max = 1, |p| put_off(p, true)),
         field("reboot.cancel_within_secs", |p| p.reboot.cancel_within_secs = 60, cancelled),
+        field(
+            "endpoints.scan_before_order",
+            |p| p.endpoints.scan_before_order = true,
+            |p| format!("{}", read_by_rounds(p)),
+        ),
+        field(
+            "endpoints.scan_every_secs",
+            |p| p.endpoints.scan_every_secs = Some(6 * 3600),
+            |p| format!("{}", read_by_rounds(p)),
+        ),
+        field(
+            "endpoints.scan_on_candidate",
+            |p| p.endpoints.scan_on_candidate = true,
+            |p| format!("{}", read_by_rounds(p)),
+        ),
+        field(
+            "endpoints.scan_spread_secs",
+            |p| p.endpoints.scan_spread_secs = 7200,
+            |mut p| {
+                p.endpoints.scan_every_secs = Some(6 * 3600);
+                format!("{}", read_by_rounds(p))
+            },
+        ),
         field("endpoints.stale_after_secs", |p| p.endpoints.stale_after_secs = 600, unread),
         field("endpoints.scan_tries_max", |p| p.endpoints.scan_tries_max = 1, unread),
         field("endpoints.silent_after_secs", |p| p.endpoints.silent_after_secs = 60, replaced),
