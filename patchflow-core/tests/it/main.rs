@@ -2,8 +2,8 @@
 
 mod approval;
 mod calendars;
-mod crashes;
 mod conditions;
+mod crashes;
 mod faults;
 mod fields;
 mod halt;
