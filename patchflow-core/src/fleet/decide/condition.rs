@@ -210,6 +210,7 @@ pub(super) fn other_machine(
     } else if was_silent {
         facts.push(RichFact::EndpointReimaged { endpoint: ix, seen: seen.clone() }.into());
         release(state, ix, facts);
+        disown(state, ix, facts);
         scan(state, now, core::iter::once(ix).collect(), facts);
     } else {
         let text =
@@ -230,6 +231,18 @@ pub(super) fn release(state: &State, endpoint: EndpointIx, facts: &mut Facts) {
         let is_held = rollout.members()[member.index()].phase() == Phase::Held;
         if is_held && !state.holds.contains(&(rollout.candidate(), endpoint)) {
             facts.push(released(rollout.id(), member));
+        }
+    }
+}
+
+/// What was verified was verified on the machine that is gone.
+fn disown(state: &State, endpoint: EndpointIx, facts: &mut Facts) {
+    for rollout in &state.rollouts {
+        let Some(member) = rollout.member_of(endpoint) else { continue };
+        if matches!(rollout.members()[member.index()].phase(), Phase::Verified | Phase::Skipped) {
+            let event = Event::Removed;
+            let fact = EndpointFact { rollout: rollout.id(), member, event, reason: 0, due: 0 };
+            facts.push(Fact::Endpoint(fact));
         }
     }
 }

@@ -6,6 +6,7 @@ use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, EndpointSeen, Outcome, Standing};
 use patchflow_core::gate::Class;
 use patchflow_core::ids::EndpointId;
+use patchflow_core::report::{History, summarize};
 use patchflow_core::rollout::Phase;
 
 fn clear(world: &mut World, name: &str) -> Result<Outcome, Refusal> {
@@ -34,6 +35,23 @@ fn a_new_machine_while_the_old_one_is_silent_is_a_re_image_and_is_read_anew() {
     assert_eq!(world.installs_of("prod-0"), 0, "needs are told before the reading is over");
     world.pass(HOUR);
     assert_eq!(world.phase(rollout, "prod-0"), Phase::Verified);
+}
+
+#[test]
+fn what_was_verified_on_the_machine_before_its_re_image_is_verified_no_more() {
+    let mut world = World::new(4, 0, direct());
+    tell(&mut world, &[machine("prod-0", "a")]);
+    let (candidate, rollout) = rollout(&mut world);
+    world.pass(HOUR);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Verified);
+    unreachable(&mut world, &["prod-0"]);
+    world.pass(HOUR);
+    tell(&mut world, &[machine("prod-0", "b")]);
+    needs(&mut world, candidate, "prod-0", Standing::Needs);
+    world.pass(HOUR);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Removed);
+    let summary = summarize(&world.fleet, &History::read(&world.journal));
+    assert_eq!((summary.kpis.compliance.part, summary.kpis.compliance.whole), (3, 4));
 }
 
 #[test]

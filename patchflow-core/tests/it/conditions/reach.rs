@@ -5,6 +5,7 @@ use crate::world::{Does, World};
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Fact, Observation, RichFact, Standing};
 use patchflow_core::policy::OnFailure;
+use patchflow_core::report::{History, summarize};
 use patchflow_core::rollout::{Order, Phase};
 
 fn facts_of(world: &World, is: fn(&RichFact) -> bool) -> usize {
@@ -82,6 +83,22 @@ fn a_stale_endpoint_is_ordered_nothing_until_it_is_read() {
     assert_eq!((world.installs_of("prod-0"), world.installs_of("prod-1")), (0, 1));
     world.pass(1);
     assert_eq!(world.installs_of("prod-0"), 1);
+}
+
+#[test]
+fn a_stale_endpoint_is_never_compliant_and_counted_apart() {
+    let mut world = World::new(4, 0, direct());
+    let (_, rollout) = rollout(&mut world);
+    world.pass(HOUR);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().counts().verified, 4);
+    world.unread.insert("prod-0".into());
+    let endpoints = some(&world, &["prod-0"]);
+    world.see(Observation::Stale { endpoints });
+    let kpis = summarize(&world.fleet, &History::read(&world.journal)).kpis;
+    assert_eq!((kpis.compliance.part, kpis.compliance.whole, kpis.stale), (3, 4, 1));
+    read(&mut world, &["prod-0"]);
+    let kpis = summarize(&world.fleet, &History::read(&world.journal)).kpis;
+    assert_eq!((kpis.compliance.part, kpis.stale), (4, 0));
 }
 
 #[test]
