@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
 use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
-use crate::plan::{PlanFact, RollbackPath};
+use crate::plan::{JoinedMember, PlanFact, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
 use crate::rollout::{Event, RolloutKind};
@@ -403,6 +403,26 @@ pub enum RichFact {
         /// Who is in which ring.
         plan: PlanFact,
     },
+    /// Endpoints became eligible after the plan was made, and join it: its last ring, or the catch-up after it.
+    MembersJoined {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring they join; one more than there is begins the catch-up.
+        ring: u8,
+        /// Versions that were not in the plan yet.
+        levels: Vec<Arc<str>>,
+        /// They follow the members that are there.
+        members: Vec<JoinedMember>,
+    },
+    /// A completed rollout brings nobody along any more.
+    CatchUpStopped {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The person, when it was one.
+        by: Option<Arc<str>>,
+        /// Why, as a sentence.
+        reason: String,
+    },
     /// A ring may start its members.
     RingOpened {
         /// The rollout.
@@ -505,14 +525,14 @@ pub enum RichFact {
         /// Who.
         by: Arc<str>,
     },
-    /// Endpoints of a ring raised alerts.
+    /// Endpoints of a ring raised alerts, or nobody can tell any more whether they did.
     AlertsSeen {
         /// The rollout.
         rollout: RolloutId,
         /// The ring.
         ring: u8,
-        /// How many new ones.
-        new: u32,
+        /// How many new ones; `None` when it is not known.
+        new: Option<u32>,
     },
     /// A window closed over members that might have started in it from its first instant, and did not.
     WindowMissed {

@@ -191,6 +191,14 @@ impl State {
                 );
                 act(self.notice(NoticeKind::Halted, Some(*rollout), Some(at.candidate()), text));
             }
+            RichFact::CatchUpStopped { rollout, reason, .. } => {
+                let Some(at) = self.rollout(*rollout) else { return };
+                let text = format!(
+                    "{} is not brought along any more to those who came late: {reason}",
+                    self.title(at.candidate())
+                );
+                act(self.notice(NoticeKind::Halted, Some(*rollout), Some(at.candidate()), text));
+            }
             RichFact::RolloutEnded { rollout, completed } => {
                 let Some(at) = self.rollout(*rollout) else { return };
                 let how = if *completed { "completed" } else { "ended before its last ring" };
@@ -256,6 +264,7 @@ impl State {
             | RichFact::CandidateSuperseded { .. }
             | RichFact::CandidateWithdrawn { .. }
             | RichFact::RolloutStarted { .. }
+            | RichFact::MembersJoined { .. }
             | RichFact::RingOpened { .. }
             | RichFact::RingSkipped { .. }
             | RichFact::RingSettled { .. }

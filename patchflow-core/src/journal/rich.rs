@@ -62,6 +62,8 @@ kinds! {
     CandidateSuperseded => "candidate_superseded" 1,
     CandidateWithdrawn => "candidate_withdrawn" 1,
     RolloutStarted => "rollout_started" 1,
+    MembersJoined => "members_joined" 1,
+    CatchUpStopped => "catch_up_stopped" 1,
     RingOpened => "ring_opened" 1,
     RingSkipped => "ring_skipped" 1,
     RingSettled => "ring_settled" 1,

@@ -5,9 +5,12 @@ mod fact;
 mod path;
 mod rings;
 mod spread;
+mod stratify;
 
+pub(crate) use draft::LEVELS_MAX;
 pub use draft::{RolloutDraft, RolloutPlan, Starter};
-pub use fact::{PlanFact, PlanRingFact};
+pub use fact::{JoinedMember, PlanFact, PlanRingFact};
 pub use path::RollbackPath;
 pub use rings::ring_sizes;
 pub use spread::SpreadHash;
+pub use stratify::Mirror;

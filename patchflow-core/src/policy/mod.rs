@@ -4,6 +4,7 @@
 
 mod approval;
 mod calendars;
+mod catch_up;
 mod check;
 mod defaults;
 mod deploy;
@@ -13,17 +14,20 @@ mod reboot;
 mod retry;
 mod ring;
 mod rollback;
+mod selector;
 mod trial;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
 pub use calendars::CalendarPolicy;
-use check::Say;
+pub use catch_up::CatchUpPolicy;
+pub(crate) use check::Say;
 pub use deploy::{DeployPolicy, StartMode};
 pub use endpoints::EndpointPolicy;
 pub use model::{Policy, WaiverByName};
 pub(crate) use reboot::REBOOTS_MAX;
 pub use reboot::RebootPolicy;
 pub use retry::RetryPolicy;
-pub use ring::{RingPolicy, RingSize, Selector};
+pub use ring::{RingPolicy, RingSize, Trait};
 pub use rollback::{OnFailure, OnHalt, RollbackPolicy};
+pub use selector::Selector;
 pub use trial::TrialPolicy;

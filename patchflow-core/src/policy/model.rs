@@ -2,8 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    CalendarPolicy, DeployPolicy, EndpointPolicy, RebootPolicy, RetryPolicy, RingPolicy, RollbackPolicy,
-    TrialPolicy,
+    CalendarPolicy, CatchUpPolicy, DeployPolicy, EndpointPolicy, RebootPolicy, RetryPolicy, RingPolicy,
+    RollbackPolicy, TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -33,6 +33,8 @@ pub struct Policy {
     pub retry: RetryPolicy,
     /// Reboots.
     pub reboot: RebootPolicy,
+    /// Who is brought along after the last ring.
+    pub catch_up: CatchUpPolicy,
     /// What is rolled back.
     pub rollback: RollbackPolicy,
     /// When endpoints may be touched that name no calendar of their own.

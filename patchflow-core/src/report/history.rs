@@ -224,6 +224,17 @@ impl History {
             RichFact::RolloutStarted { rollout, candidate, kind, plan, .. } => {
                 self.started(at, *rollout, *candidate, *kind, plan);
             }
+            RichFact::MembersJoined { rollout, ring, members, .. } => {
+                let n = members.len();
+                let rings = self.rollouts.get(rollout).map(|rollout| &rollout.rings);
+                let name = rings.and_then(|rings| rings.get(usize::from(*ring)));
+                let where_to = name.map_or("the catch-up".into(), |(name, _)| format!("ring {name}"));
+                self.of_rollout(at, Step, *rollout, format!("{n} endpoints joined {where_to}"));
+            }
+            RichFact::CatchUpStopped { rollout, by, reason } => {
+                let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+                self.of_rollout(at, Stopped, *rollout, format!("catch-up stopped{by}: {reason}"));
+            }
             RichFact::RingOpened { rollout, ring } => {
                 self.of_ring(at, Step, *rollout, *ring, |name, _| format!("ring {name} opened"));
             }
@@ -270,8 +281,9 @@ impl History {
                 self.of_rollout(at, Step, *rollout, format!("resumed by {by}"));
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
-                self.of_ring(at, Waits, *rollout, *ring, |name, _| {
-                    format!("{new} new alerts in ring {name}")
+                self.of_ring(at, Waits, *rollout, *ring, |name, _| match new {
+                    Some(new) => format!("{new} new alerts in ring {name}"),
+                    None => format!("whether ring {name} raised alerts is not known any more"),
                 });
             }
             RichFact::WindowMissed { rollout, calendar, closed, waiting, because, .. } => {

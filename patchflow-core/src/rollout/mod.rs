@@ -1,5 +1,6 @@
 //! Endpoints on their way through a rollout: one exhaustive table of phases, orders, and members of 16 bytes.
 
+mod join;
 mod member;
 mod order;
 mod phase;

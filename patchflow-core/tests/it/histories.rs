@@ -103,6 +103,9 @@ impl Story {
         policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);
         policy.reboot.preflight = seed.is_multiple_of(3);
         policy.reboot.max_reboots = 1 + (seed % 2) as u8;
+        policy.catch_up.newcomers = !seed.is_multiple_of(3);
+        policy.catch_up.deferred = !seed.is_multiple_of(7);
+        policy.catch_up.max_failures = (seed % 4) as u32;
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
         // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
         if seed % 8 >= 4 {
@@ -190,13 +193,16 @@ impl Story {
         for (fence, id) in fences {
             assert!(fence < order.fence() || (fence == order.fence() && id == order.id()), "fences rise");
         }
-        for told in [endpoint.unreachable_since(), endpoint.stale_since()] {
-            // The order of a moment ago may be repeated; a new one is not issued.
-            assert!(
-                told.is_none()
-                    || self.orders.iter().any(|o| o.id() == order.id())
-                    || matches!(order, Order::Reboot(_))
-            );
+        // What was begun may be ended: an order sent again, the reboot of an install, a rollback that was cut off.
+        let goes_on = |o: &Order| {
+            let (before, now) = (o.id(), order.id());
+            before == now
+                || matches!((o, order), (Order::Revert(_), Order::Revert(_)))
+                    && (before.rollout, before.member) == (now.rollout, now.member)
+        };
+        let is_new = !matches!(order, Order::Reboot(_)) && !self.orders.iter().any(goes_on);
+        if is_new {
+            assert_eq!((endpoint.unreachable_since(), endpoint.stale_since()), (None, None), "{order:?}");
         }
         if let Order::Install(install) = order {
             assert_eq!((endpoint.quarantine(), endpoint.held_by_manager()), (None, None));
@@ -344,7 +350,11 @@ impl Story {
             }
             Happens::Alerts(r) => {
                 let rollout = self.rollout(r);
-                self.see(Observation::Alerts { rollout, ring: r % 5, new: u32::from(r % 2) });
+                self.see(Observation::Alerts {
+                    rollout,
+                    ring: r % 5,
+                    new: (r % 3 != 0).then(|| u32::from(r % 2)),
+                });
             }
             Happens::Asks(command, a, b) => {
                 let (candidate, rollout) = (self.candidate(a), self.rollout(a));

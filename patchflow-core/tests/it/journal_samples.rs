@@ -8,13 +8,15 @@ use patchflow_core::fleet::{
     EndReason, EndpointFact, EndpointSeen, EndpointSet, Fact, MissedBecause, NeedFact, Outcome, Recorded,
     RichFact, Standing,
 };
-use patchflow_core::gate::{Counts, Decision, Limits, OnMaxHold, Percent, Rule, Verdict};
+use patchflow_core::gate::{
+    Counts, Decision, LimitScope, Limits, OnMaxHold, Percent, Rule, ShareOf, Verdict,
+};
 use patchflow_core::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName};
-use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
+use patchflow_core::plan::{JoinedMember, Mirror, PlanFact, PlanRingFact, RollbackPath};
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
 use patchflow_core::rollout::{Event, RolloutKind};
@@ -68,7 +70,7 @@ pub(crate) fn facts() -> Vec<Recorded> {
 
 fn verdict(decision: Decision, rule: Rule) -> Verdict {
     let counts = Counts { verified: 7, failed: 2, unknown: 1, in_flight: 3, ..Counts::default() };
-    Verdict { decision, rule, counts, alerts: 4 }
+    Verdict { decision, rule, counts, scope: LimitScope::Rollout, alerts: 4, alerts_known: true }
 }
 
 fn patch() -> Patch {
@@ -126,6 +128,8 @@ fn policy() -> Policy {
 
 fn limits() -> Limits {
     Limits {
+        scope: LimitScope::Rollout,
+        of: ShareOf::Started,
         max_failures: Some(3),
         max_failure_percent: Some("12.5".parse().unwrap()),
         min_started: 10,
@@ -140,9 +144,15 @@ fn limits() -> Limits {
 
 fn plan() -> PlanFact {
     PlanFact {
+        select: Selector::Not { of: Box::new(Selector::AnyOf { of: vec![] }) },
         rings: vec![
-            PlanRingFact { name: "pilot".into(), size: 1, gate: limits() },
-            PlanRingFact { name: "broad".into(), size: 4, gate: limits() },
+            PlanRingFact {
+                name: "pilot".into(),
+                size: 1,
+                gate: limits(),
+                mirror: Some(Mirror { kinds: 3, kinds_met: 1, endpoints: 5, endpoints_met: 2 }),
+            },
+            PlanRingFact { name: "broad".into(), size: 4, gate: limits(), mirror: None },
         ],
         members: [4, 0, 2, 3, 1].map(EndpointIx).into(),
         levels: vec!["3.0.21-1".into(), "3.0.20-1".into()],
@@ -300,7 +310,7 @@ fn rich() -> Vec<RichFact> {
             candidate: CANDIDATE,
             kind: RolloutKind::Trial,
             policy: Digest::of(b"policy"),
-            plan: PlanFact { rings: vec![], members: vec![], levels: vec![], priors: vec![], paths: vec![] },
+            plan: PlanFact::default(),
         },
         RichFact::RolloutStarted {
             rollout: ROLLOUT,
@@ -309,6 +319,21 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: plan(),
         },
+        RichFact::MembersJoined {
+            rollout: ROLLOUT,
+            ring: 1,
+            levels: vec!["3.0.19-1".into()],
+            members: vec![
+                JoinedMember { endpoint: EndpointIx(5), prior: 3, path: RollbackPath::Reinstall },
+                JoinedMember { endpoint: EndpointIx(6), prior: 0, path: RollbackPath::Uninstall },
+            ],
+        },
+        RichFact::CatchUpStopped {
+            rollout: ROLLOUT,
+            by: None,
+            reason: "6 endpoints failed after the rollout had completed, more than the 5 allowed".into(),
+        },
+        RichFact::CatchUpStopped { rollout: ROLLOUT, by: Some(bo.clone()), reason: "enough".into() },
         RichFact::RingOpened { rollout: ROLLOUT, ring: 0 },
         RichFact::RingSkipped { rollout: ROLLOUT, ring: 255 },
         RichFact::RingSettled { rollout: ROLLOUT, ring: 0 },
@@ -353,7 +378,8 @@ fn rich() -> Vec<RichFact> {
         RichFact::RolloutResumed { rollout: ROLLOUT, by: ada.clone() },
         RichFact::RolloutEnded { rollout: ROLLOUT, completed: true },
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
-        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: 2 },
+        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: Some(2) },
+        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: None },
         RichFact::WindowMissed {
             rollout: ROLLOUT,
             calendar: Some("nights".into()),

@@ -437,7 +437,9 @@ impl Ledger {
             RichFact::RingSettled { rollout, ring } => {
                 self.ring_mut(*rollout, *ring)?.settled_at = Some(at);
             }
-            RichFact::AlertsSeen { rollout, ring, new } => self.ring_mut(*rollout, *ring)?.alerts += new,
+            RichFact::AlertsSeen { rollout, ring, new } => {
+                self.ring_mut(*rollout, *ring)?.alerts += new.unwrap_or(0)
+            }
             RichFact::RolloutHalted { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("halted"),
             RichFact::RolloutCancelled { rollout, .. } => {
                 self.rollout_mut(*rollout)?.stopped = Some("cancelled");

@@ -198,7 +198,7 @@ impl Story {
             }
             Deed::Alert => {
                 let ring = (b % 4) as u8;
-                return world.see(Observation::Alerts { rollout, ring, new: b % 3 });
+                return world.see(Observation::Alerts { rollout, ring, new: Some(b % 3) });
             }
             Deed::AskAgain => {
                 world.ask_again();

@@ -226,7 +226,7 @@ pub(super) fn quarantine(endpoint: EndpointIx, reason: &str, facts: &mut Facts) 
 
 /// Lets members go on that were held for the state of their endpoint. What holds them besides is found again.
 pub(super) fn release(state: &State, endpoint: EndpointIx, facts: &mut Facts) {
-    for rollout in state.rollouts.iter().filter(|rollout| !rollout.is_over()) {
+    for rollout in state.rollouts.iter().filter(|r| !r.is_over() || r.is_catching_up()) {
         let Some(member) = rollout.member_of(endpoint) else { continue };
         let is_held = rollout.members()[member.index()].phase() == Phase::Held;
         if is_held && !state.holds.contains(&(rollout.candidate(), endpoint)) {

@@ -4,6 +4,7 @@ mod approval;
 mod candidate;
 mod command;
 mod condition;
+mod join;
 mod patience;
 mod reboot;
 mod report;
@@ -19,6 +20,7 @@ pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
 };
+pub(crate) use join::{join, takes_newcomers};
 pub(crate) use patience::deferrals_left;
 pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};

@@ -4,6 +4,7 @@
 
 use super::{At, Facts, patience, reboot};
 use crate::error::FailureKind;
+use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
 use crate::plan::SpreadHash;
 use crate::rollout::{
@@ -110,7 +111,7 @@ fn failed_report(
             let reason = state.reason(facts, failure.kind, &failure.detail);
             facts.push(at.fact(Event::GaveUp, reason, 0));
         }
-        Phase::Reverting | Phase::RevertSilent if is_cut_off_and_may_be_repeated(at, failure.kind) => {
+        Phase::Reverting | Phase::RevertSilent if is_cut_off_and_may_be_repeated(state, at, failure.kind) => {
             let due = state.due(now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into()));
             facts.push(at.fact(Event::RevertOrdered, 0, due));
         }
@@ -138,7 +139,12 @@ fn failed_report(
 
 /// A rollback that a crash cut off has not failed. It is ordered anew at once, within the budget that attempts have:
 /// orders that were no attempts to install are counted, which is at most a reboot too many.
-fn is_cut_off_and_may_be_repeated(at: At<'_>, kind: FailureKind) -> bool {
+/// The endpoint has just spoken, so that it is stale does not keep it; that two machines have its name does.
+fn is_cut_off_and_may_be_repeated(state: &State, at: At<'_>, kind: FailureKind) -> bool {
+    let slot = state.endpoints.slot(at.member.endpoint);
+    if slot.is_some_and(|slot| slot.conditions.has(Bits::QUARANTINED)) {
+        return false;
+    }
     let rollbacks = at.member.operation.saturating_sub(at.member.attempt);
     kind == FailureKind::Interrupted
         && rollbacks < at.rollout.policy().retry.attempts_max
@@ -149,7 +155,7 @@ fn is_cut_off_and_may_be_repeated(at: At<'_>, kind: FailureKind) -> bool {
 fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: &str, facts: &mut Facts) {
     let retry = &at.rollout.policy().retry;
     let reason = state.reason(facts, kind, detail);
-    let goes_on = matches!(at.rollout.state(), RolloutState::Running | RolloutState::Paused);
+    let goes_on = !at.rollout.starts_no_more();
     if goes_on && retry.on.contains(&kind) && at.member.attempt < retry.attempts_max {
         let doublings = u32::from(at.member.attempt.saturating_sub(1)).min(31);
         let wait = (u64::from(retry.backoff_secs) << doublings).min(retry.backoff_secs_max.into());
@@ -213,7 +219,8 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
     let deploy = &at.rollout.policy().deploy;
     let fact = match at.member.phase {
         Phase::Ordered
-            if at.rollout.state() == RolloutState::Running && state.secs(now) < at.member.deadline =>
+            if (at.rollout.state() == RolloutState::Running || at.rollout.is_catching_up())
+                && state.secs(now) < at.member.deadline =>
         {
             at.fact(Event::Resent, 0, at.member.deadline)
         }

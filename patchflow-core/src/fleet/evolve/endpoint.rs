@@ -4,7 +4,7 @@ use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
 use crate::ids::EndpointIx;
-use crate::rollout::{Event, Phase, RolloutState};
+use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
 use alloc::format;
 
@@ -29,8 +29,7 @@ impl State {
             let counts =
                 |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
             self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
-            let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
-            if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
+            if rollout.starts_no_more() || matches!(to, Phase::Failed | Phase::RebootPending) {
                 self.cache.tending.push((id, member));
             }
         }

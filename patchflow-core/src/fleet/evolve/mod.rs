@@ -3,14 +3,17 @@
 mod candidate;
 mod condition;
 mod endpoint;
+mod newcomers;
 
 use super::conditions::{Condition, RebootStop};
 use super::needs::Needs;
+use super::observation::Standing;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
+use crate::plan::JoinedMember;
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
@@ -76,12 +79,15 @@ impl State {
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
             }
             RichFact::EndpointChanged { endpoint, seen } => {
-                let before = self.calendar_of(*endpoint);
+                let before = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
                 let was_gone = self.endpoints.slot(*endpoint).is_some_and(|slot| slot.gone);
                 self.endpoints.change(*endpoint, seen);
-                let after = self.calendar_of(*endpoint);
-                if self.cache.live && before != after {
-                    self.calendar_changed(*endpoint, before, after);
+                let after = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
+                if self.cache.live && before.0 != after.0 {
+                    self.calendar_changed(*endpoint, before.0, after.0);
+                }
+                if before.1 != after.1 {
+                    self.note_selection(*endpoint);
                 }
                 self.condition_changes(*endpoint, |known| {
                     // What it had when it left says nothing any more.
@@ -167,6 +173,8 @@ impl State {
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
                 let CandidateEntry { needs: known, levels, .. } = entry;
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
+                let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
+                self.note_needs(*candidate, needing.map(|need| need.endpoint));
             }
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {
@@ -275,6 +283,24 @@ impl State {
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
                 self.put_on_agenda(*rollout);
             }
+            RichFact::MembersJoined { rollout, ring, levels, members } => {
+                let known = |new: &JoinedMember| new.endpoint.index() < self.endpoints.len();
+                if !members.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                if !self.touched(*rollout)?.join(at, *ring, levels, members) {
+                    return Err("its last ring does not take them".into());
+                }
+                if self.cache.live {
+                    self.count_joined(*rollout, members.len());
+                }
+            }
+            RichFact::CatchUpStopped { rollout, by: _, reason } => {
+                let rollout = self.touched(*rollout)?;
+                let (reason, ring) = (reason.clone(), rollout.ring);
+                rollout.catch_up_stopped = Some(Halt { reason, by_gate: false, ring, at });
+                rollout.queue.sweep = true;
+            }
             RichFact::RingOpened { rollout: id, ring: opened } => {
                 let rollout = self.touched(*id)?;
                 rollout.ring = *opened;
@@ -297,7 +323,10 @@ impl State {
                 (ring.state, ring.settled_at) = (RingState::Settled, Some(at));
             }
             RichFact::RingPromoted { rollout, ring, verdict, by: _ } => {
-                let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                let rollout = self.touched(*rollout)?;
+                // A person may let a ring pass in which some still wait: they go on waiting for their turn.
+                rollout.queue_waiting_of(*ring);
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.ended_at) = (RingState::Promoted, Some(at));
                 ring.verdict = Some(verdict.clone());
             }
@@ -326,7 +355,7 @@ impl State {
                 let ring = rollout.ring;
                 let ring = rollout.ring_state_mut(ring).ok_or("it has no such ring")?;
                 (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
-                ring.start_evidence_anew();
+                rollout.start_evidence_anew();
                 rollout.queue.cursor = rollout.current_ring().first;
                 rollout.queue.defers_anew();
                 rollout.queue.watch_anew();
@@ -341,6 +370,7 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
+                rollout.queue.release = *completed;
                 let (id, candidate) = (rollout.id, rollout.candidate);
                 self.patience.forget(id);
                 self.cache.candidate_agenda.insert(candidate);
@@ -350,7 +380,8 @@ impl State {
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
-                ring.alerts = ring.alerts.saturating_add(*new);
+                ring.alerts_known = new.is_some();
+                ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {

@@ -47,11 +47,14 @@ fn what_was_verified_on_the_machine_before_its_re_image_is_verified_no_more() {
     unreachable(&mut world, &["prod-0"]);
     world.pass(HOUR);
     tell(&mut world, &[machine("prod-0", "b")]);
-    needs(&mut world, candidate, "prod-0", Standing::Needs);
-    world.pass(HOUR);
     assert_eq!(world.phase(rollout, "prod-0"), Phase::Removed);
     let summary = summarize(&world.fleet, &History::read(&world.journal));
     assert_eq!((summary.kpis.compliance.part, summary.kpis.compliance.whole), (3, 4));
+    // It is brought along like a newcomer, once it is read.
+    needs(&mut world, candidate, "prod-0", Standing::Needs);
+    assert_eq!(world.installs_of("prod-0"), 1);
+    world.pass(HOUR);
+    assert_eq!((world.phase(rollout, "prod-0"), world.installs_of("prod-0")), (Phase::Verified, 2));
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn gate(chance: &mut Chance) -> Limits {
         bake_secs_min: *chance.pick(&[0, 600, 600, 3600, 86_400]),
         hold_secs_max: *chance.pick(&[0, 3600, 86_400]),
         on_max_hold: *chance.pick(&[OnMaxHold::Halt, OnMaxHold::Ask]),
+        ..Limits::default()
     }
 }
 

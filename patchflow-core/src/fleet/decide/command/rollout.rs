@@ -111,10 +111,12 @@ fn pass_ring(now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> 
             allowed: "a ring can be promoted by hand when it is open and nothing is in flight".into(),
         });
     }
-    let verdict = judge(ring.gate(), &ring.standing(), now);
+    let verdict = judge(ring.gate(), &at.standing(), now);
     let (rollout, number, by) = (at.id(), at.ring, Some(by.clone()));
-    // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so.
-    let waiting = ring.range().filter(|i| at.members()[*i].phase() == Phase::Waiting);
+    // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so. After the
+    // last ring the end of the rollout tells all of them.
+    let goes_on = usize::from(at.ring) + 1 < at.rings().len();
+    let waiting = ring.range().filter(|i| goes_on && at.members()[*i].phase() == Phase::Waiting);
     facts.extend(waiting.map(|i| {
         let (rollout, member) = (at.id(), MemberIx(i as u32));
         Fact::Endpoint(EndpointFact { rollout, member, event: Event::Deferred, reason: 0, due: 0 })
