@@ -8,62 +8,16 @@ use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
-use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
-use crate::plan::{JoinedMember, PlanFact, RollbackPath};
+use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId};
+use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
-use crate::rollout::{Event, RolloutKind};
+use crate::rollout::RolloutKind;
 use crate::time::Timestamp;
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
-
-/// A fact with its place in the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// Its position, from 1, without gaps.
-    pub seq: Seq,
-    /// When it was decided; never earlier than the fact before it.
-    pub at: Timestamp,
-    /// The fact.
-    pub fact: Fact,
-}
-
-/// What happened: many small things to endpoints, few rich things to everything else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Fact {
-    /// One event of one member; packed into frames in the journal.
-    Endpoint(EndpointFact),
-    /// Anything else; readable as text in the journal.
-    Rich(Box<RichFact>),
-}
-
-impl From<RichFact> for Fact {
-    fn from(fact: RichFact) -> Self {
-        Self::Rich(Box::new(fact))
-    }
-}
-
-/// One event of one member of one rollout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndpointFact {
-    /// The rollout.
-    pub rollout: RolloutId,
-    /// The member.
-    pub member: MemberIx,
-    /// What happened.
-    pub event: Event,
-    /// Index into the fleet's table of reasons (see [`RichFact::ReasonNamed`]); 0 for none.
-    pub reason: u16,
-    /// Seconds since the fleet's epoch at which the next thing is due; 0 for nothing.
-    pub due: u32,
-}
-
-const _: () = assert!(size_of::<EndpointFact>() == 16);
 
 /// Why an approval ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -436,6 +390,32 @@ pub enum RichFact {
         rollout: RolloutId,
         /// The ring.
         ring: u8,
+    },
+    /// A person passed a ring over; that is not a pass either.
+    RingPassedOver {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring.
+        ring: u8,
+        /// The ring that takes those who wait in it; `None` leaves them to catch-up.
+        to: Option<u8>,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A person changed a plan that runs.
+    RolloutRevised {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The policy it runs under from now on.
+        policy: Digest,
+        /// What the change came to.
+        plan: RevisedPlan,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
     },
     /// No member is in flight and none will start: the bake begins.
     RingSettled {

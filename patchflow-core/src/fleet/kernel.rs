@@ -447,6 +447,10 @@ impl Fleet {
                 Start::Nothing => {}
             }
             self.apply_all(now, facts, out);
+            // One more that has started may be what a share was waiting for: its gate speaks before the next one.
+            if decide::halts_now(now, &self.state.rollouts[id.index()]) {
+                return;
+            }
         }
         self.read_first(now, id, &unread, facts, out);
     }

@@ -40,7 +40,8 @@ impl Opening {
         let opens = schedule.next_open(at, needed_secs)?;
         let began = if opens == at { schedule.opened(at) } else { Some(opens) };
         let closes = schedule.closes(opens)?;
-        let needed = i64::try_from(needed_secs).unwrap_or(i64::MAX).saturating_mul(1000);
+        // A window is half-open: what takes no time must still begin before it closes.
+        let needed = i64::try_from(needed_secs).unwrap_or(i64::MAX).saturating_mul(1000).max(1);
         let last_start = Timestamp::from_millis(closes.as_millis().saturating_sub(needed));
         Some(Self { asked: at, began, opens, last_start, closes })
     }

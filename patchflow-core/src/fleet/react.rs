@@ -38,6 +38,7 @@ impl State {
                 Some(Effect::Recall { order: self.order_id(at), endpoint: self.name_of(at)? })
             }
             Event::WentSilent | Event::RevertWentSilent => self.query(at),
+            Event::StayedSilent if fact.due != 0 => self.inspect(at),
             Event::InstallReported | Event::Rebooted | Event::RevertReported => self.inspect(at),
             Event::OperatorNeeded => {
                 let why = self.reasons.get(at.member.reason).map_or("no reason was given", |(_, text)| text);
@@ -267,6 +268,8 @@ impl State {
             | RichFact::MembersJoined { .. }
             | RichFact::RingOpened { .. }
             | RichFact::RingSkipped { .. }
+            | RichFact::RingPassedOver { .. }
+            | RichFact::RolloutRevised { .. }
             | RichFact::RingSettled { .. }
             | RichFact::RingPromoted { .. }
             | RichFact::RolloutCancelled { .. }

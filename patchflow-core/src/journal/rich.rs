@@ -66,6 +66,8 @@ kinds! {
     CatchUpStopped => "catch_up_stopped" 1,
     RingOpened => "ring_opened" 1,
     RingSkipped => "ring_skipped" 1,
+    RingPassedOver => "ring_passed_over" 1,
+    RolloutRevised => "rollout_revised" 1,
     RingSettled => "ring_settled" 1,
     RingPromoted => "ring_promoted" 1,
     RingHeld => "ring_held" 1,

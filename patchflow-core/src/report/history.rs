@@ -243,6 +243,23 @@ impl History {
                     format!("ring {name} skipped, it is empty")
                 });
             }
+            RichFact::RingPassedOver { rollout, ring, by, reason, .. } => {
+                self.of_ring(at, Step, *rollout, *ring, |name, _| {
+                    format!("ring {name} passed over by {by}: {reason}")
+                });
+            }
+            RichFact::RolloutRevised { rollout, plan, by, reason, .. } => {
+                if let Some(known) = self.rollouts.get_mut(rollout) {
+                    for new in &plan.gates {
+                        if let Some((_, gate)) = known.rings.get_mut(usize::from(new.ring)) {
+                            *gate = new.gate.clone();
+                        }
+                    }
+                }
+                let (moved, joined) = (plan.moved.len(), plan.placed.len());
+                let text = format!("revised by {by}, {moved} moved and {joined} joined: {reason}");
+                self.of_rollout(at, Step, *rollout, text);
+            }
             RichFact::RingSettled { rollout, ring } => {
                 self.of_ring(at, Step, *rollout, *ring, |name, gate| {
                     format!("ring {name} settled, to bake for {} s", gate.bake_secs_min)

@@ -134,17 +134,6 @@ impl Rollout {
         }
     }
 
-    /// Whoever still waits in a ring that is passed goes on waiting for its turn, which the cursor has left behind.
-    pub(crate) fn queue_waiting_of(&mut self, ring: u8) {
-        let Some(ring) = self.rings.get(usize::from(ring)) else { return };
-        if ring.counts[Class::Waiting as usize] > 0 {
-            let members = (ring.first..).zip(&self.members[ring.range()]);
-            let unseen = |i: u32| i >= self.queue.cursor;
-            let waiting = members.filter(|(i, member)| unseen(*i) && member.phase == Phase::Waiting);
-            self.queue.again.extend(waiting.map(|(i, _)| MemberIx(i)));
-        }
-    }
-
     /// Every member that waits, in any ring.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = MemberIx> + '_ {
         let waits = |(i, member): (u32, &Member)| (member.phase == Phase::Waiting).then_some(MemberIx(i));

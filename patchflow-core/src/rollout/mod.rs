@@ -6,6 +6,7 @@ mod order;
 mod phase;
 mod queue;
 mod report;
+mod revise;
 mod ring;
 mod state;
 mod table;

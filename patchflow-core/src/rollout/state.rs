@@ -171,7 +171,7 @@ impl Rollout {
         }
     }
 
-    fn reindex(&mut self) {
+    pub(super) fn reindex(&mut self) {
         let Self { index, members, .. } = self;
         index.clear();
         index.reserve(members.len(), |_| 0);

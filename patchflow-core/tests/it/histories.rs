@@ -10,7 +10,7 @@ use patchflow_core::fleet::{
 use patchflow_core::gate::Counts;
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
 use patchflow_core::policy::{OnFailure, OnHalt, Selector};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
@@ -68,9 +68,9 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         1 => any::<u8>().prop_map(Goes),
-        1 => (0u8..6).prop_map(Publishes),
+        1 => (0u8..7).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..21, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        6 => (0u8..25, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
         3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
@@ -342,6 +342,13 @@ impl Story {
                 let endpoint = self.endpoint(e);
                 self.see(Observation::EndpointGone { endpoint });
             }
+            Happens::Publishes(6) => {
+                let mut policy = self.fleet.policy().unwrap().0.clone();
+                policy.name.push('+');
+                policy.rings[3].gate.max_failures = Some(policy.name.len() as u32 % 3);
+                policy.deploy.in_flight_max = 1 + policy.name.len() as u32 % 4;
+                self.ask(Command::AdoptPolicy { policy: Box::new(policy) });
+            }
             Happens::Publishes(which) => self.publish(which),
             Happens::Approves(c, approve) => {
                 let ask = self.fleet.ask(self.candidate(c)).map_or(AskId(u32::from(c)), |ask| ask.id);
@@ -374,11 +381,20 @@ impl Story {
                     11 => Command::LiftHalt { rollout, reason },
                     12 => Command::Promote { rollout, reason },
                     13 => Command::Retry { rollout, endpoint },
+                    16 => Command::Cancel { rollout, reason },
+                    17 => Command::SkipRing { rollout, ring: b % 5, reason },
+                    18 | 19 => {
+                        let other = self.fleet.endpoint_id(self.endpoint(b / 5)).unwrap().clone();
+                        let placed = |endpoint, ring| Placement { endpoint, ring };
+                        let place = vec![placed(endpoint, b % 4), placed(other, 3)];
+                        let revision = PlanRevision { adopt_policy: command == 19, place };
+                        Command::Revise { rollout, revision, reason }
+                    }
                     14 => Command::Remove { rollout, endpoint },
-                    15 => Command::ClearQuarantine { endpoint, reason },
-                    16 => Command::DeclareOwnership { endpoint, reason },
-                    17 | 18 => Command::CancelReboot { rollout, endpoint, reason },
-                    19 => Command::AllowReboots { endpoint, reason },
+                    20 => Command::ClearQuarantine { endpoint, reason },
+                    21 => Command::DeclareOwnership { endpoint, reason },
+                    22 | 23 => Command::CancelReboot { rollout, endpoint, reason },
+                    24 => Command::AllowReboots { endpoint, reason },
                     _ => Command::ClearHold { candidate, endpoint },
                 });
             }

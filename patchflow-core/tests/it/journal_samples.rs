@@ -16,7 +16,10 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName};
-use patchflow_core::plan::{JoinedMember, Mirror, PlanFact, PlanRingFact, RollbackPath};
+use patchflow_core::plan::{
+    JoinedMember, Mirror, MovedMember, PlacedMember, PlanFact, PlanRingFact, RevisedGate, RevisedPlan,
+    RollbackPath,
+};
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
 use patchflow_core::rollout::{Event, RolloutKind};
@@ -336,6 +339,35 @@ fn rich() -> Vec<RichFact> {
         RichFact::CatchUpStopped { rollout: ROLLOUT, by: Some(bo.clone()), reason: "enough".into() },
         RichFact::RingOpened { rollout: ROLLOUT, ring: 0 },
         RichFact::RingSkipped { rollout: ROLLOUT, ring: 255 },
+        RichFact::RingPassedOver {
+            rollout: ROLLOUT,
+            ring: 0,
+            to: Some(1),
+            by: ada.clone(),
+            reason: "the pilot is on holiday".into(),
+        },
+        RichFact::RingPassedOver {
+            rollout: ROLLOUT,
+            ring: 1,
+            to: None,
+            by: ada.clone(),
+            reason: "late".into(),
+        },
+        RichFact::RolloutRevised {
+            rollout: ROLLOUT,
+            policy: Digest::of(b"policy"),
+            plan: RevisedPlan {
+                gates: vec![RevisedGate { ring: 1, gate: limits() }],
+                moved: vec![MovedMember { member: MemberIx(3), ring: 1 }],
+                levels: vec!["3.0.18-1".into()],
+                placed: vec![PlacedMember {
+                    ring: 1,
+                    joined: JoinedMember { endpoint: EndpointIx(7), prior: 4, path: RollbackPath::Switch },
+                }],
+            },
+            by: bo.clone(),
+            reason: "the branch office moves".into(),
+        },
         RichFact::RingSettled { rollout: ROLLOUT, ring: 0 },
         RichFact::RingPromoted {
             rollout: ROLLOUT,

@@ -18,6 +18,7 @@ mod journal_roundtrip;
 mod journal_samples;
 mod replay;
 mod report;
+mod revising;
 mod rings;
 mod road;
 mod world;

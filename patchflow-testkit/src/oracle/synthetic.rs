@@ -150,14 +150,8 @@ impl Stage {
     }
 
     fn verdict(decision: Decision, rule: Rule) -> Verdict {
-        Verdict {
-            decision,
-            rule,
-            counts: Counts::default(),
-            alerts: 0,
-            alerts_known: true,
-            scope: LimitScope::Ring,
-        }
+        let scope = LimitScope::Ring;
+        Verdict { decision, rule, counts: Counts::default(), scope, alerts: 0, alerts_known: true }
     }
 
     pub(super) fn promote(&mut self, ring: u8) -> &mut Self {

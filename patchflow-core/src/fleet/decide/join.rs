@@ -103,7 +103,8 @@ pub(super) fn is_taken_over(state: &State, at: At<'_>) -> bool {
     at.rollout.state() == RolloutState::Completed
         && state
             .candidate(at.rollout.candidate())
-            .is_none_or(|entry| state.taken_up_by(entry, at.member.endpoint()) != Some(at.rollout.id()))
+            .and_then(|entry| state.taken_up_by(entry, at.member.endpoint()))
+            .is_some_and(|other| other > at.rollout.id())
 }
 
 /// Too many of those brought along have failed.

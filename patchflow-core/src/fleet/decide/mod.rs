@@ -25,7 +25,7 @@ pub(crate) use patience::deferrals_left;
 pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
-pub(crate) use ring::{next_look, review};
+pub(crate) use ring::{halts_now, next_look, review};
 pub(crate) use start::{Start, needed_secs, start, starts_now};
 pub(crate) use tend::{is_to_be_reverted, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};

@@ -66,6 +66,9 @@ fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
     }
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.inspect_within_secs.into()));
     let event = match at.member.phase {
+        // That it says it is done was known; what is missing is a look. One more, then a late one or a person helps.
+        Phase::Silent if was_not_read(state, at) => Event::StayedSilent,
+        Phase::RevertSilent if was_not_read(state, at) => return true,
         Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => Event::InstallReported,
         // A success that arrives late is accepted as an observation, when nobody else has the endpoint.
         Phase::Waiting | Phase::Backoff | Phase::Failed | Phase::Deferred | Phase::Cancelled => {
@@ -379,6 +382,14 @@ fn inspected_revert(state: &State, at: At<'_>, seen: &Inspection<'_>, facts: &mu
     true
 }
 
+const NOT_READ: &str = "the inventory could not be read in time";
+
+/// Whether the member is silent only because nobody could look: to look again and again would be a retry without a
+/// budget, and the ring would never settle.
+fn was_not_read(state: &State, at: At<'_>) -> bool {
+    state.reasons.get(at.member.reason) == Some((FailureKind::Silent, NOT_READ))
+}
+
 /// A member's deadline passed. Nothing is decided about a retry that is due: it takes its turn.
 pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     let deploy = &at.rollout.policy().deploy;
@@ -392,16 +403,17 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
     let fact = match at.member.phase {
         Phase::Ordered => at.fact(Event::Expired, 0, 0),
         Phase::Running | Phase::Recalling | Phase::Installed | Phase::Rebooting => {
-            let detail = if at.member.phase == Phase::Installed {
-                "the inventory could not be read in time"
-            } else {
-                "no report before the deadline"
-            };
+            let detail =
+                if at.member.phase == Phase::Installed { NOT_READ } else { "no report before the deadline" };
             let reason = state.reason(facts, FailureKind::Silent, detail);
             at.fact(Event::WentSilent, reason, next)
         }
         Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
-        Phase::Reverting | Phase::Reverted => at.fact(Event::RevertWentSilent, 0, next),
+        Phase::Reverting => at.fact(Event::RevertWentSilent, 0, next),
+        Phase::Reverted => {
+            let reason = state.reason(facts, FailureKind::Silent, NOT_READ);
+            at.fact(Event::RevertWentSilent, reason, next)
+        }
         Phase::RevertSilent => {
             let reason = state.reason(facts, FailureKind::Silent, "no answer during the rollback");
             at.fact(Event::OperatorNeeded, reason, 0)

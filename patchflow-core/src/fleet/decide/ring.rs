@@ -25,6 +25,15 @@ pub(crate) fn review(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     }
 }
 
+/// Whether the gate of the open ring would halt now, asked after every start; where nothing failed, no start can break
+/// a limit.
+pub(crate) fn halts_now(now: Timestamp, rollout: &Rollout) -> bool {
+    let (ring, standing) = (rollout.current_ring(), rollout.standing());
+    standing.counts.bad() + standing.before.bad() > 0
+        && ring.state() == RingState::Open
+        && judge(ring.gate(), &standing, now).decision == Decision::Halt
+}
+
 fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     let ring = rollout.current_ring();
     let id = rollout.id();
@@ -63,16 +72,21 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
 }
 
 pub(super) fn next_ring(rollout: &Rollout, facts: &mut Facts) {
-    match rollout.ring.checked_add(1).filter(|next| usize::from(*next) < rollout.rings().len()) {
+    let behind = rollout.rings().iter().enumerate().skip(usize::from(rollout.ring) + 1);
+    // Those that a person passed over are behind it already.
+    let next = behind.filter(|(_, ring)| ring.state() == RingState::Pending).map(|(i, _)| i).next();
+    match next.and_then(|next| u8::try_from(next).ok()) {
         Some(next) => open(rollout, next, facts),
         None => end(rollout, facts),
     }
 }
 
-/// Every ring is behind it. Whoever still waits, in a ring that a person let pass, is left to catch-up.
+/// Every ring is behind it. Whoever waits in an earlier ring, to try again, is left to catch-up; of the last ring nobody
+/// waits, or it was said already.
 fn end(rollout: &Rollout, facts: &mut Facts) {
     if rollout.counts().waiting > 0 {
-        facts.extend(rollout.waiting().map(|member| of_member(rollout, member, Event::Deferred)));
+        let earlier = rollout.waiting().filter(|ix| rollout.members()[ix.index()].ring() != rollout.ring);
+        facts.extend(earlier.map(|member| of_member(rollout, member, Event::Deferred)));
     }
     facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: true }.into());
 }

@@ -13,7 +13,7 @@ use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
-use crate::plan::JoinedMember;
+use crate::plan::{JoinedMember, PlacedMember};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
@@ -318,15 +318,35 @@ impl State {
                 let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
             }
+            RichFact::RingPassedOver { rollout, ring, to, by: _, reason: _ } => {
+                let rollout = self.touched(*rollout)?;
+                if to.is_some_and(|to| !rollout.move_all(*ring, to)) {
+                    return Err("its members cannot move there".into());
+                }
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+            }
+            RichFact::RolloutRevised { rollout: id, policy, plan, by: _, reason: _ } => {
+                let known = |new: &PlacedMember| new.joined.endpoint.index() < self.endpoints.len();
+                if !plan.placed.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                let text = self.policies.get(policy).ok_or("its policy was never adopted")?.clone();
+                let rollout = self.touched(*id)?;
+                let before = rollout.policy_digest;
+                if !rollout.revise(plan, text, *policy) {
+                    return Err("its rings do not take the revision".into());
+                }
+                if self.cache.live && before != *policy {
+                    self.count_all_waiting(*id, None);
+                }
+            }
             RichFact::RingSettled { rollout, ring } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.settled_at) = (RingState::Settled, Some(at));
             }
             RichFact::RingPromoted { rollout, ring, verdict, by: _ } => {
-                let rollout = self.touched(*rollout)?;
-                // A person may let a ring pass in which some still wait: they go on waiting for their turn.
-                rollout.queue_waiting_of(*ring);
-                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.ended_at) = (RingState::Promoted, Some(at));
                 ring.verdict = Some(verdict.clone());
             }

@@ -86,6 +86,12 @@ pub(super) fn cancel(asked: Asked<'_>, rollout: RolloutId, reason: &str) -> Done
     let Asked { state, expect, facts, actor, .. } = asked;
     let by = &actor.name;
     require_reason(reason)?;
+    if let Some(at) = state.rollout(rollout).filter(|at| at.is_catching_up()) {
+        rollout_in(state, rollout, expect, &[RolloutState::Completed], "")?;
+        let (rollout, by, reason) = (at.id(), Some(by.clone()), reason.into());
+        facts.push(RichFact::CatchUpStopped { rollout, by, reason }.into());
+        return Ok(Outcome::Done);
+    }
     let states = [RolloutState::Running, RolloutState::Paused, RolloutState::Halted];
     rollout_in(state, rollout, expect, &states, "it is over already")?;
     end_early(state, rollout, Some(by), reason, facts);
@@ -113,10 +119,8 @@ fn pass_ring(now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> 
     }
     let verdict = judge(ring.gate(), &at.standing(), now);
     let (rollout, number, by) = (at.id(), at.ring, Some(by.clone()));
-    // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so. After the
-    // last ring the end of the rollout tells all of them.
-    let goes_on = usize::from(at.ring) + 1 < at.rings().len();
-    let waiting = ring.range().filter(|i| goes_on && at.members()[*i].phase() == Phase::Waiting);
+    // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so.
+    let waiting = ring.range().filter(|i| at.members()[*i].phase() == Phase::Waiting);
     facts.extend(waiting.map(|i| {
         let (rollout, member) = (at.id(), MemberIx(i as u32));
         Fact::Endpoint(EndpointFact { rollout, member, event: Event::Deferred, reason: 0, due: 0 })
