@@ -137,6 +137,8 @@ fn patch() -> Patch {
         severity: Severity::Critical,
         cves: vec!["CVE-2026-0001".into()],
         released: None,
+        disclosed: None,
+        exploited: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(b"openssl 3.0.22-1"),

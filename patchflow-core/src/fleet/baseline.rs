@@ -67,6 +67,9 @@ struct CandidateSnapshot {
     ask: Option<Ask>,
     trial: Option<(RolloutId, bool)>,
     deployments: Vec<RolloutId>,
+    deployments_before: usize,
+    held: Option<Arc<str>>,
+    reconsidered: bool,
     waived_by: Option<Arc<str>>,
 }
 
@@ -199,6 +202,9 @@ fn snapshot_candidate(entry: &CandidateEntry) -> CandidateSnapshot {
         ask: entry.ask.clone(),
         trial: entry.trial,
         deployments: entry.deployments.clone(),
+        deployments_before: entry.deployments_before,
+        held: entry.held.clone(),
+        reconsidered: entry.reconsidered,
         waived_by: entry.waived_by.clone(),
     }
 }
@@ -291,6 +297,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);
+        state.kin.add(id, &candidate.patch);
         state.candidates.push(restore_candidate(id, candidate));
     }
     for (i, rollout) in snapshot.rollouts.into_iter().enumerate() {
@@ -393,6 +400,9 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         ask: snapshot.ask,
         trial: snapshot.trial,
         deployments: snapshot.deployments,
+        deployments_before: snapshot.deployments_before,
+        held: snapshot.held,
+        reconsidered: snapshot.reconsidered,
         waived_by: snapshot.waived_by,
     }
 }

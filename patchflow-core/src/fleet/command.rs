@@ -59,6 +59,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Take a rejection or a revocation back: the question is open again, and people decide it.
+    Reconsider {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why.
+        reason: String,
+    },
     /// Take an approval back: no new orders, recall what has not begun.
     Revoke {
         /// The candidate.

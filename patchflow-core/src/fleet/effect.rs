@@ -83,6 +83,8 @@ pub enum NoticeKind {
     Halted,
     /// A ring holds and asks a person.
     RingHeld,
+    /// A candidate's relations contradict each other.
+    CandidateHeld,
     /// A trial failed.
     TrialFailed,
     /// An approval is waited for.

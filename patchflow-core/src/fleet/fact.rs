@@ -245,6 +245,36 @@ pub enum RichFact {
         /// The one that took its place.
         by: CandidateId,
     },
+    /// The same content was published with other words about it, or what it replaces was: it is rated anew.
+    CandidateRerated {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The patch as it is published now.
+        patch: Arc<Patch>,
+        /// The new rating; its due date is never later than the old one.
+        risk: Assessment,
+    },
+    /// A candidate goes nowhere: its relations contradict each other.
+    CandidateHeld {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why, as a sentence that names all of the circle.
+        reason: String,
+    },
+    /// The contradiction is gone.
+    CandidateReleased {
+        /// The candidate.
+        candidate: CandidateId,
+    },
+    /// A candidate that was turned down or replaced is open again.
+    CandidateReopened {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The person who took the rejection back; `None` when what had replaced it is gone.
+        by: Option<Arc<str>>,
+        /// Why.
+        reason: String,
+    },
     /// A candidate must not be installed any more.
     CandidateWithdrawn {
         /// The candidate.

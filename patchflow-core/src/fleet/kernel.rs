@@ -321,6 +321,13 @@ impl Fleet {
         if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
             return;
         }
+        self.await_kin(rollout, member);
+    }
+
+    /// The member looks again when something happens on its endpoint.
+    fn await_kin(&mut self, rollout: RolloutId, member: MemberIx) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let endpoint = at.member.endpoint();
         let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
         let risk = entry.candidate.identified().risk();
         let turn = (Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
@@ -365,11 +372,12 @@ impl Fleet {
             match decide::start(&self.state, now, at, turn) {
                 Start::Order { due } => facts.push(at.fact(crate::rollout::Event::Ordered, 0, due)),
                 Start::Settle(event, reason) => {
-                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
+                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, &text));
                     facts.push(at.fact(event, code, 0));
                 }
                 Start::Busy => self.await_turn(id, ix),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
+                Start::Waits => self.await_kin(id, ix),
                 Start::Nothing => {}
             }
             self.apply_all(now, facts, out);

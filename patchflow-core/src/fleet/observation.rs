@@ -75,6 +75,7 @@ pub struct NeedSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "seen", rename_all = "snake_case")]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and a patch is mostly lent")]
 pub enum Observation<'a> {
     /// Time went by; ask for it at [`crate::fleet::Fleet::next_deadline`].
     Time,

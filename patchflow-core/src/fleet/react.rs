@@ -162,6 +162,10 @@ impl State {
                 let text = format!("{} waits for approval: {rule}", self.title(*candidate));
                 act(self.notice(NoticeKind::ApprovalAsked, None, Some(*candidate), text));
             }
+            RichFact::CandidateHeld { candidate, reason } => {
+                let text = format!("{} is held: {reason}", self.title(*candidate));
+                act(self.notice(NoticeKind::CandidateHeld, None, Some(*candidate), text));
+            }
             RichFact::TrialFailed { candidate, rollout } => {
                 let text = format!("the trial of {} failed", self.title(*candidate));
                 act(self.notice(NoticeKind::TrialFailed, Some(*rollout), Some(*candidate), text));
@@ -205,6 +209,9 @@ impl State {
             | RichFact::ApprovalRejected { .. }
             | RichFact::ApprovalEnded { .. }
             | RichFact::CandidateSuperseded { .. }
+            | RichFact::CandidateRerated { .. }
+            | RichFact::CandidateReleased { .. }
+            | RichFact::CandidateReopened { .. }
             | RichFact::CandidateWithdrawn { .. }
             | RichFact::RolloutStarted { .. }
             | RichFact::RingOpened { .. }

@@ -2,6 +2,7 @@
 
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
+use super::kin::Kin;
 use super::needs::{Need, Needs};
 use super::openings::Openings;
 use super::reasons::Reasons;
@@ -41,6 +42,12 @@ pub(crate) struct CandidateEntry {
     pub(crate) trial: Option<(RolloutId, bool)>,
     /// Deployments of it.
     pub(crate) deployments: Vec<RolloutId>,
+    /// How many of them there were when the candidate was opened again; only later ones count as its start.
+    pub(crate) deployments_before: usize,
+    /// Why it goes nowhere: its relations lead back to it.
+    pub(crate) held: Option<Arc<str>>,
+    /// Whether a person took a rejection back: from then on people decide, and no rule.
+    pub(crate) reconsidered: bool,
     /// Who waived its trial, and so must not approve it.
     pub(crate) waived_by: Option<Arc<str>>,
 }
@@ -82,6 +89,7 @@ pub(crate) struct State {
     pub(crate) endpoints: Endpoints,
     pub(crate) candidates: Vec<CandidateEntry>,
     pub(crate) by_patch: BTreeMap<PatchId, CandidateId>,
+    pub(crate) kin: Kin,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
     pub(crate) policy: Option<(Arc<Policy>, Digest)>,

@@ -12,6 +12,7 @@ use crate::policy::{PersonApproval, Policy};
 use crate::rollout::Rollout;
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -144,6 +145,19 @@ impl Fleet {
         let entry = self.state.candidate(id)?;
         let need = entry.needs.get(endpoint)?;
         Some(NeedView { endpoint, standing: need.standing, present: entry.level(need), path: need.path })
+    }
+
+    /// What must be on an endpoint before a candidate and is not there yet, such as `waits for KB5005112`; `None` when
+    /// nothing is missing.
+    #[must_use]
+    pub fn waits_for(&self, id: CandidateId, endpoint: EndpointIx) -> Option<String> {
+        self.state.missing_before(self.state.candidate(id)?, endpoint)
+    }
+
+    /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.
+    #[must_use]
+    pub fn held_for(&self, id: CandidateId) -> Option<&str> {
+        self.state.candidate(id)?.held.as_deref()
     }
 
     /// What the check makes of a draft now, without starting anything.

@@ -78,6 +78,10 @@ impl RolloutPlan {
         &self.fact.members
     }
 
+    pub(super) fn of(candidate: CandidateId, fact: PlanFact) -> Self {
+        Self { candidate, fact }
+    }
+
     pub(crate) fn into_fact(self) -> PlanFact {
         self.fact
     }
@@ -153,7 +157,7 @@ impl RolloutDraft {
 /// A member keeps its prior level in 13 bits.
 const LEVELS_MAX: u16 = 8_191;
 
-type DealtRing = (String, Limits, Vec<usize>);
+pub(super) type DealtRing = (String, Limits, Vec<usize>);
 
 /// Deals the starters out: selector rings take theirs, count rings take from the rest, percentage rings share what
 /// is left. An endpoint belongs to the first ring that takes it.
@@ -216,7 +220,7 @@ fn sort_by_spread(chosen: &mut Vec<usize>, starters: &[Starter<'_>], hash: Sprea
     chosen.extend(keyed.into_iter().map(|(_, i)| i as usize));
 }
 
-fn assemble(starters: &[Starter<'_>], rings: Vec<DealtRing>) -> PlanFact {
+pub(super) fn assemble(starters: &[Starter<'_>], rings: Vec<DealtRing>) -> PlanFact {
     let total = rings.iter().map(|ring| ring.2.len()).sum();
     let mut fact = PlanFact {
         rings: Vec::with_capacity(rings.len()),

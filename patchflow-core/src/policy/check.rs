@@ -55,6 +55,7 @@ impl Policy {
         self.rollback.check(&mut say);
         self.check_people(&mut say);
         self.deploy.check(&mut say);
+        self.clock.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
         schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);

@@ -1,7 +1,10 @@
 //! The fields of a policy.
 
 use super::approval::{ApprovalRule, PersonApproval};
-use super::{CalendarPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy};
+use super::{
+    CalendarPolicy, ClockPolicy, DeployPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy,
+    TrialPolicy,
+};
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +27,10 @@ pub struct Policy {
     pub single_ring: Option<WaiverByName>,
     /// How orders are issued.
     pub deploy: DeployPolicy,
+    /// Due dates, and what happens when they come near.
+    pub clock: ClockPolicy,
+    /// What happens when a patch is replaced under way.
+    pub relations: RelationPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
     /// What is rolled back.

@@ -215,6 +215,24 @@ impl History {
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.of_candidate(at, Stopped, *candidate, format!("superseded by candidate {by}"));
             }
+            RichFact::CandidateRerated { candidate, risk, .. } => {
+                self.of_candidate(
+                    at,
+                    Step,
+                    *candidate,
+                    format!("rated anew, {} priority: {}", risk.priority, risk.why),
+                );
+            }
+            RichFact::CandidateHeld { candidate, reason } => {
+                self.of_candidate(at, Stopped, *candidate, format!("held: {reason}"));
+            }
+            RichFact::CandidateReleased { candidate } => {
+                self.of_candidate(at, Step, *candidate, "released, its relations are mended".to_string());
+            }
+            RichFact::CandidateReopened { candidate, by, reason } => {
+                let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+                self.of_candidate(at, Step, *candidate, format!("open again{by}: {reason}"));
+            }
             RichFact::CandidateWithdrawn { candidate, reason } => {
                 self.of_candidate(at, Stopped, *candidate, format!("withdrawn: {reason}"));
             }

@@ -149,6 +149,9 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
             verdict.sentence(current.gate())
         );
     }
+    if let Some(missing) = fleet.waits_for(rollout.candidate(), member.endpoint()) {
+        return format!("waiting in ring {name}: {missing}");
+    }
     let deploy = &rollout.policy().deploy;
     let needed = u64::from(deploy.expected_secs);
     let Some(schedule) = fleet.schedule_for(rollout, member.endpoint()) else {

@@ -8,10 +8,12 @@ use patchflow_core::fleet::{
     Standing,
 };
 use patchflow_core::gate::Counts;
-use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
+use patchflow_core::ids::{
+    Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, PatchId, RequestId, RolloutId,
+};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Selector};
+use patchflow_core::policy::{OnFailure, OnHalt, OnSuperseded, Selector};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -62,9 +64,9 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         1 => any::<u8>().prop_map(Goes),
-        1 => (0u8..6).prop_map(Publishes),
+        1 => (0u8..8).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        3 => (0u8..17, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
     ]
 }
@@ -89,6 +91,8 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.relations.superseded =
+            [OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move][seed as usize % 3];
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
         // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
         if seed % 8 >= 4 {
@@ -113,6 +117,23 @@ impl Story {
     fn publish(&mut self, which: u8) {
         let mut update =
             patch(if which.is_multiple_of(2) { "lib" } else { "tool" }, &format!("2.{}", which / 2));
+        // Replaces, needs, or cannot be beside the one before; the last closes a circle.
+        let before = PatchId::from(format!("lib=2.{}", (which / 2).wrapping_sub(1)));
+        match which {
+            2 | 4 => update.relations.supersedes = vec![before],
+            3 => update.relations.requires = vec!["lib=2.1".into()],
+            5 => update.relations.conflicts = vec!["lib=2.0".into()],
+            6 => {
+                (update.relations.supersedes, update.relations.requires) =
+                    (vec!["lib=2.2".into()], vec![before])
+            }
+            7 => update.relations.requires = vec!["tool=2.3".into()],
+            _ => {}
+        }
+        if self.asked % 3 == 1 {
+            // The same content under other words.
+            update.released = Some(start());
+        }
         if which % 3 == 2 {
             update.category = patchflow_core::catalog::Category::Feature;
         }
@@ -308,6 +329,7 @@ impl Story {
                     2 | 3 => Command::Approve { candidate, reason },
                     4 => Command::Reject { candidate, reason },
                     5 => Command::Revoke { candidate, reason },
+                    16 => Command::Reconsider { candidate, reason },
                     6 => Command::Withdraw { candidate, reason },
                     7 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
                     8 => Command::Pause { rollout },

@@ -83,11 +83,14 @@ fn patch() -> Patch {
         severity: Severity::Critical,
         cves: vec!["CVE-2026-0001".into(), "CVE-2026-0002".into()],
         released: Some(t("2026-11-20T00:00:00Z")),
+        disclosed: Some(t("2026-11-18T00:00:00Z")),
+        exploited: Some(t("2026-11-19T00:00:00Z")),
         reboot: RebootBehaviour::Possible,
         relations: Relations {
             supersedes: vec![PatchId::from("DSA-5999-1")],
             requires: vec![PatchId::from("DSA-5000-1")],
             conflicts: vec![PatchId::from("DSA-4000-1")],
+            floors: vec!["3.0.20".into()],
         },
         content: Digest::of(b"content"),
         source: "apt lab-security".into(),
@@ -188,6 +191,7 @@ fn rich() -> Vec<RichFact> {
             patch: Arc::new(patch()),
             risk: Assessment {
                 priority: Priority::Critical,
+                exposed_since: t("2026-11-18T00:00:00Z"),
                 clock_started: t("2026-11-20T00:00:00Z"),
                 due: Some(t("2026-11-27T00:00:00Z")),
                 why: "a security update of critical severity".into(),
@@ -252,6 +256,25 @@ fn rich() -> Vec<RichFact> {
             end: EndReason::Revoked { by: bo.clone(), reason: "pulled".into() },
         },
         RichFact::CandidateSuperseded { candidate: CANDIDATE, by: CandidateId(4) },
+        RichFact::CandidateRerated {
+            candidate: CANDIDATE,
+            patch: Arc::new(patch()),
+            risk: Assessment {
+                priority: Priority::High,
+                exposed_since: t("2026-11-18T00:00:00Z"),
+                clock_started: t("2026-11-20T00:00:00Z"),
+                due: None,
+                why: "a security update of high severity".into(),
+            },
+        },
+        RichFact::CandidateHeld { candidate: CANDIDATE, reason: "a circle: a -> b -> a".into() },
+        RichFact::CandidateReleased { candidate: CANDIDATE },
+        RichFact::CandidateReopened { candidate: CANDIDATE, by: None, reason: "b was withdrawn".into() },
+        RichFact::CandidateReopened {
+            candidate: CANDIDATE,
+            by: Some(ada.clone()),
+            reason: "a mistake".into(),
+        },
         RichFact::CandidateWithdrawn { candidate: CANDIDATE, reason: "withdrawn by its vendor".into() },
         RichFact::RolloutStarted {
             rollout: RolloutId(1),

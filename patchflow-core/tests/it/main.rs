@@ -14,6 +14,7 @@ mod journal_golden;
 mod journal_hostile;
 mod journal_roundtrip;
 mod journal_samples;
+mod relations;
 mod replay;
 mod report;
 mod road;

@@ -100,6 +100,9 @@ fn trial_rule(policy: &Policy, identified: &Identified) -> Option<&'static str> 
 pub(crate) fn step(state: &State, now: Timestamp, id: CandidateId, facts: &mut Facts) -> Option<Timestamp> {
     let entry = state.candidate(id)?;
     let (policy, _) = state.policy.as_ref()?;
+    if super::kin::step(state, id, entry, facts) {
+        return None;
+    }
     match &entry.candidate {
         Candidate::Identified(identified) => {
             identified_step(state, policy, entry, identified, facts);
@@ -112,7 +115,9 @@ pub(crate) fn step(state: &State, now: Timestamp, id: CandidateId, facts: &mut F
                 facts.push(RichFact::ApprovalEnded { candidate: id, end }.into());
                 return None;
             }
-            if policy.deploy.start == StartMode::WhenApproved && entry.deployments.is_empty() {
+            let is_started = entry.deployments.len() > entry.deployments_before
+                || state.rollouts_of(id).any(|r| r.kind() == RolloutKind::Deployment && !r.is_over());
+            if policy.deploy.start == StartMode::WhenApproved && !is_started {
                 let draft = RolloutDraft { candidate: id, select: Selector::All };
                 if let Ok(plan) = state.plan(approved, &draft) {
                     facts.extend(state.started(RolloutKind::Deployment, plan).map(Into::into));

@@ -2,7 +2,9 @@
 
 mod approval;
 mod candidate;
+mod clock;
 mod command;
+mod kin;
 mod report;
 mod resync;
 mod ring;

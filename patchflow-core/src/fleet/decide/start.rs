@@ -10,17 +10,20 @@ use crate::inventory::Environment;
 use crate::plan::RollbackPath;
 use crate::rollout::{Event, Phase, Rollout, RolloutKind};
 use crate::time::Timestamp;
+use alloc::borrow::Cow;
 
 /// What comes of looking at one member.
 pub(crate) enum Start {
     /// An order may leave; due: until when it must be acknowledged.
     Order { due: u32 },
     /// It does not start, and its phase says so.
-    Settle(Event, Option<(FailureKind, &'static str)>),
+    Settle(Event, Option<(FailureKind, Cow<'static, str>)>),
     /// Another rollout has the endpoint.
     Busy,
     /// Its window opens then, or its place in the spread comes.
     Later(Timestamp),
+    /// Something must be there before it, and is not yet.
+    Waits,
     /// It is not its turn any more, or its window never opens.
     Nothing,
 }
@@ -35,7 +38,8 @@ pub(super) fn is_permitted(state: &State, now: Timestamp, rollout: &Rollout) -> 
     let Some(entry) = state.candidate(rollout.candidate()) else { return false };
     match rollout.kind() {
         RolloutKind::Deployment => {
-            entry.candidate.approved().is_some_and(|approved| now < approved.expires())
+            let approved = entry.candidate.approved().is_some_and(|approved| now < approved.expires());
+            approved && entry.held.is_none()
         }
         RolloutKind::Trial => matches!(entry.candidate, crate::candidate::Candidate::Identified(_)),
     }
@@ -104,7 +108,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
 
 /// What keeps the member from starting for good, looked at again for every attempt.
 fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option<Start> {
-    let settle = |event, kind, text| Some(Start::Settle(event, Some((kind, text))));
+    let settle = |event, kind, text: &'static str| Some(Start::Settle(event, Some((kind, text.into()))));
     // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
     let fresh = at.member.phase == Phase::Waiting;
     let held = if fresh { Event::Held } else { Event::Cancelled };
@@ -126,6 +130,14 @@ fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option
         Some(Standing::Has) if !fresh => {}
         Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
         Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
+    }
+    if let Some(entry) = entry.filter(|entry| state.has_kin(entry)) {
+        if let Some(conflict) = state.in_conflict(entry, at.member.endpoint) {
+            return Some(Start::Settle(held, Some((FailureKind::Denied, conflict.into()))));
+        }
+        if state.missing_before(entry, at.member.endpoint).is_some() {
+            return Some(Start::Waits);
+        }
     }
     if at.member.path() == RollbackPath::None && at.rollout.policy().rollback.without_path.is_none() {
         return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");

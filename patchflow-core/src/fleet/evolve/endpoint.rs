@@ -62,8 +62,14 @@ impl State {
         Ok(())
     }
 
+    /// Lets everybody look again who waits for an endpoint. Rare: relations have changed.
+    pub(super) fn wake_all(&mut self) {
+        let waited_for: alloc::vec::Vec<_> = self.cache.turns.keys().copied().collect();
+        waited_for.into_iter().for_each(|endpoint| self.wake(endpoint));
+    }
+
     /// Lets those who wait for an endpoint look again.
-    fn wake(&mut self, endpoint: EndpointIx) {
+    pub(super) fn wake(&mut self, endpoint: EndpointIx) {
         if self.cache.turns.is_empty() {
             return;
         }

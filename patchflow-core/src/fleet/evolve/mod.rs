@@ -103,14 +103,33 @@ impl State {
                     ask: None,
                     trial: None,
                     deployments: Vec::new(),
+                    deployments_before: 0,
+                    held: None,
+                    reconsidered: false,
                     waived_by: None,
                 });
                 self.by_patch.insert(patch.id.clone(), *candidate);
+                self.kin.add(*candidate, patch);
+                self.rethink_kin_of(*candidate);
+            }
+            RichFact::CandidateRerated { candidate, patch, risk } => self.rerate(*candidate, patch, risk)?,
+            RichFact::CandidateHeld { candidate, reason } => {
+                self.entry(*candidate)?.held = Some(Arc::from(reason.as_str()));
+                self.rethink_kin_of(*candidate);
+            }
+            RichFact::CandidateReleased { candidate } => {
+                self.entry(*candidate)?.held = None;
+                self.rethink_kin_of(*candidate);
+            }
+            RichFact::CandidateReopened { candidate, by, reason: _ } => {
+                self.reopen(*candidate, by.is_some())?;
             }
             RichFact::NeedsChanged { candidate, needs } => {
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
                 let CandidateEntry { needs: known, levels, .. } = entry;
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
+                // Some may have waited for this to be there.
+                needs.iter().for_each(|need| self.wake(need.endpoint));
             }
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {

@@ -82,6 +82,18 @@ pub(super) fn reject(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> 
     Ok(Outcome::Done)
 }
 
+pub(super) fn reconsider(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> Done {
+    let Asked { state, expect, facts, actor, .. } = asked;
+    let entry = candidate_for(state, candidate, expect)?;
+    require_reason(reason)?;
+    let Candidate::Rejected(_) = entry.candidate else {
+        return Err(wrong_candidate(entry, "only a rejection or a revocation can be taken back"));
+    };
+    let by = Some(actor.name.clone());
+    facts.push(RichFact::CandidateReopened { candidate, by, reason: reason.into() }.into());
+    Ok(Outcome::Done)
+}
+
 pub(super) fn revoke(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> Done {
     let Asked { state, expect, facts, actor, .. } = asked;
     let by = &actor.name;

@@ -69,6 +69,7 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
         Command::RepeatTrial { candidate } => candidate::repeat_trial(asked, *candidate),
         Command::Approve { candidate, reason } => candidate::approve(asked, *candidate, reason),
         Command::Reject { candidate, reason } => candidate::reject(asked, *candidate, reason),
+        Command::Reconsider { candidate, reason } => candidate::reconsider(asked, *candidate, reason),
         Command::Revoke { candidate, reason } => candidate::revoke(asked, *candidate, reason),
         Command::Withdraw { candidate, reason } => candidate::withdraw(asked, *candidate, reason),
         Command::Start { draft } => rollout::start(asked, draft),

@@ -28,6 +28,16 @@ pub(super) fn start(asked: Asked<'_>, draft: &RolloutDraft) -> Done {
             allowed: "wait for it, lift its halt, or cancel it".into(),
         });
     }
+    if let Some(why) = &entry.held {
+        return Err(Refusal::WrongState {
+            what: format!("{}", draft.candidate),
+            state: format!("held: {why}"),
+            allowed: "its source must mend its relations first".into(),
+        });
+    }
+    if let Some(by) = state.approved_superseder(draft.candidate) {
+        return Err(wrong_candidate(entry, &format!("{by} replaces it; start that one")));
+    }
     let plan = state.plan(approved, draft).map_err(|findings| Refusal::Unsound { findings })?;
     let rollout = RolloutId(state.rollouts.len() as u32);
     facts.extend(state.started(RolloutKind::Deployment, plan).map(Into::into));
