@@ -192,6 +192,7 @@ impl Rig {
                 standing: Standing::Needs,
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
+                path_valid_until: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
         }

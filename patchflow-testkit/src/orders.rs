@@ -79,6 +79,7 @@ impl FleetDesk {
                 standing: Standing::Needs,
                 present: present.map(Arc::from),
                 path,
+                path_valid_until: None,
             })
         };
         let needs = endpoints.iter().filter_map(need).collect::<Vec<_>>();

@@ -62,7 +62,8 @@ struct CandidateSnapshot {
     identified_at: Timestamp,
     state: StateSnapshot,
     revision: Revision,
-    needs: Vec<(EndpointIx, Standing, RollbackPath, u16)>,
+    needs: Vec<(EndpointIx, Standing, RollbackPath, u16, u16)>,
+    paths_until: Vec<(EndpointIx, Timestamp)>,
     levels: Vec<Arc<str>>,
     ask: Option<Ask>,
     trial: Option<(RolloutId, bool)>,
@@ -197,7 +198,8 @@ fn snapshot_candidate(entry: &CandidateEntry) -> CandidateSnapshot {
         identified_at: identified.identified_at(),
         state,
         revision: entry.revision,
-        needs: entry.needs.iter().map(|(ix, need)| (ix, need.standing, need.path, need.level)).collect(),
+        needs: entry.needs.iter().map(|(ix, n)| (ix, n.standing, n.path, n.level, n.day)).collect(),
+        paths_until: entry.paths_until.iter().map(|(ix, until)| (*ix, *until)).collect(),
         levels: entry.levels.clone(),
         ask: entry.ask.clone(),
         trial: entry.trial,
@@ -387,8 +389,10 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         StateSnapshot::Superseded { by, at } => Candidate::Identified(identified).superseded(by, at),
         StateSnapshot::Withdrawn { reason, at } => Candidate::Identified(identified).withdrawn(reason, at),
     };
-    let needs =
-        snapshot.needs.into_iter().map(|(ix, standing, path, level)| (ix, Need { standing, path, level }));
+    let needs = snapshot
+        .needs
+        .into_iter()
+        .map(|(ix, standing, path, level, day)| (ix, Need { standing, path, level, day }));
     let mut sorted = Needs::default();
     sorted.extend(needs);
     CandidateEntry {
@@ -397,6 +401,7 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         revision: snapshot.revision,
         needs: sorted,
         levels: snapshot.levels,
+        paths_until: snapshot.paths_until.into_iter().collect(),
         ask: snapshot.ask,
         trial: snapshot.trial,
         deployments: snapshot.deployments,

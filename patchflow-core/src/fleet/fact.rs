@@ -115,6 +115,9 @@ pub struct NeedFact {
     pub present: Option<Arc<str>>,
     /// The way back from the candidate to that version.
     pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_valid_until: Option<Timestamp>,
 }
 
 /// Everything that is not one event of one member.

@@ -5,6 +5,7 @@ use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, Pat
 use crate::inventory::{Environment, ScopePath};
 use crate::plan::RollbackPath;
 use crate::rollout::{Inspection, QueryAnswer, RecallAnswer, Report};
+use crate::time::Timestamp;
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -69,6 +70,16 @@ pub struct NeedSeen {
     pub present: Option<Arc<str>>,
     /// The way back to it.
     pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it. It is looked at again before each order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_valid_until: Option<Timestamp>,
+}
+
+impl NeedSeen {
+    /// An endpoint that needs a candidate, with the version that is there and a way back to it that nothing ends.
+    pub fn needs(endpoint: EndpointIx, present: Option<Arc<str>>, path: RollbackPath) -> Self {
+        Self { endpoint, standing: Standing::Needs, present, path, path_valid_until: None }
+    }
 }
 
 /// One thing that the world shows.

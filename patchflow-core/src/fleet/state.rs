@@ -3,7 +3,8 @@
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
 use super::kin::Kin;
-use super::needs::{Need, Needs};
+use super::needs::{DAYS_MAX, LEVELS_MAX, Need, Needs};
+use super::observation::Standing;
 use super::openings::Openings;
 use super::reasons::Reasons;
 use super::timers::{Alarms, Deadlines, Timers};
@@ -37,6 +38,8 @@ pub(crate) struct CandidateEntry {
     pub(crate) revision: Revision,
     pub(crate) needs: Needs,
     pub(crate) levels: Vec<Arc<str>>,
+    /// Until when ways back hold that do not hold for ever. Rare, so beside the needs.
+    pub(crate) paths_until: BTreeMap<EndpointIx, Timestamp>,
     pub(crate) ask: Option<Ask>,
     /// The last trial, and whether it failed.
     pub(crate) trial: Option<(RolloutId, bool)>,
@@ -62,7 +65,7 @@ pub(crate) struct Ask {
 }
 
 impl CandidateEntry {
-    pub(crate) fn level(&self, need: &Need) -> Option<&Arc<str>> {
+    pub(crate) fn level(&self, need: Need) -> Option<&Arc<str>> {
         self.levels.get(usize::from(need.level).checked_sub(1)?)
     }
 }
@@ -162,19 +165,34 @@ impl State {
         }
     }
 
+    /// The day of an instant, counted from the fleet's epoch, from 1.
+    pub(crate) fn day(&self, at: Timestamp) -> u16 {
+        u16::try_from(at.since(self.epoch).as_secs() / 86_400 + 1).unwrap_or(DAYS_MAX)
+    }
+
+    /// When a day began.
+    pub(crate) fn day_began(&self, day: u16) -> Timestamp {
+        self.epoch.plus_secs(u64::from(day.saturating_sub(1)) * 86_400)
+    }
+
     /// The packed form of a need; a version that is new gets the next number.
-    pub(crate) fn pack_need(levels: &mut Vec<Arc<str>>, need: &NeedFact) -> (EndpointIx, Need) {
+    pub(crate) fn pack_need(levels: &mut Vec<Arc<str>>, need: &NeedFact, day: u16) -> (EndpointIx, Need) {
         let level = need.present.as_ref().map_or(0, |version| {
             let known = levels.iter().position(|level| level == version);
             let index = known.unwrap_or_else(|| {
-                levels.push(version.clone());
-                levels.len() - 1
+                if levels.len() < usize::from(LEVELS_MAX) {
+                    levels.push(version.clone());
+                    levels.len() - 1
+                } else {
+                    usize::from(LEVELS_MAX)
+                }
             });
-            u16::try_from(index + 1).unwrap_or(0)
+            u16::try_from(index + 1).ok().filter(|level| *level <= LEVELS_MAX).unwrap_or(0)
         });
-        // Beyond 65 535 distinct versions the way back is not recorded, and counts as none.
+        // Beyond 8 191 distinct versions the way back is not recorded, and counts as none.
         let path = if level == 0 && need.present.is_some() { RollbackPath::None } else { need.path };
-        (need.endpoint, Need { standing: need.standing, path, level })
+        let day = if need.standing == Standing::Needs { day } else { 0 };
+        (need.endpoint, Need { standing: need.standing, path, level, day })
     }
 
     /// Remembers what came of a request, and forgets the oldest beyond the limit.

@@ -2,7 +2,9 @@
 
 use super::Fleet;
 use super::endpoints::EndpointView;
+use super::needs::Need;
 use super::observation::Standing;
+use super::state::CandidateEntry;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;
@@ -27,6 +29,10 @@ pub struct NeedView<'a> {
     pub present: Option<&'a Arc<str>>,
     /// The way back to it.
     pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it.
+    pub path_valid_until: Option<Timestamp>,
+    /// The beginning of the day, counted from the fleet's founding, on which it was first needed there.
+    pub needed_since: Option<Timestamp>,
 }
 
 /// A question to people that is open.
@@ -129,22 +135,28 @@ impl Fleet {
 
     /// How endpoints stand to a candidate, in the order of their indices.
     pub fn needs(&self, id: CandidateId) -> impl Iterator<Item = NeedView<'_>> + '_ {
-        self.state.candidate(id).into_iter().flat_map(|entry| {
-            entry.needs.iter().map(|(endpoint, need)| NeedView {
-                endpoint,
-                standing: need.standing,
-                present: entry.level(need),
-                path: need.path,
-            })
-        })
+        self.state
+            .candidate(id)
+            .into_iter()
+            .flat_map(|entry| entry.needs.iter().map(|(ix, need)| self.need_view(entry, ix, need)))
     }
 
     /// How one endpoint stands to a candidate.
     #[must_use]
     pub fn need(&self, id: CandidateId, endpoint: EndpointIx) -> Option<NeedView<'_>> {
         let entry = self.state.candidate(id)?;
-        let need = entry.needs.get(endpoint)?;
-        Some(NeedView { endpoint, standing: need.standing, present: entry.level(need), path: need.path })
+        Some(self.need_view(entry, endpoint, entry.needs.get(endpoint)?))
+    }
+
+    fn need_view<'a>(&self, entry: &'a CandidateEntry, endpoint: EndpointIx, need: Need) -> NeedView<'a> {
+        NeedView {
+            endpoint,
+            standing: need.standing,
+            present: entry.level(need),
+            path: need.path,
+            path_valid_until: entry.paths_until.get(&endpoint).copied(),
+            needed_since: (need.day > 0).then(|| self.state.day_began(need.day)),
+        }
     }
 
     /// What must be on an endpoint before a candidate and is not there yet, such as `waits for KB5005112`; `None` when

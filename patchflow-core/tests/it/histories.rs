@@ -148,6 +148,7 @@ impl Story {
                 standing: Standing::Needs,
                 present: Some(Arc::from("1.0")),
                 path: if e.ix().0 == 4 { RollbackPath::None } else { RollbackPath::Reinstall },
+                path_valid_until: None,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
@@ -298,6 +299,7 @@ impl Story {
                     standing,
                     present: Some(Arc::from("1.0")),
                     path: RollbackPath::Reinstall,
+                    path_valid_until: None,
                 };
                 self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
             }

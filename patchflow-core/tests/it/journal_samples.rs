@@ -164,6 +164,7 @@ fn rich() -> Vec<RichFact> {
         standing,
         present: present.map(Into::into),
         path,
+        path_valid_until: None,
     };
     vec![
         RichFact::FleetFounded {

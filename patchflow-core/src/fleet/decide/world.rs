@@ -143,6 +143,7 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
             entry.needs.get(need.endpoint).is_none_or(|known| {
                 known.standing != need.standing
                     || known.path != need.path
+                    || entry.paths_until.get(&need.endpoint) != need.path_valid_until.as_ref()
                     || entry.level(known).map(|level| &**level) != need.present.as_deref()
             })
         })
@@ -151,6 +152,7 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
             standing: need.standing,
             present: need.present.clone(),
             path: need.path,
+            path_valid_until: need.path_valid_until,
         })
         .collect();
     if !changed.is_empty() {

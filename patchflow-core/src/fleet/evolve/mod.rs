@@ -11,6 +11,7 @@ use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -87,6 +88,7 @@ impl State {
                 }
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
+                    entry.paths_until.remove(endpoint);
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
@@ -100,6 +102,7 @@ impl State {
                     revision: Revision(1),
                     needs: Needs::default(),
                     levels: Vec::new(),
+                    paths_until: BTreeMap::new(),
                     ask: None,
                     trial: None,
                     deployments: Vec::new(),
@@ -125,9 +128,17 @@ impl State {
                 self.reopen(*candidate, by.is_some())?;
             }
             RichFact::NeedsChanged { candidate, needs } => {
+                let day = self.day(at);
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
-                let CandidateEntry { needs: known, levels, .. } = entry;
-                known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
+                let CandidateEntry { needs: known, levels, paths_until, .. } = entry;
+                known.extend(needs.iter().map(|need| Self::pack_need(levels, need, day)));
+                for need in needs {
+                    match need.path_valid_until {
+                        Some(until) => drop(paths_until.insert(need.endpoint, until)),
+                        None if paths_until.is_empty() => {}
+                        None => drop(paths_until.remove(&need.endpoint)),
+                    }
+                }
                 // Some may have waited for this to be there.
                 needs.iter().for_each(|need| self.wake(need.endpoint));
             }
