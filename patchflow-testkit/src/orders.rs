@@ -15,7 +15,7 @@ use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::ids::{Actor, EndpointId, FleetId, OrderId, RequestId};
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, RingSize, Selector, WaiverByName};
+use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, RingSize, WaiverByName};
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -86,7 +86,7 @@ impl FleetDesk {
         desk.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
         desk.see(Observation::Identified);
         desk.ask("approve", Command::Approve { candidate, reason: "a test".into() })?;
-        desk.ask("start", Command::Start { draft: RolloutDraft { candidate, select: Selector::All } })?;
+        desk.ask("start", Command::Start { draft: RolloutDraft::of(candidate) })?;
         Ok(desk)
     }
 

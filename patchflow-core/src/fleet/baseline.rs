@@ -7,18 +7,21 @@ use super::Fleet;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
-use super::state::{Ask, CandidateEntry, Resync, State};
+use super::rescue::{Call, Way};
+use super::state::{Ask, CandidateEntry, Clock, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::{CorruptJournal, FailureKind, Flaw};
-use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, RequestId, Revision, RolloutId, Seq};
+use crate::ids::{
+    CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, RequestId, Revision, RolloutId, Seq,
+};
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
 use crate::policy::Policy;
 use crate::risk::Assessment;
-use crate::rollout::{Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -46,6 +49,10 @@ struct Snapshot {
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
+    calls: Vec<(RolloutId, MemberIx, Call)>,
+    lapsed: Vec<(CandidateId, EndpointIx)>,
+    drilling: Vec<(RolloutId, MemberIx, RollbackPath)>,
+    ways: Vec<(RollbackPath, Way)>,
     policies: Vec<Arc<Policy>>,
     policy: Option<Digest>,
     reasons: Vec<(FailureKind, Arc<str>)>,
@@ -69,6 +76,7 @@ struct CandidateSnapshot {
     trial: Option<(RolloutId, bool)>,
     deployments: Vec<RolloutId>,
     deployments_before: usize,
+    clock: Clock,
     held: Option<Arc<str>>,
     reconsidered: bool,
     waived_by: Option<Arc<str>>,
@@ -95,6 +103,8 @@ struct RolloutSnapshot {
     started_at: Timestamp,
     ended_at: Option<Timestamp>,
     halt: Option<Halt>,
+    emergency: Option<Emergency>,
+    outside: bool,
     ring: u8,
     rings: Vec<Ring>,
     levels: Vec<Arc<str>>,
@@ -138,6 +148,10 @@ impl State {
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
+            calls: self.calls.iter().map(|((r, m), call)| (*r, *m, call.clone())).collect(),
+            lapsed: self.lapsed.iter().copied().collect(),
+            drilling: self.drilling.iter().map(|((r, m), path)| (*r, *m, *path)).collect(),
+            ways: self.ways.iter().map(|(path, way)| (*path, way.clone())).collect(),
             policies: self.policies.values().cloned().collect(),
             policy: self.policy.as_ref().map(|(_, digest)| *digest),
             reasons: self.reasons.all().to_vec(),
@@ -205,6 +219,7 @@ fn snapshot_candidate(entry: &CandidateEntry) -> CandidateSnapshot {
         trial: entry.trial,
         deployments: entry.deployments.clone(),
         deployments_before: entry.deployments_before,
+        clock: entry.clock,
         held: entry.held.clone(),
         reconsidered: entry.reconsidered,
         waived_by: entry.waived_by.clone(),
@@ -221,6 +236,8 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         started_at: rollout.started_at,
         ended_at: rollout.ended_at,
         halt: rollout.halt.clone(),
+        emergency: rollout.emergency.clone(),
+        outside: rollout.outside,
         ring: rollout.ring,
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
@@ -279,6 +296,10 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         clock: snapshot.clock,
         revision: snapshot.revision,
         holds: snapshot.holds.into_iter().collect(),
+        calls: snapshot.calls.into_iter().map(|(r, m, call)| ((r, m), call)).collect(),
+        lapsed: snapshot.lapsed.into_iter().collect(),
+        drilling: snapshot.drilling.into_iter().map(|(r, m, path)| ((r, m), path)).collect(),
+        ways: snapshot.ways.into_iter().collect(),
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
@@ -318,6 +339,8 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.started_at = rollout.started_at;
         restored.ended_at = rollout.ended_at;
         restored.halt = rollout.halt;
+        restored.emergency = rollout.emergency;
+        restored.outside = rollout.outside;
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
@@ -406,6 +429,7 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         trial: snapshot.trial,
         deployments: snapshot.deployments,
         deployments_before: snapshot.deployments_before,
+        clock: snapshot.clock,
         held: snapshot.held,
         reconsidered: snapshot.reconsidered,
         waived_by: snapshot.waived_by,

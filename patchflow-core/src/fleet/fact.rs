@@ -11,7 +11,7 @@ use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, R
 use crate::plan::{PlanFact, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
-use crate::rollout::{Event, RolloutKind};
+use crate::rollout::{Emergency, Event, RolloutKind};
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -278,6 +278,27 @@ pub enum RichFact {
         /// Why.
         reason: String,
     },
+    /// A due date comes near, and endpoints still need the candidate.
+    DeadlineNeared {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The due date.
+        due: Timestamp,
+        /// How many production endpoints still need it.
+        endpoints: u32,
+    },
+    /// A due date has passed on endpoints that still need the candidate: on most of them at the candidate's own, on
+    /// those that came to need it later, later.
+    DeadlinePassed {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The candidate's due date.
+        due: Timestamp,
+        /// How many production endpoints are past theirs now.
+        endpoints: u32,
+        /// When the next of the others passes, if it is not done by then.
+        next: Option<Timestamp>,
+    },
     /// A candidate must not be installed any more.
     CandidateWithdrawn {
         /// The candidate.
@@ -297,6 +318,16 @@ pub enum RichFact {
         policy: Digest,
         /// Who is in which ring.
         plan: PlanFact,
+        /// Who called it an emergency, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emergency: Option<Emergency>,
+    },
+    /// Orders of a rollout leave outside of the windows, for the first time: it is an emergency, or a due date passed.
+    WindowPassed {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why, as a sentence.
+        reason: String,
     },
     /// A ring may start its members.
     RingOpened {
@@ -390,6 +421,64 @@ pub enum RichFact {
         rollout: RolloutId,
         /// Whether every ring passed.
         completed: bool,
+    },
+    /// An endpoint can go neither forward nor back, and a level of operators was called.
+    OperatorCalled {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// The level in the rollout's policy, from 0.
+        level: u8,
+        /// Until when somebody should acknowledge; then the next level is called, and the last one again.
+        until: Timestamp,
+    },
+    /// Somebody takes care of it.
+    OperatorAcknowledged {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// Who.
+        by: Arc<str>,
+    },
+    /// A way back had ended when an order would have left: none leaves until somebody has looked at it again.
+    PathLapsed {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// When it ended.
+        until: Timestamp,
+    },
+    /// A verified install on a non-production endpoint is taken back, to see that the way back leads back.
+    DrillStarted {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// The way back that is tried.
+        path: RollbackPath,
+        /// Who asked for it.
+        by: Arc<str>,
+    },
+    /// A drill came to its end.
+    DrillDone {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// The way back that was tried.
+        path: RollbackPath,
+        /// Whether the level from before was seen again.
+        ok: bool,
+    },
+    /// A way back that deployments count on has not been tried for longer than the policy allows.
+    DrillOverdue {
+        /// The way back.
+        path: RollbackPath,
+        /// When it was last tried with success; `None` for never.
+        last: Option<Timestamp>,
     },
     /// A person cleared a hold.
     HoldCleared {

@@ -122,7 +122,8 @@ impl Fleet {
         let cache = &self.state.cache;
         let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
         let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
-        timers.into_iter().chain(cache.alarms.first()).chain(cache.candidate_alarms.first()).min()
+        let alarms = [cache.alarms.first(), cache.candidate_alarms.first(), cache.call_alarms.first()];
+        timers.into_iter().chain(alarms.into_iter().flatten()).chain(cache.drill_look).min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -217,10 +218,13 @@ impl Fleet {
         loop {
             if let Some((rollout, member)) = self.state.cache.tending.pop() {
                 self.tend(now, rollout, member, false, &mut facts, out);
-            } else if let Some(rollout) = self.state.cache.rollout_agenda.pop() {
+            } else if let Some(rollout) = self.state.next_rollout() {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
+                decide::drills(&self.state, now, &mut facts);
+                self.apply_all(now, &mut facts, out);
             } else {
                 break;
             }
@@ -236,6 +240,9 @@ impl Fleet {
         }
         while let Some(id) = self.state.cache.alarms.take_due(now) {
             self.state.put_on_agenda(id);
+        }
+        while let Some(call) = self.state.cache.call_alarms.take_due(now) {
+            self.state.cache.tending.push(call);
         }
         while let Some(id) = self.state.cache.candidate_alarms.take_due(now) {
             self.state.cache.candidate_agenda.insert(id);
@@ -330,7 +337,9 @@ impl Fleet {
         let endpoint = at.member.endpoint();
         let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
         let risk = entry.candidate.identified().risk();
-        let turn = (Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
+        let emergency = at.rollout.emergency().is_some();
+        let turn =
+            (Reverse(emergency), Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
         self.state.cache.turns.entry(endpoint).or_default().insert(turn);
     }
 
@@ -370,7 +379,12 @@ impl Fleet {
             let turn = self.state.turn(now, id, ix, needed);
             let Some(at) = self.state.member(id, ix) else { continue };
             match decide::start(&self.state, now, at, turn) {
-                Start::Order { due } => facts.push(at.fact(crate::rollout::Event::Ordered, 0, due)),
+                Start::Order { due } => {
+                    if matches!(turn, Turn::Open { outside: true, .. }) {
+                        decide::outside(&self.state, at, facts);
+                    }
+                    facts.push(at.fact(crate::rollout::Event::Ordered, 0, due));
+                }
                 Start::Settle(event, reason) => {
                     let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, &text));
                     facts.push(at.fact(event, code, 0));
@@ -378,6 +392,10 @@ impl Fleet {
                 Start::Busy => self.await_turn(id, ix),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
                 Start::Waits => self.await_kin(id, ix),
+                Start::Lapsed => {
+                    facts.extend(decide::lapsed(&self.state, at));
+                    self.await_kin(id, ix);
+                }
                 Start::Nothing => {}
             }
             self.apply_all(now, facts, out);
@@ -450,12 +468,20 @@ impl State {
                 self.put_on_agenda(id);
             }
         }
+        self.recover_ways();
+        let mut looks = alloc::vec::Vec::new();
         for (i, entry) in self.candidates.iter().enumerate() {
             // What is only identified waits for the next comparison of inventory and catalogue.
             if entry.trial.is_some() || !matches!(entry.candidate, crate::candidate::Candidate::Identified(_))
             {
                 self.cache.candidate_agenda.insert(CandidateId(i as u32));
+            } else {
+                let mut due = Facts::new();
+                let look = decide::clock(self, self.clock, entry, &mut due);
+                let look = if due.is_empty() { look } else { Some(self.clock) };
+                looks.push((CandidateId(i as u32), look));
             }
         }
+        looks.into_iter().for_each(|(id, look)| self.cache.candidate_alarms.set(id, look));
     }
 }

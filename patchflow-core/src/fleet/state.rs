@@ -7,6 +7,7 @@ use super::needs::{DAYS_MAX, LEVELS_MAX, Need, Needs};
 use super::observation::Standing;
 use super::openings::Openings;
 use super::reasons::Reasons;
+use super::rescue::{Call, Way};
 use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
@@ -47,12 +48,25 @@ pub(crate) struct CandidateEntry {
     pub(crate) deployments: Vec<RolloutId>,
     /// How many of them there were when the candidate was opened again; only later ones count as its start.
     pub(crate) deployments_before: usize,
+    /// What has been told of its due date.
+    pub(crate) clock: Clock,
     /// Why it goes nowhere: its relations lead back to it.
     pub(crate) held: Option<Arc<str>>,
     /// Whether a person took a rejection back: from then on people decide, and no rule.
     pub(crate) reconsidered: bool,
     /// Who waived its trial, and so must not approve it.
     pub(crate) waived_by: Option<Arc<str>>,
+}
+
+/// What has been told of a due date.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Clock {
+    /// That it comes near.
+    pub(crate) warned: bool,
+    /// Of all endpoints whose due date had passed by then.
+    pub(crate) told: Option<Timestamp>,
+    /// When the next one passes.
+    pub(crate) next: Option<Timestamp>,
 }
 
 /// A question to people that is open.
@@ -77,8 +91,8 @@ pub(crate) struct Resync {
     pub(crate) open: BTreeSet<(RolloutId, MemberIx)>,
 }
 
-/// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
-pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
+/// Members that wait for an endpoint another rollout has: emergencies first, then by priority, by due date, by rollout.
+pub(crate) type Turn = (Reverse<bool>, Reverse<Priority>, Timestamp, RolloutId, MemberIx);
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -95,6 +109,13 @@ pub(crate) struct State {
     pub(crate) kin: Kin,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
+    /// Open calls to operators.
+    pub(crate) calls: BTreeMap<(RolloutId, MemberIx), Call>,
+    /// Ways back that have ended and that somebody was told of.
+    pub(crate) lapsed: BTreeSet<(CandidateId, EndpointIx)>,
+    /// Drills under way.
+    pub(crate) drilling: BTreeMap<(RolloutId, MemberIx), RollbackPath>,
+    pub(crate) ways: BTreeMap<RollbackPath, Way>,
     pub(crate) policy: Option<(Arc<Policy>, Digest)>,
     pub(crate) policies: BTreeMap<Digest, Arc<Policy>>,
     pub(crate) reasons: Reasons,
@@ -122,6 +143,10 @@ pub(crate) struct Cache {
     pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
+    /// When the next level of operators is called.
+    pub(crate) call_alarms: Alarms<(RolloutId, MemberIx)>,
+    /// When a way back becomes overdue for a drill that nobody has been told of.
+    pub(crate) drill_look: Option<Timestamp>,
     /// Members to look at for what their phase leaves to do.
     pub(crate) tending: Vec<(RolloutId, MemberIx)>,
     /// Whether facts come from decisions; in replay the caches are left alone and found again at its end.

@@ -35,6 +35,30 @@ pub struct NeedView<'a> {
     pub needed_since: Option<Timestamp>,
 }
 
+/// A call to operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallView<'a> {
+    /// The level, from 0.
+    pub level: u8,
+    /// Its role.
+    pub role: &'a str,
+    /// Until when somebody should acknowledge.
+    pub until: Timestamp,
+    /// Who has.
+    pub acknowledged: Option<&'a str>,
+}
+
+/// A way back and its drills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayView {
+    /// The way back.
+    pub path: RollbackPath,
+    /// When it was last drilled, and whether it led back.
+    pub tried: Option<(Timestamp, bool)>,
+    /// When the next drill is due; `None` while no deployment counts on it.
+    pub due: Option<Timestamp>,
+}
+
 /// A question to people that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskView<'a> {
@@ -157,6 +181,36 @@ impl Fleet {
             path_valid_until: entry.paths_until.get(&endpoint).copied(),
             needed_since: (need.day > 0).then(|| self.state.day_began(need.day)),
         }
+    }
+
+    /// Endpoints on which a rollout or trial of a candidate has verified it, in the order of their indices.
+    pub fn installed(&self, id: CandidateId) -> impl Iterator<Item = EndpointIx> + '_ {
+        let [installed, _] = self.state.reached(id);
+        installed.into_iter()
+    }
+
+    /// Whom to turn to about a member that can go neither forward nor back; `None` when it can.
+    #[must_use]
+    pub fn call(&self, rollout: RolloutId, endpoint: EndpointIx) -> Option<CallView<'_>> {
+        let at = self.state.rollout(rollout)?;
+        let call = self.state.calls.get(&(rollout, at.member_of(endpoint)?))?;
+        let role = at.policy().operators.get(usize::from(call.level)).map_or("", |level| level.role.as_str());
+        Some(CallView {
+            level: call.level,
+            role,
+            until: call.until,
+            acknowledged: call.acknowledged.as_deref(),
+        })
+    }
+
+    /// The ways back that deployments count on or that were drilled, with their last drills.
+    pub fn ways_back(&self) -> impl Iterator<Item = WayView> + '_ {
+        let every = self.state.policy.as_ref().map(|(policy, _)| policy.rollback.drill_every_secs);
+        self.state.ways.iter().map(move |(path, way)| WayView {
+            path: *path,
+            tried: way.tried,
+            due: every.and_then(|every| way.overdue_from(every)),
+        })
     }
 
     /// What must be on an endpoint before a candidate and is not there yet, such as `waits for KB5005112`; `None` when

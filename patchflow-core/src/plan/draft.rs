@@ -37,6 +37,10 @@ pub struct RolloutDraft {
     pub candidate: CandidateId,
     /// Which of the production endpoints that need it are meant.
     pub select: Selector,
+    /// Why it is an emergency, which may do what [`EmergencyPolicy`](crate::policy::EmergencyPolicy) says; `None` when
+    /// it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<String>,
 }
 
 /// An endpoint that may take part: it needs the candidate.
@@ -78,6 +82,14 @@ impl RolloutPlan {
         &self.fact.members
     }
 
+    /// No ring bakes longer than this.
+    pub(crate) fn shorten_bakes(&mut self, secs: u32) {
+        self.fact
+            .rings
+            .iter_mut()
+            .for_each(|ring| ring.gate.bake_secs_min = ring.gate.bake_secs_min.min(secs));
+    }
+
     pub(super) fn of(candidate: CandidateId, fact: PlanFact) -> Self {
         Self { candidate, fact }
     }
@@ -114,6 +126,19 @@ impl Selector {
 }
 
 impl RolloutDraft {
+    /// A candidate over all production endpoints that need it; the rest is set by name.
+    ///
+    /// ```
+    /// use patchflow_core::{ids::CandidateId, inventory::ScopePath, plan::RolloutDraft, policy::Selector};
+    /// let select = Selector::Scope { within: ScopePath("acme/berlin".into()) };
+    /// let berlin = RolloutDraft { select, ..RolloutDraft::of(CandidateId(3)) };
+    /// assert_eq!(berlin.emergency, None);
+    /// ```
+    #[must_use]
+    pub fn of(candidate: CandidateId) -> Self {
+        Self { candidate, select: Selector::All, emergency: None }
+    }
+
     /// Checks the draft against an approval and a policy, and deals the starters out to rings.
     ///
     /// # Errors

@@ -1,15 +1,26 @@
 //! Due dates, and what happens when they come near (semantics S7).
 
 use super::Say;
+use super::defaults::HOUR;
 use crate::risk::DueLimits;
 use alloc::format;
 use serde::{Deserialize, Serialize};
 
 /// Due dates, and what happens when they come near (semantics S7).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockPolicy {
     /// How long a patch of each priority may take from the day a fix was available; none of them 0.
     pub limits: DueLimits,
+    /// So long before a due date people are warned, in seconds; 0 warns nobody.
+    pub warn_before_secs: u32,
+    /// Whether a passed due date opens a window of its own. A freeze still holds.
+    pub enforce_at_deadline: bool,
+}
+
+impl Default for ClockPolicy {
+    fn default() -> Self {
+        Self { limits: DueLimits::default(), warn_before_secs: 48 * HOUR, enforce_at_deadline: false }
+    }
 }
 
 impl ClockPolicy {

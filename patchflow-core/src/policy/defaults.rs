@@ -1,8 +1,8 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, CalendarPolicy, ClockPolicy, DeployPolicy, PersonApproval, Policy,
-    RelationPolicy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, CalendarPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, PersonApproval,
+    Policy, RelationPolicy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{Limits, OnMaxHold, Percent};
@@ -55,6 +55,8 @@ impl Policy {
             single_ring: None,
             deploy: DeployPolicy::default(),
             clock: ClockPolicy::default(),
+            emergency: EmergencyPolicy::default(),
+            operators: super::operators::standard(),
             relations: RelationPolicy::default(),
             retry: RetryPolicy::default(),
             rollback: RollbackPolicy::default(),

@@ -2,8 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    CalendarPolicy, ClockPolicy, DeployPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy,
-    TrialPolicy,
+    CalendarPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, OperatorLevel, RelationPolicy, RetryPolicy,
+    RingPolicy, RollbackPolicy, TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -29,6 +29,10 @@ pub struct Policy {
     pub deploy: DeployPolicy,
     /// Due dates, and what happens when they come near.
     pub clock: ClockPolicy,
+    /// What an emergency may do that others may not.
+    pub emergency: EmergencyPolicy,
+    /// Who is called when an endpoint can go neither forward nor back, level by level; at least one.
+    pub operators: Vec<OperatorLevel>,
     /// What happens when a patch is replaced under way.
     pub relations: RelationPolicy,
     /// What is tried again.

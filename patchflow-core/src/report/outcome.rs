@@ -149,6 +149,12 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
             verdict.sentence(current.gate())
         );
     }
+    let need = fleet.need(rollout.candidate(), member.endpoint());
+    if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {
+        return format!(
+            "waiting in ring {name}: its way back held until {until} and must be looked at again"
+        );
+    }
     if let Some(missing) = fleet.waits_for(rollout.candidate(), member.endpoint()) {
         return format!("waiting in ring {name}: {missing}");
     }

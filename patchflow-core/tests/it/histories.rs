@@ -13,7 +13,7 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, OnSuperseded, Selector};
+use patchflow_core::policy::{OnFailure, OnHalt, OnSuperseded};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -66,7 +66,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..8).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..17, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        3 => (0u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
     ]
 }
@@ -299,7 +299,7 @@ impl Story {
                     standing,
                     present: Some(Arc::from("1.0")),
                     path: RollbackPath::Reinstall,
-                    path_valid_until: None,
+                    path_valid_until: (e % 5 == 0).then(|| self.now.plus_secs(600)),
                 };
                 self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
             }
@@ -331,9 +331,14 @@ impl Story {
                     2 | 3 => Command::Approve { candidate, reason },
                     4 => Command::Reject { candidate, reason },
                     5 => Command::Revoke { candidate, reason },
+                    17 => Command::Acknowledge { rollout, endpoint },
+                    18 => Command::Drill { candidate, endpoint },
+                    19 => Command::Start {
+                        draft: RolloutDraft { emergency: Some(reason), ..RolloutDraft::of(candidate) },
+                    },
                     16 => Command::Reconsider { candidate, reason },
                     6 => Command::Withdraw { candidate, reason },
-                    7 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
+                    7 => Command::Start { draft: RolloutDraft::of(candidate) },
                     8 => Command::Pause { rollout },
                     9 => Command::Resume { rollout },
                     10 => Command::Halt { rollout, reason },

@@ -17,7 +17,7 @@ use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
-use patchflow_core::rollout::{Event, RolloutKind};
+use patchflow_core::rollout::{Emergency, Event, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::sync::Arc;
@@ -268,6 +268,9 @@ fn rich() -> Vec<RichFact> {
                 why: "a security update of high severity".into(),
             },
         },
+        RichFact::DeadlineNeared { candidate: CANDIDATE, due: until, endpoints: 7 },
+        RichFact::DeadlinePassed { candidate: CANDIDATE, due: until, endpoints: 3, next: Some(until) },
+        RichFact::WindowPassed { rollout: ROLLOUT, reason: "ada called it an emergency: wormable".into() },
         RichFact::CandidateHeld { candidate: CANDIDATE, reason: "a circle: a -> b -> a".into() },
         RichFact::CandidateReleased { candidate: CANDIDATE },
         RichFact::CandidateReopened { candidate: CANDIDATE, by: None, reason: "b was withdrawn".into() },
@@ -283,6 +286,7 @@ fn rich() -> Vec<RichFact> {
             kind: RolloutKind::Trial,
             policy: Digest::of(b"policy"),
             plan: PlanFact { rings: vec![], members: vec![], levels: vec![], priors: vec![], paths: vec![] },
+            emergency: None,
         },
         RichFact::RolloutStarted {
             rollout: ROLLOUT,
@@ -290,6 +294,7 @@ fn rich() -> Vec<RichFact> {
             kind: RolloutKind::Deployment,
             policy: Digest::of(b"policy"),
             plan: plan(),
+            emergency: Some(Emergency { by: ada.clone(), reason: "wormable".into() }),
         },
         RichFact::RingOpened { rollout: ROLLOUT, ring: 0 },
         RichFact::RingSkipped { rollout: ROLLOUT, ring: 255 },
@@ -334,6 +339,17 @@ fn rich() -> Vec<RichFact> {
         RichFact::RolloutPaused { rollout: ROLLOUT, by: ada.clone() },
         RichFact::RolloutResumed { rollout: ROLLOUT, by: ada.clone() },
         RichFact::RolloutEnded { rollout: ROLLOUT, completed: true },
+        RichFact::OperatorCalled { rollout: ROLLOUT, member: MemberIx(3), level: 1, until },
+        RichFact::OperatorAcknowledged { rollout: ROLLOUT, member: MemberIx(3), by: ada.clone() },
+        RichFact::PathLapsed { candidate: CANDIDATE, endpoint: EndpointIx(2), until },
+        RichFact::DrillStarted {
+            rollout: ROLLOUT,
+            member: MemberIx(4),
+            path: RollbackPath::Snapshot,
+            by: ada.clone(),
+        },
+        RichFact::DrillDone { rollout: ROLLOUT, member: MemberIx(4), path: RollbackPath::Snapshot, ok: true },
+        RichFact::DrillOverdue { path: RollbackPath::Switch, last: Some(until) },
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: 2 },
         RichFact::WindowMissed {
@@ -371,6 +387,12 @@ fn rich() -> Vec<RichFact> {
             by: ada.clone(),
             asked: Digest::of(b"asked"),
             outcome: Outcome::Started { rollout: ROLLOUT },
+        },
+        RichFact::RequestDone {
+            request: RequestId::from("req-4"),
+            by: ada.clone(),
+            asked: Digest::of(b"asked"),
+            outcome: Outcome::Stopped { installed: 12, in_flight: 3 },
         },
         RichFact::RequestDone {
             request: RequestId::from("req-3"),

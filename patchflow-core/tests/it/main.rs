@@ -2,6 +2,7 @@
 
 mod approval;
 mod calendars;
+mod clocks;
 mod crashes;
 mod faults;
 mod fields;
@@ -17,5 +18,6 @@ mod journal_samples;
 mod relations;
 mod replay;
 mod report;
+mod rescue;
 mod road;
 mod world;

@@ -7,7 +7,7 @@ use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, Fact, NeedSeen, Observation, RichFact, Standing};
 use patchflow_core::ids::{CandidateId, PatchId};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnSuperseded, Policy, Selector, StartMode};
+use patchflow_core::policy::{OnSuperseded, Policy, StartMode};
 use patchflow_core::rollout::{Order, Phase, RolloutState};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ fn replaced_under_way(superseded: OnSuperseded, start: StartMode) -> (World, Can
     let older = world.publish(asked(patch("lib", "1")));
     approve(&mut world, older);
     if start == StartMode::OnRequest {
-        let draft = RolloutDraft { candidate: older, select: Selector::All };
+        let draft = RolloutDraft::of(older);
         world.ask("ada", &[], Command::Start { draft }).unwrap();
     }
     world.pass(700);
@@ -154,7 +154,7 @@ fn a_rollout_whose_patch_is_replaced_stops_finishes_or_moves_as_the_policy_says(
 #[test]
 fn a_replaced_candidate_cannot_be_started() {
     let (mut world, older, newer) = replaced_under_way(OnSuperseded::Finish, StartMode::OnRequest);
-    let draft = RolloutDraft { candidate: older, select: Selector::All };
+    let draft = RolloutDraft::of(older);
     let refused = world.ask("ada", &[], Command::Start { draft }).unwrap_err();
     assert!(matches!(refused, Refusal::WrongState { .. }), "{refused} ({newer})");
 }
@@ -183,7 +183,7 @@ fn a_patch_that_replaces_itself_is_held() {
     let own = world.publish(superseding("1", &["1"]));
     world.pass(700);
     assert_eq!(state(&world, own), "identified");
-    let draft = RolloutDraft { candidate: own, select: Selector::All };
+    let draft = RolloutDraft::of(own);
     assert!(world.ask("ada", &[], Command::Start { draft }).is_err());
 }
 

@@ -11,8 +11,8 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, CalendarPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy,
-    RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
+    Approval, ApprovalRule, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RingPolicy,
+    RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
 };
 use patchflow_core::schedule::Schedule;
 
@@ -141,7 +141,6 @@ pub(crate) fn policy(speed: Speed) -> Policy {
         ],
     };
     Policy {
-        name: "quickstart".into(),
         trial: TrialPolicy {
             required_for: vec![everything],
             required_for_reboot: true,
@@ -189,10 +188,10 @@ pub(crate) fn policy(speed: Speed) -> Policy {
         rollback: RollbackPolicy {
             on_failure: OnFailure::RollBack,
             on_halt: OnHalt::Ring,
-            without_path: None,
+            ..RollbackPolicy::default()
         },
         schedule: Schedule::anytime(),
-        calendars: CalendarPolicy::default(),
+        ..Policy::standard("quickstart")
     }
 }
 

@@ -114,5 +114,6 @@ fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> 
         kind: RolloutKind::Deployment,
         policy: rollout.policy_digest(),
         plan: plan.into_fact(),
+        emergency: rollout.emergency().cloned(),
     })
 }

@@ -14,12 +14,13 @@ mod window;
 mod world;
 
 pub(crate) use candidate::step;
+pub(crate) use clock::{clock, outside};
 pub(crate) use command::command;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{next_look, review};
-pub(crate) use start::{Start, needed_secs, start, starts_now};
-pub(crate) use tend::{is_to_be_reverted, reboot, tend};
+pub(crate) use start::{Start, lapsed, needed_secs, start, starts_now};
+pub(crate) use tend::{drills, is_to_be_reverted, reboot, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 

@@ -6,6 +6,7 @@ use crate::error::FailureKind;
 use crate::fleet::observation::Standing;
 use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
+use crate::fleet::{Fact, RichFact};
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
 use crate::rollout::{Event, Phase, Rollout, RolloutKind};
@@ -24,6 +25,8 @@ pub(crate) enum Start {
     Later(Timestamp),
     /// Something must be there before it, and is not yet.
     Waits,
+    /// Its way back has ended: somebody must look at it again.
+    Lapsed,
     /// It is not its turn any more, or its window never opens.
     Nothing,
 }
@@ -85,10 +88,10 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     }
     let last_start = match turn {
         // An order that expires as it leaves is worth a try, and only one.
-        Turn::Open { last_start } if last_start <= now && at.member.operation > 0 => {
+        Turn::Open { last_start, .. } if last_start <= now && at.member.operation > 0 => {
             return Start::Later(now.plus_secs(1));
         }
-        Turn::Open { last_start } => last_start,
+        Turn::Open { last_start, .. } => last_start,
         Turn::Later(at) => return Start::Later(at),
         Turn::Never => return Start::Nothing,
     };
@@ -96,7 +99,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
         return Start::Settle(Event::Removed, None);
     };
-    if let Some(settle) = stands_against(state, slot.environment, at) {
+    if let Some(settle) = stands_against(state, now, slot.environment, at) {
         return settle;
     }
     if slot.active().is_some() {
@@ -107,7 +110,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.
-fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option<Start> {
+fn stands_against(state: &State, now: Timestamp, environment: Environment, at: At<'_>) -> Option<Start> {
     let settle = |event, kind, text: &'static str| Some(Start::Settle(event, Some((kind, text.into()))));
     // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
     let fresh = at.member.phase == Phase::Waiting;
@@ -124,7 +127,8 @@ fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option
         return settle(held, FailureKind::Denied, "it was rolled back from this version and is held");
     }
     let entry = state.candidate(at.rollout.candidate());
-    match entry.and_then(|entry| entry.needs.get(at.member.endpoint)).map(|need| need.standing) {
+    let need = entry.and_then(|entry| entry.needs.get(at.member.endpoint));
+    match need.map(|need| need.standing) {
         Some(Standing::Needs) => {}
         // Whoever has failed and has it now is ordered once more: the look after it verifies.
         Some(Standing::Has) if !fresh => {}
@@ -139,11 +143,28 @@ fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option
             return Some(Start::Waits);
         }
     }
-    if at.member.path() == RollbackPath::None && at.rollout.policy().rollback.without_path.is_none() {
-        return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
+    if at.rollout.policy().rollback.without_path.is_none() {
+        // The plan's way back is looked at again: it may be gone by now, or have ended.
+        let path = need.map_or(RollbackPath::None, |need| need.path);
+        if at.member.path() == RollbackPath::None || path == RollbackPath::None {
+            return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
+        }
+        if state.path_ended(at.rollout.candidate(), at.member.endpoint, now).is_some() {
+            return Some(Start::Lapsed);
+        }
     }
     if at.member.operation == u8::MAX {
         return settle(held, FailureKind::Other, "255 orders were issued for it already");
     }
     None
+}
+
+/// A way back that has ended is a fact, once for each time that it does.
+pub(crate) fn lapsed(state: &State, at: At<'_>) -> Option<Fact> {
+    let (candidate, endpoint) = (at.rollout.candidate(), at.member.endpoint);
+    let until = *state.candidate(candidate)?.paths_until.get(&endpoint)?;
+    if state.lapsed.contains(&(candidate, endpoint)) {
+        return None;
+    }
+    Some(RichFact::PathLapsed { candidate, endpoint, until }.into())
 }

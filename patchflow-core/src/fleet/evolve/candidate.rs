@@ -3,7 +3,7 @@
 use super::Misfit;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
-use crate::fleet::state::{CandidateEntry, State};
+use crate::fleet::state::{CandidateEntry, Clock, State};
 use crate::ids::{CandidateId, Revision, RolloutId};
 use crate::risk::Assessment;
 use crate::rollout::RolloutState;
@@ -56,6 +56,9 @@ impl State {
         let Self { candidates, kin, .. } = self;
         let entry = candidates.get_mut(id.index()).ok_or("there is no such candidate")?;
         kin.remove(id, entry.candidate.identified().patch());
+        if entry.candidate.identified().risk().due != risk.due {
+            entry.clock = Clock::default();
+        }
         kin.add(id, patch);
         entry.candidate.rerate(patch.clone(), risk.clone());
         // What is only identified waits for the next comparison of inventory and catalogue.

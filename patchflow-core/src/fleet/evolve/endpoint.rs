@@ -30,7 +30,10 @@ impl State {
                 |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
             self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
             let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
-            if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
+            // Nothing is left to do for a member that came back, unless that was a drill.
+            let drilled = to == Phase::RolledBack && !self.drilling.is_empty();
+            if stopped || drilled || matches!(to, Phase::Failed | Phase::RebootPending | Phase::NeedsOperator)
+            {
                 self.cache.tending.push((id, member));
             }
         }
@@ -53,8 +56,12 @@ impl State {
                 self.wake(endpoint);
             }
         }
-        if to == Phase::RolledBack {
+        // A drill holds nothing away: nothing was wrong.
+        if to == Phase::RolledBack && !self.drilling.contains_key(&(id, member)) {
             self.holds.insert((candidate, endpoint));
+        }
+        if from == Phase::NeedsOperator || to == Phase::Removed {
+            self.moved_on(id, member, from, to);
         }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(id, member));
@@ -74,7 +81,7 @@ impl State {
             return;
         }
         let Some(turns) = self.cache.turns.remove(&endpoint) else { return };
-        for (_, _, rollout, member) in turns {
+        for (_, _, _, rollout, member) in turns {
             if let Some(rollout) = self.rollouts.get_mut(rollout.index()) {
                 rollout.queue.again.insert(member);
             }

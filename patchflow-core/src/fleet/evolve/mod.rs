@@ -4,7 +4,8 @@ mod candidate;
 mod endpoint;
 
 use super::needs::Needs;
-use super::state::{Ask, CandidateEntry, Resync, State};
+use super::rescue::Call;
+use super::state::{Ask, CandidateEntry, Clock, Resync, State};
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
@@ -67,6 +68,7 @@ impl State {
                 self.revision = Revision(self.revision.0 + 1);
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
+                self.look_at_drills();
             }
             RichFact::EndpointsJoined { first, endpoints } => {
                 if first.index() != self.endpoints.len() {
@@ -96,6 +98,13 @@ impl State {
                     return Err(format!("the next candidate is c{}", self.candidates.len()));
                 }
                 let identified = Identified::new(*candidate, patch.clone(), risk.clone(), at);
+                // A hold is about a version: the same one under other content stays away as well.
+                let same = |held: &CandidateId| {
+                    self.candidates.get(held.index()).is_some_and(|entry| *entry.target == patch.target)
+                };
+                let held = self.holds.iter().filter(|(held, _)| same(held)).map(|(_, on)| (*candidate, *on));
+                let held: Vec<_> = held.collect();
+                self.holds.extend(held);
                 self.candidates.push(CandidateEntry {
                     candidate: Candidate::Identified(identified),
                     target: Arc::new(patch.target.clone()),
@@ -107,6 +116,7 @@ impl State {
                     trial: None,
                     deployments: Vec::new(),
                     deployments_before: 0,
+                    clock: Clock::default(),
                     held: None,
                     reconsidered: false,
                     waived_by: None,
@@ -116,6 +126,12 @@ impl State {
                 self.rethink_kin_of(*candidate);
             }
             RichFact::CandidateRerated { candidate, patch, risk } => self.rerate(*candidate, patch, risk)?,
+            RichFact::DeadlineNeared { candidate, .. } => self.entry(*candidate)?.clock.warned = true,
+            RichFact::DeadlinePassed { candidate, next, .. } => {
+                let clock = &mut self.entry(*candidate)?.clock;
+                (clock.told, clock.next) = (Some(at), *next);
+            }
+            RichFact::WindowPassed { rollout, reason: _ } => self.touched(*rollout)?.outside = true,
             RichFact::CandidateHeld { candidate, reason } => {
                 self.entry(*candidate)?.held = Some(Arc::from(reason.as_str()));
                 self.rethink_kin_of(*candidate);
@@ -133,6 +149,7 @@ impl State {
                 let CandidateEntry { needs: known, levels, paths_until, .. } = entry;
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need, day)));
                 for need in needs {
+                    self.lapsed.remove(&(*candidate, need.endpoint));
                     match need.path_valid_until {
                         Some(until) => drop(paths_until.insert(need.endpoint, until)),
                         None if paths_until.is_empty() => {}
@@ -231,7 +248,7 @@ impl State {
                 self.transition(*candidate, |state| (state.withdrawn(reason.clone(), at), Fits::Yes))?.ask =
                     None;
             }
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("the next rollout is r{}", self.rollouts.len()));
                 }
@@ -247,6 +264,12 @@ impl State {
                     RolloutKind::Deployment => entry.deployments.push(*rollout),
                 }
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
+                if *kind == RolloutKind::Deployment {
+                    self.count_on(&plan.paths, at);
+                }
+                if let Some(started) = self.rollouts.last_mut() {
+                    started.emergency.clone_from(emergency);
+                }
                 self.put_on_agenda(*rollout);
             }
             RichFact::RingOpened { rollout: id, ring: opened } => {
@@ -317,6 +340,35 @@ impl State {
                 rollout.ended_at = Some(at);
                 let candidate = rollout.candidate;
                 self.cache.candidate_agenda.insert(candidate);
+            }
+            RichFact::OperatorCalled { rollout, member, level, until } => {
+                let call = Call { level: *level, until: *until, acknowledged: None };
+                self.calls.insert((*rollout, *member), call);
+                self.cache.call_alarms.set((*rollout, *member), Some(*until));
+            }
+            RichFact::OperatorAcknowledged { rollout, member, by } => {
+                let call = self.calls.get_mut(&(*rollout, *member)).ok_or("nobody was called")?;
+                call.acknowledged = Some(by.clone());
+                self.cache.call_alarms.set((*rollout, *member), None);
+            }
+            RichFact::PathLapsed { candidate, endpoint, until: _ } => {
+                self.lapsed.insert((*candidate, *endpoint));
+            }
+            RichFact::DrillStarted { rollout, member, path, by: _ } => {
+                self.drilling.insert((*rollout, *member), *path);
+            }
+            RichFact::DrillDone { rollout, member, path, ok } => {
+                self.drilling.remove(&(*rollout, *member));
+                let way = self.ways.entry(*path).or_default();
+                way.tried = Some((at, *ok));
+                if *ok {
+                    (way.led_back, way.told) = (Some(at), false);
+                }
+                self.look_at_drills();
+            }
+            RichFact::DrillOverdue { path, last: _ } => {
+                self.ways.entry(*path).or_default().told = true;
+                self.look_at_drills();
             }
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {
                 self.holds.remove(&(*candidate, *endpoint));

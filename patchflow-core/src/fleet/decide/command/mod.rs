@@ -2,6 +2,7 @@
 
 mod candidate;
 mod member;
+mod rescue;
 mod rollout;
 
 use super::Facts;
@@ -81,6 +82,8 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
         Command::Promote { rollout, reason } => rollout::promote(asked, *rollout, reason),
         Command::Retry { rollout, endpoint } => member::retry(asked, *rollout, endpoint),
         Command::Remove { rollout, endpoint } => member::remove(asked, *rollout, endpoint),
+        Command::Acknowledge { rollout, endpoint } => rescue::acknowledge(asked, *rollout, endpoint),
+        Command::Drill { candidate, endpoint } => rescue::drill(asked, *candidate, endpoint),
         Command::ClearHold { candidate, endpoint } => member::clear_hold(asked, *candidate, endpoint),
     }
 }
