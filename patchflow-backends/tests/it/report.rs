@@ -189,6 +189,8 @@ fn document() -> ReportDocument {
                 rolled_back: 1,
                 operator_needed: 0,
                 retried: 3,
+                excepted: 0,
+                time_exposed: None,
                 time_to_patch: Some(TimeToPatch { median_secs: 14, p90_secs: 22, in_time: Share { part: 52, whole: 52 } }),
             },
             candidates: vec![
