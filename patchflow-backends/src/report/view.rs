@@ -408,6 +408,7 @@ impl<'a> RingView<'a> {
             RingState::Promoted => ("passed", "good"),
             RingState::Skipped => ("empty, skipped", "neutral"),
             RingState::Halted => ("halted", "bad"),
+            RingState::CatchUp => ("brings along who came late", "neutral"),
         };
         let classes = classes(&ring.counts)
             .into_iter()

@@ -346,6 +346,8 @@ fn a_report_of_nothing_is_a_page_too() {
     let mut document = document();
     document.summary = Summary {
         kpis: Kpis {
+            excepted: 0,
+            time_exposed: None,
             endpoints: 0,
             non_production: 0,
             compliance: Share::default(),

@@ -19,7 +19,7 @@ use crate::ids::{
 };
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 use crate::risk::Assessment;
 use crate::rollout::{Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
@@ -108,6 +108,12 @@ struct RolloutSnapshot {
     ring: u8,
     rings: Vec<Ring>,
     levels: Vec<Arc<str>>,
+    #[serde(default)]
+    select: Selector,
+    #[serde(default)]
+    catch_up_stopped: Option<Halt>,
+    #[serde(default)]
+    catch_up_failures: u32,
 }
 
 impl Fleet {
@@ -241,6 +247,9 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         ring: rollout.ring,
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
+        select: rollout.select.clone(),
+        catch_up_stopped: rollout.catch_up_stopped.clone(),
+        catch_up_failures: rollout.catch_up_failures,
     }
 }
 
@@ -344,6 +353,9 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
+        restored.select = rollout.select;
+        restored.catch_up_stopped = rollout.catch_up_stopped;
+        restored.catch_up_failures = rollout.catch_up_failures;
         restored.recount();
         state.rollouts.push(restored);
     }

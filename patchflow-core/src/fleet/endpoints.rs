@@ -208,6 +208,11 @@ impl Endpoints {
         }
     }
 
+    /// What rollouts choose an endpoint by: its environment, and which attributes it has.
+    pub(crate) fn selection(&self, ix: EndpointIx) -> Option<(Environment, u32)> {
+        self.slot(ix).map(|slot| (slot.environment, slot.attributes))
+    }
+
     /// Whether an endpoint is known exactly like this.
     pub(crate) fn is_known(&self, ix: EndpointIx, seen: &EndpointSeen) -> bool {
         let (Some(slot), Some(attributes)) = (self.slot(ix), self.attributes(ix)) else { return false };

@@ -1,14 +1,15 @@
 //! Facts: what the journal holds. Named in the past tense; what was computed once and could come out differently
 //! later (ring membership, resolved instants, verdicts) stands in them.
 
-use super::observation::{EndpointSeen, Standing};
+use super::needs::NeedFact;
+use super::observation::EndpointSeen;
 use crate::candidate::{ApprovedBy, Evidence};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
 use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
-use crate::plan::{PlanFact, RollbackPath};
+use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
 use crate::rollout::{Emergency, Event, RolloutKind};
@@ -102,22 +103,6 @@ impl core::fmt::Display for MissedBecause {
             Self::NotTaken => "they were not reached, or another rollout had them",
         })
     }
-}
-
-/// How an endpoint stands to a candidate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NeedFact {
-    /// The endpoint.
-    pub endpoint: EndpointIx,
-    /// Needs it, has it, or has nothing to do with it.
-    pub standing: Standing,
-    /// The version that is there now; `None` when the package is not installed.
-    pub present: Option<Arc<str>>,
-    /// The way back from the candidate to that version.
-    pub path: RollbackPath,
-    /// Until when that way back holds; `None` while nothing ends it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_valid_until: Option<Timestamp>,
 }
 
 /// Everything that is not one event of one member.
@@ -329,6 +314,26 @@ pub enum RichFact {
         /// Why, as a sentence.
         reason: String,
     },
+    /// Endpoints became eligible after the plan was made, and join it: its last ring, or the catch-up after it.
+    MembersJoined {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring they join; one more than there is begins the catch-up.
+        ring: u8,
+        /// Versions that were not in the plan yet.
+        levels: Vec<Arc<str>>,
+        /// They follow the members that are there.
+        members: Vec<JoinedMember>,
+    },
+    /// A completed rollout brings nobody along any more.
+    CatchUpStopped {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The person, when it was one.
+        by: Option<Arc<str>>,
+        /// Why, as a sentence.
+        reason: String,
+    },
     /// A ring may start its members.
     RingOpened {
         /// The rollout.
@@ -342,6 +347,32 @@ pub enum RichFact {
         rollout: RolloutId,
         /// The ring.
         ring: u8,
+    },
+    /// A person passed a ring over; that is not a pass either.
+    RingPassedOver {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring.
+        ring: u8,
+        /// The ring that takes those who wait in it; `None` leaves them to catch-up.
+        to: Option<u8>,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A person changed a plan that runs.
+    RolloutRevised {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The policy it runs under from now on.
+        policy: Digest,
+        /// What the change came to.
+        plan: RevisedPlan,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
     },
     /// No member is in flight and none will start: the bake begins.
     RingSettled {
@@ -489,14 +520,14 @@ pub enum RichFact {
         /// Who.
         by: Arc<str>,
     },
-    /// Endpoints of a ring raised alerts.
+    /// Endpoints of a ring raised alerts, or nobody can tell any more whether they did.
     AlertsSeen {
         /// The rollout.
         rollout: RolloutId,
         /// The ring.
         ring: u8,
-        /// How many new ones.
-        new: u32,
+        /// How many new ones; `None` when it is not known.
+        new: Option<u32>,
     },
     /// A window closed over members that might have started in it from its first instant, and did not.
     WindowMissed {

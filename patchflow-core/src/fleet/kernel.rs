@@ -351,6 +351,7 @@ impl Fleet {
                 self.tend(now, id, MemberIx(i as u32), true, facts, out);
             }
         }
+        self.take_in(now, id, facts, out);
         loop {
             decide::review(now, &self.state.rollouts[id.index()], facts);
             if facts.is_empty() {
@@ -367,6 +368,22 @@ impl Fleet {
         self.state.cache.alarms.set(id, look);
     }
 
+    /// Lets newcomers join, and the deferred of a completed rollout wait again. Costs nothing when there are none.
+    fn take_in(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+        let rollout = &mut self.state.rollouts[id.index()];
+        if core::mem::take(&mut rollout.queue.release) {
+            // They take their turn, and stay deferred until they can start.
+            let deferred = rollout.deferred();
+            rollout.queue.again.extend(deferred);
+        }
+        let rollout = &self.state.rollouts[id.index()];
+        if !rollout.queue.newcomers.is_empty() && decide::takes_newcomers(&self.state, now, rollout) {
+            let newcomers = core::mem::take(&mut self.state.rollouts[id.index()].queue.newcomers);
+            decide::join(&self.state, &self.state.rollouts[id.index()], newcomers.into_iter(), facts);
+            self.apply_all(now, facts, out);
+        }
+    }
+
     /// Starts members while places are free.
     fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
@@ -378,7 +395,12 @@ impl Fleet {
         {
             let turn = self.state.turn(now, id, ix, needed);
             let Some(at) = self.state.member(id, ix) else { continue };
-            match decide::start(&self.state, now, at, turn) {
+            let start = decide::start(&self.state, now, at, turn);
+            if at.member.phase == Phase::Deferred && matches!(start, Start::Order { .. } | Start::Settle(..))
+            {
+                facts.push(at.fact(crate::rollout::Event::Released, 0, 0));
+            }
+            match start {
                 Start::Order { due } => {
                     if matches!(turn, Turn::Open { outside: true, .. }) {
                         decide::outside(&self.state, at, facts);
@@ -436,12 +458,14 @@ impl State {
                 self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
             }
         }
+        self.recover_newcomers();
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];
             rollout.queue.again.clear();
             rollout.queue.cursor = 0;
             let waits_again = |member: &Member| {
-                member.phase == Phase::Waiting && usize::from(member.ring) <= usize::from(rollout.ring)
+                member.phase == Phase::Waiting
+                    && (member.ring <= rollout.ring || rollout.state == RolloutState::Completed)
             };
             let again = rollout.members.iter().zip(0..).filter(|(member, _)| waits_again(member));
             let again: alloc::collections::BTreeSet<_> = match rollout.current_ring().state() {
@@ -453,18 +477,24 @@ impl State {
                 | RingState::Held
                 | RingState::Promoted
                 | RingState::Skipped
+                | RingState::CatchUp
                 | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
             };
             rollout.queue.again = again;
             rollout.queue.queued = false;
             // A cancellation that a crash cut off in its middle has members left to cancel.
             let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
-            rollout.queue.sweep = !ended || rollout.moving > 0;
+            let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
+            rollout.queue.sweep = !ended || rollout.moving > 0 || waits;
+            rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
+            let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
+            let id = RolloutId(i as u32);
             if rollout.queue.sweep {
-                let id = RolloutId(i as u32);
                 self.count_all_waiting(id, None);
                 // As of the last fact, so that a window that closed since then is seen to have closed.
                 self.watch(self.clock, id);
+                self.put_on_agenda(id);
+            } else if joins {
                 self.put_on_agenda(id);
             }
         }

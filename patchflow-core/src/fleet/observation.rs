@@ -153,13 +153,14 @@ pub enum Observation<'a> {
         /// Why.
         reason: Cow<'a, str>,
     },
-    /// Endpoints of a rollout's ring raised new alerts.
+    /// Endpoints of a rollout's ring raised new alerts, none, or nobody can tell. A gate that limits alerts passes only
+    /// while they are told.
     Alerts {
         /// The rollout.
         rollout: RolloutId,
         /// The ring, from 0.
         ring: u8,
-        /// How many new ones.
-        new: u32,
+        /// How many new ones, 0 included; `None` when it is not known.
+        new: Option<u32>,
     },
 }

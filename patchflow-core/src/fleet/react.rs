@@ -239,6 +239,14 @@ impl State {
                 );
                 act(self.notice(NoticeKind::Halted, Some(*rollout), Some(at.candidate()), text));
             }
+            RichFact::CatchUpStopped { rollout, reason, .. } => {
+                let Some(at) = self.rollout(*rollout) else { return };
+                let text = format!(
+                    "{} is not brought along any more to those who came late: {reason}",
+                    self.title(at.candidate())
+                );
+                act(self.notice(NoticeKind::Halted, Some(*rollout), Some(at.candidate()), text));
+            }
             RichFact::RolloutEnded { rollout, completed } => {
                 let Some(at) = self.rollout(*rollout) else { return };
                 let how = if *completed { "completed" } else { "ended before its last ring" };
@@ -267,8 +275,11 @@ impl State {
             | RichFact::CandidateReleased { .. }
             | RichFact::CandidateReopened { .. }
             | RichFact::RolloutStarted { .. }
+            | RichFact::MembersJoined { .. }
             | RichFact::RingOpened { .. }
             | RichFact::RingSkipped { .. }
+            | RichFact::RingPassedOver { .. }
+            | RichFact::RolloutRevised { .. }
             | RichFact::RingSettled { .. }
             | RichFact::RingPromoted { .. }
             | RichFact::RolloutCancelled { .. }

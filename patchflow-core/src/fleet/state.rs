@@ -1,9 +1,8 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
 use super::endpoints::Endpoints;
-use super::fact::NeedFact;
 use super::kin::Kin;
-use super::needs::{DAYS_MAX, LEVELS_MAX, Need, Needs};
+use super::needs::{DAYS_MAX, LEVELS_MAX, Need, NeedFact, Needs};
 use super::observation::Standing;
 use super::openings::Openings;
 use super::reasons::Reasons;

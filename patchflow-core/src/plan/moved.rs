@@ -4,6 +4,7 @@ use super::draft::{RolloutPlan, assemble};
 use super::{Starter, draft::DealtRing};
 use crate::candidate::Approved;
 use crate::gate::Limits;
+use crate::policy::Selector;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,6 +13,7 @@ impl RolloutPlan {
     /// skipped when their turn comes. `None` when nobody needs it.
     pub(crate) fn over_rings<'a>(
         approved: &Approved,
+        select: Selector,
         rings: impl IntoIterator<Item = (String, Limits, Vec<Starter<'a>>)>,
     ) -> Option<Self> {
         let mut starters = Vec::new();
@@ -19,8 +21,8 @@ impl RolloutPlan {
         for (name, gate, members) in rings {
             let first = starters.len();
             starters.extend(members);
-            dealt.push((name, gate, (first..starters.len()).collect()));
+            dealt.push(DealtRing { name, gate, chosen: (first..starters.len()).collect(), mirror: None });
         }
-        (!starters.is_empty()).then(|| Self::of(approved.id(), assemble(&starters, dealt)))
+        (!starters.is_empty()).then(|| Self::of(approved.id(), assemble(&starters, select, dealt)))
     }
 }

@@ -11,7 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Takes a finding: the path of the field, and what is wrong with it.
-pub(super) type Say<'a> = dyn FnMut(String, &str) + 'a;
+pub(crate) type Say<'a> = dyn FnMut(String, &str) + 'a;
 
 pub(super) fn waiver(path: &str, waiver: Option<&WaiverByName>, say: &mut Say<'_>) {
     if waiver.is_some_and(|waiver| waiver.by.is_empty() || waiver.reason.is_empty()) {

@@ -4,6 +4,7 @@
 
 mod approval;
 mod calendars;
+mod catch_up;
 mod check;
 mod clock;
 mod defaults;
@@ -15,11 +16,13 @@ mod relations;
 mod retry;
 mod ring;
 mod rollback;
+mod selector;
 mod trial;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
 pub use calendars::CalendarPolicy;
-use check::Say;
+pub use catch_up::CatchUpPolicy;
+pub(crate) use check::Say;
 pub use clock::ClockPolicy;
 pub use deploy::{DeployPolicy, StartMode};
 pub use emergency::EmergencyPolicy;
@@ -27,6 +30,7 @@ pub use model::{Policy, WaiverByName};
 pub use operators::OperatorLevel;
 pub use relations::{OnSuperseded, RelationPolicy};
 pub use retry::RetryPolicy;
-pub use ring::{RingPolicy, RingSize, Selector};
+pub use ring::{RingPolicy, RingSize, Trait};
 pub use rollback::{OnFailure, OnHalt, RollbackPolicy};
+pub use selector::Selector;
 pub use trial::TrialPolicy;

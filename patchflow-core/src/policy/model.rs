@@ -2,8 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    CalendarPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, OperatorLevel, RelationPolicy, RetryPolicy,
-    RingPolicy, RollbackPolicy, TrialPolicy,
+    CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, OperatorLevel, RelationPolicy,
+    RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -37,6 +37,8 @@ pub struct Policy {
     pub relations: RelationPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
+    /// Who is brought along after the last ring.
+    pub catch_up: CatchUpPolicy,
     /// What is rolled back.
     pub rollback: RollbackPolicy,
     /// When endpoints may be touched that name no calendar of their own.

@@ -122,6 +122,9 @@ fn place(rollout: &Rollout, member: &Member) -> String {
 
 /// Why a rollout starts nothing any more.
 fn stopped(rollout: &Rollout) -> String {
+    if let Some(stop) = rollout.catch_up_stopped() {
+        return format!("it is not brought along any more, {}", stop.reason);
+    }
     match rollout.halt() {
         Some(halt) => {
             let ring = rollout.rings().get(usize::from(halt.ring)).map_or("?", |ring| ring.name());
@@ -137,12 +140,13 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     match rollout.state() {
         RolloutState::Halted => return format!("not started in ring {name}: {}", stopped(rollout)),
         RolloutState::Paused => return format!("waiting in ring {name}: a person paused the rollout"),
+        RolloutState::Completed if rollout.is_catching_up() => {}
         RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => return stopped(rollout),
         RolloutState::Running => {}
     }
     let current = rollout.current_ring();
     if own.is_some_and(|ring| ring.state() == RingState::Pending) {
-        let verdict = judge(current.gate(), &current.standing(), fleet.clock());
+        let verdict = judge(current.gate(), &rollout.standing(), fleet.clock());
         return format!(
             "ring {name} opens after ring {}: {}",
             current.name(),

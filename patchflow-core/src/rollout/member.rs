@@ -149,7 +149,8 @@ impl Member {
             | Event::RolledBack
             | Event::OperatorNeeded => {}
         }
-        if reason != 0 {
+        // Whoever is taken out by a person stays out, and the reason tells those from others: it is not kept from before.
+        if reason != 0 || matches!(event, Event::Removed) {
             self.reason = reason;
         }
         self.deadline = deadline;

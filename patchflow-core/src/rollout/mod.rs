@@ -1,10 +1,12 @@
 //! Endpoints on their way through a rollout: one exhaustive table of phases, orders, and members of 16 bytes.
 
+mod join;
 mod member;
 mod order;
 mod phase;
 mod queue;
 mod report;
+mod revise;
 mod ring;
 mod state;
 mod table;

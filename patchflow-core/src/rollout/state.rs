@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::gate::{Class, Counts};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, Revision, RolloutId};
 use crate::plan::{PlanFact, RollbackPath, SpreadHash};
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -63,12 +63,18 @@ pub struct Rollout {
     pub(crate) rings: Vec<Ring>,
     pub(crate) members: Vec<Member>,
     pub(crate) levels: Vec<Arc<str>>,
+    /// Which endpoints are meant, those that join later included.
+    pub(crate) select: Selector,
     /// Members whose operation is under way: the places taken of `in_flight_max`.
     pub(crate) operating: u32,
     /// Members of any ring that may still move without a person, beyond those that wait.
     pub(crate) moving: u32,
     /// Members that wait for a reboot that is not ordered yet.
     pub(crate) reboots_pending: u32,
+    /// Why those who came too late are not brought along any more.
+    pub(crate) catch_up_stopped: Option<Halt>,
+    /// Members that became failed or unknown since it completed, less those that recovered.
+    pub(crate) catch_up_failures: u32,
     index: HashTable<u32>,
     pub(crate) queue: Queue,
 }
@@ -110,7 +116,8 @@ impl Rollout {
         let mut rings = Vec::with_capacity(plan.rings.len());
         let mut members = Vec::with_capacity(plan.members.len());
         for (i, ring) in plan.rings.iter().enumerate() {
-            rings.push(Ring::new(ring.name.clone(), ring.gate.clone(), first, ring.size));
+            let mirror = ring.mirror;
+            rings.push(Ring { mirror, ..Ring::new(ring.name.clone(), ring.gate.clone(), first, ring.size) });
             for at in first as usize..(first + ring.size) as usize {
                 let level = plan.priors.get(at).copied().unwrap_or(0);
                 let path = plan.paths.get(at).copied().unwrap_or(RollbackPath::None);
@@ -135,9 +142,12 @@ impl Rollout {
             rings,
             members,
             levels: plan.levels.clone(),
+            select: plan.select.clone(),
             operating: 0,
             moving: 0,
             reboots_pending: 0,
+            catch_up_stopped: None,
+            catch_up_failures: 0,
             index: HashTable::new(),
             queue,
         };
@@ -153,13 +163,7 @@ impl Rollout {
         policy: Arc<Policy>,
         members: Vec<Member>,
     ) -> Self {
-        let plan = PlanFact {
-            rings: Vec::new(),
-            members: Vec::new(),
-            levels: Vec::new(),
-            priors: Vec::new(),
-            paths: Vec::new(),
-        };
+        let plan = PlanFact::default();
         let digest = Digest([0; 32]);
         let mut rollout = Self::new(id, candidate, kind, policy, digest, &plan, Timestamp::default());
         rollout.members = members;
@@ -181,14 +185,33 @@ impl Rollout {
         }
     }
 
-    fn reindex(&mut self) {
+    pub(super) fn reindex(&mut self) {
         let Self { index, members, .. } = self;
         index.clear();
         index.reserve(members.len(), |_| 0);
-        for (i, member) in members.iter().enumerate() {
-            index.insert_unique(slot_hash(member.endpoint), i as u32, |i| {
-                slot_hash(members[*i as usize].endpoint)
-            });
+        let hash = |i: &u32| slot_hash(members[*i as usize].endpoint);
+        for (i, member) in members.iter().enumerate().filter(|(_, member)| member.phase != Phase::Removed) {
+            index.insert_unique(slot_hash(member.endpoint), i as u32, hash);
+        }
+        // Whoever was removed may have come back as a new member, or more than once: the last one counts.
+        for (i, member) in members.iter().enumerate().rev().filter(|(_, m)| m.phase == Phase::Removed) {
+            let known = |known: &u32| members[*known as usize].endpoint == member.endpoint;
+            if index.find(slot_hash(member.endpoint), known).is_none() {
+                index.insert_unique(slot_hash(member.endpoint), i as u32, hash);
+            }
+        }
+    }
+
+    /// Lets the index name a new member, and forget the one that the endpoint was before.
+    pub(super) fn index_member(&mut self, endpoint: EndpointIx, ix: u32) {
+        let Self { index, members, .. } = self;
+        let same = |known: &u32| members[*known as usize].endpoint == endpoint;
+        match index.find_mut(slot_hash(endpoint), same) {
+            Some(known) => *known = ix,
+            None => {
+                let hash = |i: &u32| slot_hash(members[*i as usize].endpoint);
+                index.insert_unique(slot_hash(endpoint), ix, hash);
+            }
         }
     }
 
@@ -212,6 +235,7 @@ impl Rollout {
                 ring.reopen(now);
                 self.queue.defers_anew();
             }
+            self.note_failure(from.class(), to.class());
         }
         self.operating = self.operating + u32::from(to.is_operating()) - u32::from(from.is_operating());
         self.moving = self.moving + u32::from(is_moving(to)) - u32::from(is_moving(from));
@@ -321,6 +345,12 @@ impl Rollout {
         self.levels.get(member.level()?)
     }
 
+    /// Which endpoints are meant, those that join later included.
+    #[must_use]
+    pub fn select(&self) -> &Selector {
+        &self.select
+    }
+
     /// All members by class.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -349,9 +379,9 @@ impl Rollout {
     /// Whether new orders may leave as far as the rollout itself is concerned.
     pub(crate) fn may_start(&self) -> bool {
         let ring = self.current_ring().state;
-        self.state == RolloutState::Running
-            && matches!(ring, RingState::Open | RingState::Settled | RingState::Held)
-            && self.operating < self.policy.deploy.in_flight_max
+        let is_open = self.state == RolloutState::Running
+            && matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
+        (is_open || self.is_catching_up()) && self.operating < self.policy.deploy.in_flight_max
     }
 
     /// The next member to look at: those that wait again first, then the open ring in its order.

@@ -12,7 +12,7 @@ use patchflow_core::ids::{
     Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, PatchId, RequestId, RolloutId,
 };
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
 use patchflow_core::policy::{OnFailure, OnHalt, OnSuperseded};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
@@ -66,7 +66,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..8).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        4 => (0u8..24, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
     ]
 }
@@ -93,6 +93,9 @@ impl Story {
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
         policy.relations.superseded =
             [OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move][seed as usize % 3];
+        policy.catch_up.newcomers = !seed.is_multiple_of(3);
+        policy.catch_up.deferred = !seed.is_multiple_of(7);
+        policy.catch_up.max_failures = (seed % 4) as u32;
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
         // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
         if seed % 8 >= 4 {
@@ -311,6 +314,13 @@ impl Story {
                 let endpoint = self.endpoint(e);
                 self.see(Observation::EndpointGone { endpoint });
             }
+            Happens::Publishes(6) => {
+                let mut policy = self.fleet.policy().unwrap().0.clone();
+                policy.name.push('+');
+                policy.rings[3].gate.max_failures = Some(policy.name.len() as u32 % 3);
+                policy.deploy.in_flight_max = 1 + policy.name.len() as u32 % 4;
+                self.ask(Command::AdoptPolicy { policy: Box::new(policy) });
+            }
             Happens::Publishes(which) => self.publish(which),
             Happens::Approves(c, approve) => {
                 let ask = self.fleet.ask(self.candidate(c)).map_or(AskId(u32::from(c)), |ask| ask.id);
@@ -319,7 +329,11 @@ impl Story {
             }
             Happens::Alerts(r) => {
                 let rollout = self.rollout(r);
-                self.see(Observation::Alerts { rollout, ring: r % 5, new: u32::from(r % 2) });
+                self.see(Observation::Alerts {
+                    rollout,
+                    ring: r % 5,
+                    new: (r % 3 != 0).then(|| u32::from(r % 2)),
+                });
             }
             Happens::Asks(command, a, b) => {
                 let (candidate, rollout) = (self.candidate(a), self.rollout(a));
@@ -331,12 +345,12 @@ impl Story {
                     2 | 3 => Command::Approve { candidate, reason },
                     4 => Command::Reject { candidate, reason },
                     5 => Command::Revoke { candidate, reason },
-                    17 => Command::Acknowledge { rollout, endpoint },
-                    18 => Command::Drill { candidate, endpoint },
-                    19 => Command::Start {
+                    21 => Command::Acknowledge { rollout, endpoint },
+                    22 => Command::Drill { candidate, endpoint },
+                    23 => Command::Start {
                         draft: RolloutDraft { emergency: Some(reason), ..RolloutDraft::of(candidate) },
                     },
-                    16 => Command::Reconsider { candidate, reason },
+                    20 => Command::Reconsider { candidate, reason },
                     6 => Command::Withdraw { candidate, reason },
                     7 => Command::Start { draft: RolloutDraft::of(candidate) },
                     8 => Command::Pause { rollout },
@@ -345,6 +359,15 @@ impl Story {
                     11 => Command::LiftHalt { rollout, reason },
                     12 => Command::Promote { rollout, reason },
                     13 => Command::Retry { rollout, endpoint },
+                    16 => Command::Cancel { rollout, reason },
+                    17 => Command::SkipRing { rollout, ring: b % 5, reason },
+                    18 | 19 => {
+                        let other = self.fleet.endpoint_id(self.endpoint(b / 5)).unwrap().clone();
+                        let placed = |endpoint, ring| Placement { endpoint, ring };
+                        let place = vec![placed(endpoint, b % 4), placed(other, 3)];
+                        let revision = PlanRevision { adopt_policy: command == 19, place };
+                        Command::Revise { rollout, revision, reason }
+                    }
                     14 => Command::Remove { rollout, endpoint },
                     _ => Command::ClearHold { candidate, endpoint },
                 });

@@ -181,7 +181,7 @@ impl<'a> Stage<'a> {
                     .rollout(ring.of)
                     .and_then(|rollout| self.ring(rollout, &ring.name).map(|(at, _)| (rollout.id(), at)));
                 if let Some((rollout, ring)) = found {
-                    let seen = Observation::Alerts { rollout, ring, new: *new };
+                    let seen = Observation::Alerts { rollout, ring, new: Some(*new) };
                     self.world.schedule(now, Happening::Seen(Box::new(seen)));
                 }
             }

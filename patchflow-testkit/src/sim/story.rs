@@ -6,7 +6,7 @@ use super::{Chance, CrashPoint, Happening, Line, Machine, Purpose, World};
 use crate::oracle::{Panel, Violation};
 use patchflow_core::fleet::{Command, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, RolloutId, Seq};
-use patchflow_core::plan::RolloutDraft;
+use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::Policy;
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -46,6 +46,10 @@ pub enum Deed {
     Cancel,
     /// A ring is let pass.
     Promote,
+    /// A ring is passed over.
+    SkipRing,
+    /// An endpoint is placed in another ring, now and then under another policy.
+    Revise,
     /// An endpoint tries again.
     Retry,
     /// An endpoint is taken out.
@@ -198,7 +202,7 @@ impl Story {
             }
             Deed::Alert => {
                 let ring = (b % 4) as u8;
-                return world.see(Observation::Alerts { rollout, ring, new: b % 3 });
+                return world.see(Observation::Alerts { rollout, ring, new: (b % 4 != 3).then_some(b % 3) });
             }
             Deed::AskAgain => {
                 world.ask_again();
@@ -227,6 +231,13 @@ impl Story {
             Deed::LiftHalt => Command::LiftHalt { rollout, reason },
             Deed::Cancel => Command::Cancel { rollout, reason },
             Deed::Promote => Command::Promote { rollout, reason },
+            Deed::SkipRing => Command::SkipRing { rollout, ring: (b % 5) as u8, reason },
+            Deed::Revise => {
+                let Some(endpoint) = endpoint else { return };
+                let place = vec![Placement { endpoint, ring: (b % 4) as u8 }];
+                let revision = PlanRevision { adopt_policy: b % 3 == 0, place };
+                Command::Revise { rollout, revision, reason }
+            }
             Deed::Retry | Deed::Remove | Deed::ClearHold => {
                 let Some(endpoint) = endpoint else { return };
                 match deed {

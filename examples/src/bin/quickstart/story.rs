@@ -119,6 +119,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
         bake_secs_min,
         hold_secs_max: 600,
         on_max_hold: OnMaxHold::Halt,
+        ..Limits::default()
     };
     let ring = |name: &str, cumulative: u32, gate: Limits| RingPolicy {
         gate,
@@ -146,6 +147,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             required_for_reboot: true,
             endpoints_max: 6,
             gate: Limits { max_failures: Some(0), ..gate(5, 100) },
+            ..TrialPolicy::default()
         },
         approval: vec![ApprovalRule {
             name: "critical security after a passed trial".into(),

@@ -1,6 +1,7 @@
 //! What follows from how candidates stand to each other: replaced, held, open again (semantics S11).
 
 use super::Facts;
+use super::join::stop_catch_up;
 use crate::candidate::Candidate;
 use crate::fleet::RichFact;
 use crate::fleet::state::{CandidateEntry, State};
@@ -76,6 +77,7 @@ pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, fact
         return;
     }
     facts.push(RichFact::CandidateSuperseded { candidate: older, by }.into());
+    stop_catch_up(state, older, None, &format!("superseded by {by}"), facts);
     let mut moves = None;
     for rollout in state.rollouts_of(older).filter(|rollout| !rollout.is_over()) {
         let reason = format!("superseded by {by}");
@@ -107,7 +109,7 @@ fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> 
             .collect();
         (String::from(ring.name()), ring.gate().clone(), members)
     });
-    let plan = RolloutPlan::over_rings(approved, rings)?;
+    let plan = RolloutPlan::over_rings(approved, rollout.select().clone(), rings)?;
     Some(RichFact::RolloutStarted {
         rollout: RolloutId(state.rollouts.len() as u32),
         candidate: by,

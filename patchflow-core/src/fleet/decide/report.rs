@@ -136,7 +136,7 @@ fn is_cut_off_and_may_be_repeated(at: At<'_>, kind: FailureKind) -> bool {
 fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: &str, facts: &mut Facts) {
     let retry = &at.rollout.policy().retry;
     let reason = state.reason(facts, kind, detail);
-    let goes_on = matches!(at.rollout.state(), RolloutState::Running | RolloutState::Paused);
+    let goes_on = !at.rollout.starts_no_more();
     if goes_on && retry.on.contains(&kind) && at.member.attempt < retry.attempts_max {
         let doublings = u32::from(at.member.attempt.saturating_sub(1)).min(31);
         let wait = (u64::from(retry.backoff_secs) << doublings).min(retry.backoff_secs_max.into());
@@ -198,7 +198,8 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
     let deploy = &at.rollout.policy().deploy;
     let fact = match at.member.phase {
         Phase::Ordered
-            if at.rollout.state() == RolloutState::Running && state.secs(now) < at.member.deadline =>
+            if (at.rollout.state() == RolloutState::Running || at.rollout.is_catching_up())
+                && state.secs(now) < at.member.deadline =>
         {
             at.fact(Event::Resent, 0, at.member.deadline)
         }

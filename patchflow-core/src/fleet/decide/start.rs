@@ -1,6 +1,7 @@
 //! May this member start now? Everything that stands against it is looked at here, at order time.
 
 use super::At;
+use super::join::{is_caught_up, is_taken_over};
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::observation::Standing;
@@ -61,6 +62,7 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
         Phase::Waiting => true,
+        Phase::Deferred => is_caught_up(state, at),
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
         Phase::Backoff => at.member.deadline <= state.secs(now),
         Phase::Ordered
@@ -77,7 +79,6 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         | Phase::RevertSilent
         | Phase::RolledBack
         | Phase::NeedsOperator
-        | Phase::Deferred
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
@@ -99,6 +100,10 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
         return Start::Settle(Event::Removed, None);
     };
+    if is_taken_over(state, at) {
+        let text = "a later rollout has taken it up";
+        return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text.into())));
+    }
     if let Some(settle) = stands_against(state, now, slot.environment, at) {
         return settle;
     }
@@ -113,7 +118,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
 fn stands_against(state: &State, now: Timestamp, environment: Environment, at: At<'_>) -> Option<Start> {
     let settle = |event, kind, text: &'static str| Some(Start::Settle(event, Some((kind, text.into()))));
     // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
-    let fresh = at.member.phase == Phase::Waiting;
+    let fresh = matches!(at.member.phase, Phase::Waiting | Phase::Deferred);
     let held = if fresh { Event::Held } else { Event::Cancelled };
     let wanted = match at.rollout.kind() {
         RolloutKind::Trial => Environment::NonProduction,

@@ -15,9 +15,13 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
     if state.resync.is_some() {
         return;
     }
-    let stopped = matches!(at.rollout.state(), RolloutState::Halted | RolloutState::Cancelled);
+    let stopped = at.rollout.starts_no_more();
     match at.member.phase {
         Phase::Waiting | Phase::Deferred if at.rollout.state() == RolloutState::Cancelled => {
+            facts.push(at.fact(Event::Cancelled, 0, 0));
+        }
+        // Nothing starts any more in a rollout that has completed, unless it brings along who came late.
+        Phase::Waiting if stopped && at.rollout.state() == RolloutState::Completed => {
             facts.push(at.fact(Event::Cancelled, 0, 0));
         }
         Phase::Backoff if stopped => facts.push(at.fact(Event::GaveUp, 0, 0)),

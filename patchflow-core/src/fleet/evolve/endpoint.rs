@@ -4,7 +4,7 @@ use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
 use crate::ids::EndpointIx;
-use crate::rollout::{Event, Phase, RolloutState};
+use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
 use alloc::format;
 
@@ -29,11 +29,10 @@ impl State {
             let counts =
                 |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
             self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
-            let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
             // Nothing is left to do for a member that came back, unless that was a drill.
             let drilled = to == Phase::RolledBack && !self.drilling.is_empty();
-            if stopped || drilled || matches!(to, Phase::Failed | Phase::RebootPending | Phase::NeedsOperator)
-            {
+            let leaves_more = matches!(to, Phase::Failed | Phase::RebootPending | Phase::NeedsOperator);
+            if rollout.starts_no_more() || drilled || leaves_more {
                 self.cache.tending.push((id, member));
             }
         }

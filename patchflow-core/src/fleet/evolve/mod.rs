@@ -2,14 +2,17 @@
 
 mod candidate;
 mod endpoint;
+mod newcomers;
 
 use super::needs::Needs;
+use super::observation::Standing;
 use super::rescue::Call;
 use super::state::{Ask, CandidateEntry, Clock, Resync, State};
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
+use crate::plan::{JoinedMember, PlacedMember};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
@@ -77,11 +80,14 @@ impl State {
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
             }
             RichFact::EndpointChanged { endpoint, seen } => {
-                let before = self.calendar_of(*endpoint);
+                let before = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
                 self.endpoints.change(*endpoint, seen);
-                let after = self.calendar_of(*endpoint);
-                if self.cache.live && before != after {
-                    self.calendar_changed(*endpoint, before, after);
+                let after = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
+                if self.cache.live && before.0 != after.0 {
+                    self.calendar_changed(*endpoint, before.0, after.0);
+                }
+                if before.1 != after.1 {
+                    self.note_selection(*endpoint);
                 }
             }
             RichFact::EndpointLeft { endpoint } => {
@@ -158,6 +164,8 @@ impl State {
                 }
                 // Some may have waited for this to be there.
                 needs.iter().for_each(|need| self.wake(need.endpoint));
+                let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
+                self.note_needs(*candidate, needing.map(|need| need.endpoint));
             }
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {
@@ -272,6 +280,24 @@ impl State {
                 }
                 self.put_on_agenda(*rollout);
             }
+            RichFact::MembersJoined { rollout, ring, levels, members } => {
+                let known = |new: &JoinedMember| new.endpoint.index() < self.endpoints.len();
+                if !members.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                if !self.touched(*rollout)?.join(at, *ring, levels, members) {
+                    return Err("its last ring does not take them".into());
+                }
+                if self.cache.live {
+                    self.count_joined(*rollout, members.len());
+                }
+            }
+            RichFact::CatchUpStopped { rollout, by: _, reason } => {
+                let rollout = self.touched(*rollout)?;
+                let (reason, ring) = (reason.clone(), rollout.ring);
+                rollout.catch_up_stopped = Some(Halt { reason, by_gate: false, ring, at });
+                rollout.queue.sweep = true;
+            }
             RichFact::RingOpened { rollout: id, ring: opened } => {
                 let rollout = self.touched(*id)?;
                 rollout.ring = *opened;
@@ -288,6 +314,29 @@ impl State {
                 rollout.ring = *ring;
                 let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+            }
+            RichFact::RingPassedOver { rollout, ring, to, by: _, reason: _ } => {
+                let rollout = self.touched(*rollout)?;
+                if to.is_some_and(|to| !rollout.move_all(*ring, to)) {
+                    return Err("its members cannot move there".into());
+                }
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+            }
+            RichFact::RolloutRevised { rollout: id, policy, plan, by: _, reason: _ } => {
+                let known = |new: &PlacedMember| new.joined.endpoint.index() < self.endpoints.len();
+                if !plan.placed.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                let text = self.policies.get(policy).ok_or("its policy was never adopted")?.clone();
+                let rollout = self.touched(*id)?;
+                let before = rollout.policy_digest;
+                if !rollout.revise(plan, text, *policy) {
+                    return Err("its rings do not take the revision".into());
+                }
+                if self.cache.live && before != *policy {
+                    self.count_all_waiting(*id, None);
+                }
             }
             RichFact::RingSettled { rollout, ring } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
@@ -323,7 +372,7 @@ impl State {
                 let ring = rollout.ring;
                 let ring = rollout.ring_state_mut(ring).ok_or("it has no such ring")?;
                 (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
-                ring.start_evidence_anew();
+                rollout.start_evidence_anew();
                 rollout.queue.cursor = rollout.current_ring().first;
                 rollout.queue.defers_anew();
                 rollout.queue.watch_anew();
@@ -338,6 +387,7 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
+                rollout.queue.release = *completed;
                 let candidate = rollout.candidate;
                 self.cache.candidate_agenda.insert(candidate);
             }
@@ -375,7 +425,8 @@ impl State {
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
-                ring.alerts = ring.alerts.saturating_add(*new);
+                ring.alerts_known = new.is_some();
+                ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {

@@ -4,6 +4,7 @@
 //! one file a subject.
 
 mod relations;
+mod rings;
 mod stories;
 
 use crate::world::{World, policy};
@@ -29,7 +30,7 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields(), relations::fields()].into_iter().flatten().collect()
+    [stories::fields(), relations::fields(), rings::fields()].into_iter().flatten().collect()
 }
 
 #[test]
