@@ -196,6 +196,7 @@ impl FleetDesk {
                 Effect::Recall { .. }
                 | Effect::Query { .. }
                 | Effect::AskApproval { .. }
+                | Effect::RunHook(_)
                 | Effect::Notify(_) => {}
             }
         }

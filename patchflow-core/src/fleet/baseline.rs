@@ -1,6 +1,6 @@
 //! The whole state as bytes: a point from which a replay may start.
 //!
-//! Rich state is one JSON text with a version; slots and members follow it packed, 22 and 16 bytes each. A baseline is
+//! Rich state is one JSON text with a version; slots and members follow it packed, 26 and 16 bytes each. A baseline is
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
@@ -8,7 +8,7 @@ use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
 use super::rescue::{Call, Way};
-use super::state::{Ask, CandidateEntry, Clock, Resync, State};
+use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
@@ -46,6 +46,7 @@ struct Snapshot {
     endpoint_ids: Vec<EndpointId>,
     attributes: Vec<Attributes>,
     calendars: Vec<Arc<str>>,
+    groups: Vec<Arc<str>>,
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
@@ -60,6 +61,12 @@ struct Snapshot {
     asks: u32,
     resync: Option<Timestamp>,
     clock_steps: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    starts: Vec<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attached: Vec<(Follower, (RolloutId, MemberIx))>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    posts: Vec<(EndpointIx, Post)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,10 +121,12 @@ struct RolloutSnapshot {
     catch_up_stopped: Option<Halt>,
     #[serde(default)]
     catch_up_failures: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unplaced: Vec<MemberIx>,
 }
 
 impl Fleet {
-    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 38 bytes an endpoint beside its name
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 42 bytes an endpoint beside its name
     /// and its needs.
     #[must_use]
     pub fn baseline(&self) -> Vec<u8> {
@@ -151,6 +160,7 @@ impl State {
             endpoint_ids: self.endpoints.ids().to_vec(),
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
+            groups: self.endpoints.all_groups().to_vec(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
@@ -172,6 +182,9 @@ impl State {
             // Which answers are still awaited is found again: those that are open are asked for anew.
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
+            starts: self.starts.iter().copied().collect(),
+            posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
+            attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
         let text = serde_json::to_vec(&snapshot).unwrap_or_default();
@@ -250,6 +263,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         select: rollout.select.clone(),
         catch_up_stopped: rollout.catch_up_stopped.clone(),
         catch_up_failures: rollout.catch_up_failures,
+        unplaced: rollout.unplaced.iter().copied().collect(),
     }
 }
 
@@ -312,6 +326,9 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
+        starts: snapshot.starts.into(),
+        attached: snapshot.attached.into_iter().collect(),
+        posts: snapshot.posts.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {
@@ -326,6 +343,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     }
     state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
     state.endpoints.restore_calendars(snapshot.calendars);
+    state.endpoints.restore_groups(snapshot.groups);
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);
@@ -356,6 +374,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.select = rollout.select;
         restored.catch_up_stopped = rollout.catch_up_stopped;
         restored.catch_up_failures = rollout.catch_up_failures;
+        restored.unplaced = rollout.unplaced.into_iter().collect();
         restored.recount();
         state.rollouts.push(restored);
     }

@@ -8,7 +8,7 @@ use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
-use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
+use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId, Seq};
 use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
@@ -543,6 +543,15 @@ pub enum RichFact {
         waiting: u32,
         /// What kept them, as it stood when the window closed.
         because: MissedBecause,
+    },
+    /// A post hook was run, or is given up.
+    HookEnded {
+        /// What it was asked for with.
+        order: OrderId,
+        /// What kept it from its end, when something did.
+        failed: Option<FailureKind>,
+        /// What is known about that.
+        detail: String,
     },
     /// A reason got a number, so that packed facts can name it.
     ReasonNamed {

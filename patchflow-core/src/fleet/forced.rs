@@ -5,7 +5,6 @@ use super::state::State;
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::Rollout;
 use crate::time::Timestamp;
-use core::cmp::Reverse;
 
 impl State {
     /// Until when the patch of a rollout should be verified on an endpoint.
@@ -14,28 +13,6 @@ impl State {
         let risk = entry.candidate.identified().risk();
         let day = entry.needs.get(endpoint).map_or(0, |need| need.day);
         risk.due_there(self.day_began(day))
-    }
-
-    /// The rollout of the agenda that is looked at next: an emergency first, then by priority, due date and number, so
-    /// that it finds the endpoints free.
-    pub(crate) fn next_rollout(&mut self) -> Option<RolloutId> {
-        let rank = |id: &RolloutId| {
-            let rollout = self.rollout(*id);
-            let risk = rollout
-                .and_then(|at| self.candidate(at.candidate()))
-                .map(|entry| entry.candidate.identified().risk());
-            let emergency = rollout.is_some_and(|at| at.emergency().is_some());
-            let due = risk.and_then(|risk| risk.due).unwrap_or(Timestamp::MAX);
-            (Reverse(emergency), Reverse(risk.map(|risk| risk.priority)), due, *id)
-        };
-        let agenda = &self.cache.rollout_agenda;
-        let next = match agenda.len() {
-            0 => return None,
-            // The common case: one report, one rollout.
-            1 => 0,
-            _ => agenda.iter().enumerate().min_by_key(|(_, id)| rank(id)).map_or(0, |(i, _)| i),
-        };
-        Some(self.cache.rollout_agenda.swap_remove(next))
     }
 
     /// What an emergency or a passed due date makes of a turn that would not come yet.

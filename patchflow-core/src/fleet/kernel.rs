@@ -1,6 +1,6 @@
 //! The two doors, and the loop between them: decide, evolve, react, until nothing follows any more.
 
-use super::decide::{self, Facts, Start};
+use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
@@ -9,7 +9,6 @@ use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
 use crate::rollout::{Member, Phase, RingState, RolloutState};
 use crate::time::Timestamp;
 use alloc::string::String;
-use core::cmp::Reverse;
 
 /// A set of endpoints with all its candidates and rollouts: one writer, one journal stream.
 ///
@@ -47,8 +46,14 @@ impl Fleet {
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
+        let hook_fits = if let Observation::HookDone { order, stage, failure } = &seen {
+            self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
+        } else {
+            true
+        };
         let state = &self.state;
         let fits = match &seen {
+            Observation::HookDone { .. } => hook_fits,
             Observation::Time => true,
             Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
             Observation::Inspected(seen) => decide::inspected(state, now, seen, &mut facts),
@@ -121,9 +126,16 @@ impl Fleet {
         }
         let cache = &self.state.cache;
         let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
-        let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
-        let alarms = [cache.alarms.first(), cache.candidate_alarms.first(), cache.call_alarms.first()];
-        timers.into_iter().chain(alarms.into_iter().flatten()).chain(cache.drill_look).min()
+        let posts = cache.posts_due.first().map(|(due, _)| *due);
+        let timers = timers.into_iter().flatten().chain(posts).min().map(|due| self.state.at(due));
+        let alarms = [
+            cache.alarms.first(),
+            cache.candidate_alarms.first(),
+            cache.call_alarms.first(),
+            cache.drill_look,
+            self.state.starts_alarm(),
+        ];
+        timers.into_iter().chain(alarms.into_iter().flatten()).min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -153,7 +165,8 @@ impl Fleet {
             .filter_map(|(rollout, member)| self.state.outstanding_for(rollout, member));
         let asks =
             (0..self.state.candidates.len()).filter_map(|i| self.state.question(CandidateId(i as u32)));
-        orders.chain(asks)
+        let posts = self.state.posts.keys().filter_map(|endpoint| self.state.post_hook(*endpoint));
+        orders.chain(asks).chain(posts)
     }
 
     /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
@@ -213,18 +226,22 @@ impl Fleet {
         self.ring_alarms(now);
         let mut facts = core::mem::take(&mut self.scratch);
         self.fire_deadlines(now, &mut facts, out);
+        self.fire_posts(now, &mut facts, out);
         self.fire_closes(now, &mut facts, out);
         self.fire_wakes(now);
         loop {
             if let Some((rollout, member)) = self.state.cache.tending.pop() {
                 self.tend(now, rollout, member, false, &mut facts, out);
-            } else if let Some(rollout) = self.state.next_rollout() {
+            } else if let Some(rollout) = self.state.cache.rollout_agenda.pop() {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
             } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
                 decide::drills(&self.state, now, &mut facts);
                 self.apply_all(now, &mut facts, out);
+            } else if let Some(rollout) = self.state.next_to_fill(now) {
+                self.fill(now, rollout, &mut facts, out);
+                self.look_ahead(now, rollout);
             } else {
                 break;
             }
@@ -321,28 +338,6 @@ impl Fleet {
         }
     }
 
-    /// Another rollout has the endpoint: the member looks again when that one lets it go.
-    fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
-        let Some(at) = self.state.member(rollout, member) else { return };
-        let endpoint = at.member.endpoint();
-        if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
-            return;
-        }
-        self.await_kin(rollout, member);
-    }
-
-    /// The member looks again when something happens on its endpoint.
-    fn await_kin(&mut self, rollout: RolloutId, member: MemberIx) {
-        let Some(at) = self.state.member(rollout, member) else { return };
-        let endpoint = at.member.endpoint();
-        let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
-        let risk = entry.candidate.identified().risk();
-        let emergency = at.rollout.emergency().is_some();
-        let turn =
-            (Reverse(emergency), Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
-        self.state.cache.turns.entry(endpoint).or_default().insert(turn);
-    }
-
     fn review(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { return };
         rollout.queue.queued = false;
@@ -362,7 +357,13 @@ impl Fleet {
             }
             self.apply_all(now, facts, out);
         }
-        self.fill(now, id, facts, out);
+        if !self.state.want(now, id) {
+            self.look_ahead(now, id);
+        }
+    }
+
+    /// Notes when time alone may change something for a rollout.
+    fn look_ahead(&mut self, now: Timestamp, id: RolloutId) {
         self.state.watch(now, id);
         let look = decide::next_look(now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
         self.state.cache.alarms.set(id, look);
@@ -380,46 +381,6 @@ impl Fleet {
         if !rollout.queue.newcomers.is_empty() && decide::takes_newcomers(&self.state, now, rollout) {
             let newcomers = core::mem::take(&mut self.state.rollouts[id.index()].queue.newcomers);
             decide::join(&self.state, &self.state.rollouts[id.index()], newcomers.into_iter(), facts);
-            self.apply_all(now, facts, out);
-        }
-    }
-
-    /// Starts members while places are free.
-    fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
-        if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
-            return;
-        }
-        let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
-        while self.state.rollouts[id.index()].may_start()
-            && let Some(ix) = self.state.rollouts[id.index()].next_member()
-        {
-            let turn = self.state.turn(now, id, ix, needed);
-            let Some(at) = self.state.member(id, ix) else { continue };
-            let start = decide::start(&self.state, now, at, turn);
-            if at.member.phase == Phase::Deferred && matches!(start, Start::Order { .. } | Start::Settle(..))
-            {
-                facts.push(at.fact(crate::rollout::Event::Released, 0, 0));
-            }
-            match start {
-                Start::Order { due } => {
-                    if matches!(turn, Turn::Open { outside: true, .. }) {
-                        decide::outside(&self.state, at, facts);
-                    }
-                    facts.push(at.fact(crate::rollout::Event::Ordered, 0, due));
-                }
-                Start::Settle(event, reason) => {
-                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, &text));
-                    facts.push(at.fact(event, code, 0));
-                }
-                Start::Busy => self.await_turn(id, ix),
-                Start::Later(at) => self.state.wake_at(at, id, ix),
-                Start::Waits => self.await_kin(id, ix),
-                Start::Lapsed => {
-                    facts.extend(decide::lapsed(&self.state, at));
-                    self.await_kin(id, ix);
-                }
-                Start::Nothing => {}
-            }
             self.apply_all(now, facts, out);
         }
     }
@@ -452,6 +413,8 @@ impl State {
     pub(crate) fn recover(&mut self) {
         self.cache.now = self.clock;
         self.cache.live = true;
+        self.recount_budgets();
+        self.cache.posts_due = self.posts.iter().map(|(endpoint, post)| (post.due, *endpoint)).collect();
         for rollout in &self.rollouts {
             for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
             {
@@ -481,6 +444,7 @@ impl State {
                 | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
             };
             rollout.queue.again = again;
+            rollout.queue.parked = Default::default();
             rollout.queue.queued = false;
             // A cancellation that a crash cut off in its middle has members left to cancel.
             let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);

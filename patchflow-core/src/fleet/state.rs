@@ -1,6 +1,8 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
+use super::budget::{Budgets, Urgency};
 use super::endpoints::Endpoints;
+use super::groups::Groups;
 use super::kin::Kin;
 use super::needs::{DAYS_MAX, LEVELS_MAX, Need, NeedFact, Needs};
 use super::observation::Standing;
@@ -13,18 +15,16 @@ use crate::candidate::Candidate;
 use crate::catalog::Target;
 use crate::digest::Digest;
 use crate::ids::{
-    AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, Revision, RolloutId, Seq,
+    AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, PatchId, RequestId, Revision, RolloutId, Seq,
 };
 use crate::plan::RollbackPath;
 use crate::policy::{PersonApproval, Policy};
-use crate::risk::Priority;
 use crate::rollout::Rollout;
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 /// Requests whose outcome is remembered. A repeated id older than this many requests is a new request.
 pub(crate) const REQUESTS_MAX: usize = 4096;
@@ -91,7 +91,21 @@ pub(crate) struct Resync {
 }
 
 /// Members that wait for an endpoint another rollout has: emergencies first, then by priority, by due date, by rollout.
-pub(crate) type Turn = (Reverse<bool>, Reverse<Priority>, Timestamp, RolloutId, MemberIx);
+pub(crate) type Turn = (Urgency, Timestamp, RolloutId, MemberIx);
+
+/// A post hook that is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Post {
+    /// The order after which it runs.
+    pub(crate) order: OrderId,
+    /// When it is late, in seconds since the epoch.
+    pub(crate) due: u32,
+    /// Whether the endpoint counts as broken once it is done.
+    pub(crate) broken: bool,
+}
+
+/// A member that waits for the outcome of another rollout's order on its endpoint.
+pub(crate) type Follower = (EndpointIx, RolloutId, MemberIx);
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -123,6 +137,12 @@ pub(crate) struct State {
     pub(crate) asks: u32,
     pub(crate) resync: Option<Resync>,
     pub(crate) clock_steps: u64,
+    /// When the last installs started, as many as `starts_max` looks back on.
+    pub(crate) starts: VecDeque<Timestamp>,
+    /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
+    pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
+    /// Post hooks that are awaited, by their endpoints.
+    pub(crate) posts: BTreeMap<EndpointIx, Post>,
     pub(crate) cache: Cache,
 }
 
@@ -140,6 +160,10 @@ pub(crate) struct Cache {
     pub(crate) alarms: Alarms<RolloutId>,
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
+    pub(crate) budgets: Budgets,
+    pub(crate) groups: Groups,
+    /// When post hooks are late.
+    pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// When the next level of operators is called.

@@ -68,7 +68,9 @@ impl Fleet {
                         | Phase::Skipped
                         | Phase::Cancelled
                         | Phase::Held
-                        | Phase::Removed => {}
+                        | Phase::Removed
+                        | Phase::Attached
+                        | Phase::Draining => {}
                     }
                 }
                 self.state.put_on_agenda(id);
@@ -191,7 +193,7 @@ impl State {
     }
 
     /// Counts so many last members, who joined, as those who wait in an opened ring.
-    pub(super) fn count_joined(&mut self, id: RolloutId, n: usize) {
+    pub(super) fn count_joined_members(&mut self, id: RolloutId, n: usize) {
         let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|it| it.queue.windowed) else { return };
         let Rollout { members, rings, queue, .. } = rollout;
         if rings.last().is_none_or(|ring| ring.opened_at.is_none()) {

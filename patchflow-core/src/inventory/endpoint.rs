@@ -86,6 +86,8 @@ pub struct EndpointRecord {
     pub tags: BTreeMap<String, String>,
     /// The calendar of the policy by which it may be touched, when the inventory names one.
     pub calendar: Option<Arc<str>>,
+    /// The availability group, such as a cluster, whose endpoints must not be down together.
+    pub group: Option<Arc<str>>,
     /// Software that is there.
     pub installed: Vec<InstalledSoftware>,
     /// Updates that the endpoint's own sources offer.

@@ -73,6 +73,7 @@ kinds! {
     HoldCleared => "hold_cleared" 1,
     AlertsSeen => "alerts_seen" 1,
     WindowMissed => "window_missed" 1,
+    HookEnded => "hook_ended" 1,
     ReasonNamed => "reason_named" 1,
     ClockSteppedBack => "clock_stepped_back" 1,
     ResyncStarted => "resync_started" 1,

@@ -57,6 +57,7 @@ impl Policy {
         self.deploy.check(&mut say);
         self.clock.check(&mut say);
         super::operators::check(&self.operators, &mut say);
+        self.budgets.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
         schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);

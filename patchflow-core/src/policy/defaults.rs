@@ -1,8 +1,9 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy,
-    PersonApproval, Policy, RelationPolicy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy,
+    EmergencyPolicy, PersonApproval, Policy, RelationPolicy, RetryPolicy, RingPolicy, RiskFilter,
+    RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
@@ -56,6 +57,7 @@ impl Policy {
             rings,
             single_ring: None,
             deploy: DeployPolicy::default(),
+            budgets: BudgetPolicy::default(),
             clock: ClockPolicy::default(),
             emergency: EmergencyPolicy::default(),
             operators: super::operators::standard(),

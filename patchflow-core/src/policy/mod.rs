@@ -2,7 +2,9 @@
 //!
 //! A [`Policy`] is built in Rust here; document formats, layers and positions join later. Every field acts.
 
+mod amount;
 mod approval;
+mod budgets;
 mod calendars;
 mod catch_up;
 mod check;
@@ -10,6 +12,7 @@ mod clock;
 mod defaults;
 mod deploy;
 mod emergency;
+mod hooks;
 mod model;
 mod operators;
 mod relations;
@@ -19,13 +22,16 @@ mod rollback;
 mod selector;
 mod trial;
 
+pub use amount::Amount;
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
+pub use budgets::{BudgetPolicy, ScopeBudget, StartsMax};
 pub use calendars::CalendarPolicy;
 pub use catch_up::CatchUpPolicy;
 pub(crate) use check::Say;
 pub use clock::ClockPolicy;
 pub use deploy::{DeployPolicy, StartMode};
 pub use emergency::EmergencyPolicy;
+pub use hooks::HookPolicy;
 pub use model::{Policy, WaiverByName};
 pub use operators::OperatorLevel;
 pub use relations::{OnSuperseded, RelationPolicy};

@@ -2,8 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, OperatorLevel, RelationPolicy,
-    RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, OperatorLevel,
+    RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -27,6 +27,8 @@ pub struct Policy {
     pub single_ring: Option<WaiverByName>,
     /// How orders are issued.
     pub deploy: DeployPolicy,
+    /// How much may be under way at once, over all rollouts of the fleet.
+    pub budgets: BudgetPolicy,
     /// Due dates, and what happens when they come near.
     pub clock: ClockPolicy,
     /// What an emergency may do that others may not.

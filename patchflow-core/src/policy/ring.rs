@@ -1,6 +1,6 @@
 //! Rings: who is in them, and the gate behind each (semantics S1).
 
-use super::{Say, Selector};
+use super::{Amount, Say, Selector};
 use crate::gate::{Limits, Percent};
 use crate::inventory::Attributes;
 use alloc::format;
@@ -20,6 +20,10 @@ pub struct RingPolicy {
     pub stratify: Vec<Trait>,
     /// The gate that must pass before the next ring opens.
     pub gate: Limits,
+    /// The greatest number of operations under way in the ring; a share is of its members. `None` sets no bound.
+    pub in_flight_max: Option<Amount>,
+    /// So many of its members must be verified, one after the other, before several may be under way; 0 for none.
+    pub probe_first: u32,
 }
 
 /// How big a ring is (semantics S1).
@@ -89,7 +93,8 @@ impl RingPolicy {
     /// A ring that ends at a cumulative whole percentage, with the default gate.
     pub fn percent(name: impl Into<String>, cumulative: u32) -> Self {
         let size = RingSize::Percent { cumulative: Percent::whole(cumulative) };
-        Self { name: name.into(), size, stratify: Vec::new(), gate: Limits::default() }
+        let (stratify, gate) = (Vec::new(), Limits::default());
+        Self { name: name.into(), size, stratify, gate, in_flight_max: None, probe_first: 0 }
     }
 }
 
@@ -104,6 +109,9 @@ pub(super) fn check(rings: &[RingPolicy], say: &mut Say<'_>) {
     for (i, ring) in rings.iter().enumerate() {
         if rings[..i].iter().any(|other| other.name == ring.name) {
             say(format!("rings[{i}].name"), &format!("`{}` is used twice", ring.name));
+        }
+        if let Some(amount) = ring.in_flight_max {
+            amount.check(format!("rings[{i}].in_flight_max"), say);
         }
         ring.gate.check(&format!("rings[{i}].gate"), say);
         check_traits(&format!("rings[{i}].stratify"), &ring.stratify, say);

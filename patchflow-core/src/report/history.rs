@@ -363,6 +363,11 @@ impl History {
                     None => format!("whether ring {name} raised alerts is not known any more"),
                 });
             }
+            RichFact::HookEnded { order, failed: Some(_), detail } => {
+                let text = format!("the post hook of {} failed: {detail}", order.member);
+                self.of_rollout(at, Waits, order.rollout, text);
+            }
+            RichFact::HookEnded { failed: None, .. } => {}
             RichFact::WindowMissed { rollout, calendar, closed, waiting, because, .. } => {
                 let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
                 let text = format!("the window{of} closed at {closed} over {waiting} that wait: {because}");

@@ -87,6 +87,14 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
+        Phase::Draining => (Deploy, Open, format!("{place}: its pre hook prepares it")),
+        Phase::Attached => (
+            Deploy,
+            Open,
+            format!(
+                "{place}: another rollout of the same patch has the endpoint, and its outcome counts here too"
+            ),
+        ),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
     };
     Step { stage, state, text }
@@ -184,6 +192,12 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     match busy.and_then(|other| fleet.candidate(other.candidate())) {
         Some(other) => {
             format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
+        }
+        None if let Some(full) = rollout
+            .member_of(member.endpoint())
+            .and_then(|member| fleet.full_budget(rollout.id(), member)) =>
+        {
+            format!("waiting for its turn in ring {name}: {full}")
         }
         None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
     }

@@ -3,6 +3,7 @@
 mod join;
 mod member;
 mod order;
+mod parked;
 mod phase;
 mod queue;
 mod report;
@@ -14,6 +15,7 @@ mod table;
 pub use member::Member;
 pub(crate) use order::Head;
 pub use order::{InstallOrder, Order, RebootOrder, RevertOrder, RevertTo};
+pub(crate) use parked::{Lane, Parked};
 pub use phase::Phase;
 pub(crate) use queue::Watch;
 pub use report::{Failure, Health, Inspection, Level, QueryAnswer, RecallAnswer, Report, ReportKind};

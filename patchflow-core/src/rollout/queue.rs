@@ -1,5 +1,6 @@
 //! Who is to start next, and who has waited too long.
 
+use super::Parked;
 use crate::ids::{EndpointIx, MemberIx};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ pub(crate) struct Queue {
     pub(crate) cursor: u32,
     /// Members that were looked at before and wait again.
     pub(crate) again: BTreeSet<MemberIx>,
+    /// Members that were looked at and found a budget full.
+    pub(crate) parked: Parked,
     /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
     pub(crate) sweep: bool,
     /// Endpoints that may have become eligible since the plan was made.

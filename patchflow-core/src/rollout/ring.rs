@@ -39,6 +39,9 @@ pub struct Ring {
     pub(crate) size: u32,
     pub(crate) state: RingState,
     pub(crate) counts: [u32; 10],
+    /// Places that its members take.
+    #[serde(skip)]
+    pub(crate) operating: u32,
     pub(crate) alerts: u32,
     /// Whether somebody could tell its alerts when last asked.
     #[serde(default)]
@@ -66,6 +69,7 @@ impl Ring {
             size,
             state: RingState::Pending,
             counts,
+            operating: 0,
             alerts: 0,
             alerts_known: false,
             forgiven: 0,

@@ -13,7 +13,7 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, OnSuperseded};
+use patchflow_core::policy::{Amount, OnFailure, OnHalt, OnSuperseded, StartsMax};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -110,6 +110,12 @@ impl Story {
             policy.calendars.named = [("always".into(), Schedule::anytime())].into();
             policy.calendars.spread_secs = 600;
         }
+        let some =
+            |n: u64| (seed / n).is_multiple_of(3).then_some(Amount::Count { n: 1 + (seed / n % 4) as u32 });
+        policy.budgets.in_flight_max = some(5);
+        policy.budgets.starts_max = some(7).map(|_| StartsMax { n: 3, per_secs: 900 });
+        policy.rings[1].in_flight_max = some(11);
+        policy.rings[0].probe_first = (seed / 13 % 3) as u32;
         story.ask(Command::AdoptPolicy { policy: Box::new(policy) });
         let endpoints = (0..14).map(|i| seen(i, i < 11)).collect();
         story.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
@@ -424,6 +430,7 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
     EndpointSeen {
         scope: ScopePath("acme".into()),
         calendar,
+        group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)
     }
 }

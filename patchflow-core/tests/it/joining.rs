@@ -204,7 +204,9 @@ fn late(policy: Policy) -> (World, CandidateId, RolloutId, [String; 2]) {
     let candidate = world.publish(patch("webd", "1.1"));
     let rollout = world.deployment_of(candidate);
     let away = [world.ring(rollout, 1)[0].clone(), world.ring(rollout, 2)[0].clone()];
-    away.iter().for_each(|name| drop(world.script.insert(name.clone(), Does::Offline)));
+    for name in &away {
+        world.script.insert(name.clone(), Does::Offline);
+    }
     world.pass(20_000);
     assert_eq!(of(&world, rollout).state(), RolloutState::Completed);
     comes(&mut world, "late", candidate);
@@ -221,7 +223,9 @@ fn away_for_an_hour() -> Policy {
 fn after_completion_the_same_plan_is_brought_to_newcomers_and_to_the_deferred() {
     let (mut world, _, rollout, away) = late(away_for_an_hour());
     let judged: Vec<_> = of(&world, rollout).rings()[..4].iter().map(|r| r.verdict().cloned()).collect();
-    away.iter().for_each(|name| drop(world.script.remove(name)));
+    for name in &away {
+        world.script.remove(name);
+    }
     world.pass(7200);
     let after = of(&world, rollout);
     let names: Vec<_> = after.rings().iter().map(|ring| ring.name()).collect();
@@ -248,7 +252,9 @@ fn catch_up_is_the_policys_word() {
     let mut policy = away_for_an_hour();
     (policy.catch_up.newcomers, policy.catch_up.deferred) = (false, false);
     let (mut world, _, rollout, away) = late(policy);
-    away.iter().for_each(|name| drop(world.script.remove(name)));
+    for name in &away {
+        world.script.remove(name);
+    }
     world.pass(7200);
     assert_eq!(ring_of(&world, rollout, "late"), None);
     assert_eq!(world.phase(rollout, &away[0]), Phase::Deferred);
@@ -350,13 +356,17 @@ fn a_later_rollout_takes_over_whom_it_means() {
     };
     let first = begin(&mut world);
     let away: Vec<_> = world.ring(first, 3)[..10].to_vec();
-    away.iter().for_each(|name| drop(world.script.insert(name.clone(), Does::Offline)));
+    for name in &away {
+        world.script.insert(name.clone(), Does::Offline);
+    }
     world.pass(20_000);
     assert_eq!(of(&world, first).state(), RolloutState::Completed);
     let second = begin(&mut world);
     comes(&mut world, "late", candidate);
     assert_eq!((ring_of(&world, first, "late"), ring_of(&world, second, "late")), (None, Some(3)));
-    away.iter().for_each(|name| drop(world.script.remove(name)));
+    for name in &away {
+        world.script.remove(name);
+    }
     world.pass(40_000);
     for name in &away {
         let phases = [first, second].map(|rollout| world.phase(rollout, name));

@@ -107,6 +107,7 @@ fn seen(id: &str, environment: Environment) -> EndpointSeen {
         scope: ScopePath("acme/berlin".into()),
         tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
         calendar: (id == "web-1").then(|| "nights".into()),
+        group: (id == "web-1").then(|| "front".into()),
         ..EndpointSeen::new(id, environment)
     }
 }
@@ -425,6 +426,17 @@ fn rich() -> Vec<RichFact> {
             closed: t("2026-11-22T05:00:00Z"),
             waiting: 1,
             because: MissedBecause::NotTaken,
+        },
+        RichFact::HookEnded {
+            order: patchflow_core::ids::OrderId {
+                fleet: patchflow_core::ids::FleetId(u64::MAX),
+                generation: patchflow_core::ids::Generation(0),
+                rollout: patchflow_core::ids::RolloutId(7),
+                member: patchflow_core::ids::MemberIx(9),
+                operation: 255,
+            },
+            failed: Some(FailureKind::Timeout),
+            detail: "it did not end in time".into(),
         },
         RichFact::ReasonNamed {
             code: u16::MAX,

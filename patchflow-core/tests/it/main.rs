@@ -1,13 +1,18 @@
 //! The core from outside, through its public interface alone.
 
 mod approval;
+mod attach;
+mod budgets;
+mod budgets_random;
 mod calendars;
 mod clocks;
 mod crashes;
 mod faults;
 mod fields;
+mod groups;
 mod halt;
 mod histories;
+mod hooks;
 mod joining;
 mod journal_chain;
 mod journal_file;

@@ -282,19 +282,19 @@ fn in_state(state: RolloutState) -> (World, CandidateId, RolloutId) {
     (policy.catch_up.newcomers, policy.catch_up.deferred) = (false, false);
     let (mut world, candidate, rollout) = begun(policy);
     let reason = || String::from("so");
+    let ask = match state {
+        RolloutState::Running | RolloutState::Completed => None,
+        RolloutState::Paused => Some(Command::Pause { rollout }),
+        RolloutState::Halted => Some(Command::Halt { rollout, reason: reason() }),
+        RolloutState::Cancelled | RolloutState::Ended => Some(Command::Cancel { rollout, reason: reason() }),
+    };
+    if let Some(ask) = ask {
+        world.ask("ada", &[], ask).unwrap();
+    }
     match state {
-        RolloutState::Running => {}
-        RolloutState::Paused => drop(world.ask("ada", &[], Command::Pause { rollout }).unwrap()),
-        RolloutState::Halted => {
-            drop(world.ask("ada", &[], Command::Halt { rollout, reason: reason() }).unwrap())
-        }
-        RolloutState::Cancelled | RolloutState::Ended => {
-            drop(world.ask("ada", &[], Command::Cancel { rollout, reason: reason() }).unwrap());
-            if state == RolloutState::Ended {
-                world.pass(4000);
-            }
-        }
+        RolloutState::Ended => world.pass(4000),
         RolloutState::Completed => world.pass(20_000),
+        RolloutState::Running | RolloutState::Paused | RolloutState::Halted | RolloutState::Cancelled => {}
     }
     assert_eq!(of(&world, rollout).state(), state);
     (world, candidate, rollout)
@@ -305,7 +305,12 @@ fn a_command_in_the_wrong_state_is_refused_and_says_what_would_be_allowed() {
     use RolloutState::{Cancelled, Completed, Ended, Halted, Paused, Running};
     type Row = (&'static str, fn(&World, CandidateId, RolloutId) -> Command, &'static [RolloutState]);
     let rows: [Row; 11] = [
-        ("start", |_, candidate, _| start(candidate), &[Ended, Completed, Cancelled]),
+        // A second rollout of the same patch follows the first where the two meet.
+        (
+            "start",
+            |_, candidate, _| start(candidate),
+            &[Running, Paused, Halted, Ended, Completed, Cancelled],
+        ),
         ("pause", |_, _, rollout| Command::Pause { rollout }, &[Running]),
         ("resume", |_, _, rollout| Command::Resume { rollout }, &[Paused]),
         ("halt", |_, _, rollout| Command::Halt { rollout, reason: "so".into() }, &[Running, Paused]),

@@ -190,6 +190,8 @@ pub struct EndpointEntry {
     pub scope: ScopePath,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The calendar it names, if any.
+    pub calendar: Option<Arc<str>>,
     /// Whether it left.
     pub gone: bool,
 }
@@ -286,6 +288,10 @@ impl Ledger {
                 member.operations += 1;
                 if event == Event::RevertOrdered { Standing::Undoing } else { Standing::Busy }
             }
+            Event::HookAsked => {
+                member.operations += 1;
+                Standing::Busy
+            }
             Event::InstallReported | Event::Rebooted | Event::RecallAsked | Event::RecallFailed => {
                 Standing::Busy
             }
@@ -294,13 +300,16 @@ impl Ledger {
                 Standing::UndoUnknown => Standing::Undoing,
                 other => other,
             },
-            Event::Expired | Event::Recalled | Event::Released => Standing::Waiting,
-            Event::RetryScheduled => Standing::Backoff,
+            Event::Expired | Event::Recalled | Event::Released | Event::Detached | Event::HookUndone => {
+                Standing::Waiting
+            }
+            // In flight, and the endpoint is not its own: so it is between two attempts, and while attached.
+            Event::RetryScheduled | Event::Attached => Standing::Backoff,
             Event::GaveUp => Standing::Failed,
             Event::Verified => Standing::Verified,
             Event::RebootNeeded => Standing::WantsReboot,
             Event::WentSilent | Event::StayedSilent => Standing::Unknown,
-            Event::Deferred => Standing::Deferred,
+            Event::Deferred | Event::HookFailed => Standing::Deferred,
             Event::Skipped => Standing::Skipped,
             Event::Cancelled => Standing::Cancelled,
             Event::Held => Standing::Held,
@@ -337,6 +346,7 @@ impl Ledger {
                     environment: seen.environment,
                     scope: seen.scope.clone(),
                     tags: seen.tags.clone(),
+                    calendar: seen.calendar.clone(),
                     gone: false,
                 }));
             }
@@ -347,6 +357,7 @@ impl Ledger {
                     .ok_or_else(|| format!("{endpoint} never joined"))?;
                 entry.environment = seen.environment;
                 (entry.scope, entry.tags, entry.gone) = (seen.scope.clone(), seen.tags.clone(), false);
+                entry.calendar = seen.calendar.clone();
             }
             RichFact::EndpointLeft { endpoint } => {
                 let entry = self

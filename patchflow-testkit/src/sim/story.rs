@@ -88,6 +88,8 @@ pub struct Story {
     pub steps: Vec<(u64, Step)>,
     /// How many inputs the host takes before it stores.
     pub inputs_per_store: u32,
+    /// Whether the host encodes what it stores; else it replays facts that were never bytes, which is quicker.
+    pub encodes: bool,
     /// How long things go wrong, in seconds.
     pub faults_secs: u64,
     /// How long everything may take to come to rest afterwards, in seconds.
@@ -126,7 +128,11 @@ impl Story {
     pub fn play(&self, keep_transcript: bool) -> Ending {
         let panel = if self.only_absence { Panel::of_absence() } else { Panel::all() };
         let mut world = World::watched("sim", self.seed, beginning(), Some(panel.watch()));
-        world.forget_facts();
+        if self.encodes {
+            world.forget_facts();
+        } else {
+            world.keep_plain_facts();
+        }
         if keep_transcript {
             world.keep_transcript();
         }
@@ -235,7 +241,7 @@ impl Story {
             Deed::Revise => {
                 let Some(endpoint) = endpoint else { return };
                 let place = vec![Placement { endpoint, ring: (b % 4) as u8 }];
-                let revision = PlanRevision { adopt_policy: b % 3 == 0, place };
+                let revision = PlanRevision { adopt_policy: b.is_multiple_of(3), place };
                 Command::Revise { rollout, revision, reason }
             }
             Deed::Retry | Deed::Remove | Deed::ClearHold => {

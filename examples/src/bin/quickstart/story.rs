@@ -172,6 +172,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             reboot_reserve_secs: 30,
             inspect_within_secs: 60,
             resync_after_secs: 900,
+            ..DeployPolicy::default()
         },
         retry: RetryPolicy {
             attempts_max: ATTEMPTS,

@@ -25,6 +25,15 @@ pub(crate) fn review(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     }
 }
 
+/// Whether the gate of the open ring would halt now, asked after every start; where nothing failed, no start can break
+/// a limit.
+pub(crate) fn halts_now(now: Timestamp, rollout: &Rollout) -> bool {
+    let (ring, standing) = (rollout.current_ring(), rollout.standing());
+    standing.counts.bad() + standing.before.bad() > 0
+        && ring.state() == RingState::Open
+        && judge(ring.gate(), &standing, now).decision == Decision::Halt
+}
+
 fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     let ring = rollout.current_ring();
     let id = rollout.id();

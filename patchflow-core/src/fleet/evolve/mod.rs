@@ -72,19 +72,30 @@ impl State {
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
                 self.look_at_drills();
+                self.budgets_changed();
             }
             RichFact::EndpointsJoined { first, endpoints } => {
                 if first.index() != self.endpoints.len() {
                     return Err(format!("the next endpoint is e{}", self.endpoints.len()));
                 }
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
+                if self.cache.live {
+                    self.count_joined(*first);
+                }
             }
             RichFact::EndpointChanged { endpoint, seen } => {
+                let was_gone = self.endpoints.slot(*endpoint).is_none_or(|slot| slot.gone);
+                let scope = self.cache.budgets.scope_of(&self.endpoints, *endpoint);
+                let group = self.endpoints.slot(*endpoint).map_or(0, |slot| slot.group);
                 let before = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
                 self.endpoints.change(*endpoint, seen);
                 let after = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
-                if self.cache.live && before.0 != after.0 {
-                    self.calendar_changed(*endpoint, before.0, after.0);
+                if self.cache.live {
+                    self.count_moved(*endpoint, was_gone, scope);
+                    self.count_regrouped(*endpoint, was_gone, group);
+                    if before.0 != after.0 {
+                        self.calendar_changed(*endpoint, before.0, after.0);
+                    }
                 }
                 if before.1 != after.1 {
                     self.note_selection(*endpoint);
@@ -94,9 +105,18 @@ impl State {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
+
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                     entry.paths_until.remove(endpoint);
+                }
+                if self.cache.live {
+                    self.count_left(*endpoint);
+                }
+                if let Some(post) = self.posts.remove(endpoint)
+                    && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
+                {
+                    slot.broken = post.broken;
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
@@ -289,7 +309,7 @@ impl State {
                     return Err("its last ring does not take them".into());
                 }
                 if self.cache.live {
-                    self.count_joined(*rollout, members.len());
+                    self.count_joined_members(*rollout, members.len());
                 }
             }
             RichFact::CatchUpStopped { rollout, by: _, reason } => {
@@ -422,11 +442,15 @@ impl State {
             }
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {
                 self.holds.remove(&(*candidate, *endpoint));
+                self.mended(*endpoint);
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 ring.alerts_known = new.is_some();
                 ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
+            }
+            RichFact::HookEnded { order, failed, detail: _ } => {
+                self.post_ended(*order, failed.is_some()).ok_or("nobody waits for it")?;
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {

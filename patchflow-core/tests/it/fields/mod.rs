@@ -3,6 +3,7 @@
 //! The list is held against the policy's own text, so a new field fails here until it has its story. Stories stand in
 //! one file a subject.
 
+mod budgets;
 mod relations;
 mod rings;
 mod stories;
@@ -30,7 +31,10 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields(), relations::fields(), rings::fields()].into_iter().flatten().collect()
+    [stories::fields(), rings::fields(), budgets::fields(), relations::fields()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]

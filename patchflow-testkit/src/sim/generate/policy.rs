@@ -42,6 +42,11 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     policy.catch_up.max_failures = *chance.pick(&[0, 1, 5, 1000]);
     if !calm {
         policy.schedule = schedule(chance);
+        if chance.one_in(3) {
+            policy.calendars.named.insert("night".into(), schedule(chance));
+            policy.calendars.named.insert("lab".into(), schedule(chance));
+        }
+        policy.calendars.spread_secs = *chance.pick(&[0, 0, 600, 20_000]);
     }
     if !policy.findings().is_empty() {
         // Two choices contradict each other: what windows there are must fit what is expected.

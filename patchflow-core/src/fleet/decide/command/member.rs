@@ -32,6 +32,14 @@ pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId)
                     .into(),
         });
     }
+    let ring = &at.rings()[usize::from(at.members()[member.index()].ring())];
+    if at.state() == RolloutState::Running && ring.opened_at().is_none() {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: format!("{phase}, in ring `{}`, which has not opened", ring.name()),
+            allowed: "it is its turn when its ring opens, or when the rollout has completed".into(),
+        });
+    }
     facts.push(member_fact(at, member, Event::Released));
     Ok(Outcome::Done)
 }

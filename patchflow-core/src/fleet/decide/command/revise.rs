@@ -144,10 +144,7 @@ fn may_move(at: &Rollout, member: MemberIx) -> Result<(), String> {
     if ring.state() != RingState::Pending {
         return Err(format!("is in ring `{}`, which has opened, or was skipped", ring.name()));
     }
-    match member.phase() {
-        Phase::Waiting => Ok(()),
-        phase => Err(format!("is {phase}")),
-    }
+    if member.phase() == Phase::Waiting { Ok(()) } else { Err(format!("is {}", member.phase())) }
 }
 
 fn may_join(state: &State, at: &Rollout, endpoint: EndpointIx) -> Result<(), String> {

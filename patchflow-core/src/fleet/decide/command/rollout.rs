@@ -19,15 +19,6 @@ pub(super) fn start(asked: Asked<'_>, draft: &RolloutDraft) -> Done {
     let Some(approved) = entry.candidate.approved() else {
         return Err(wrong_candidate(entry, "only an approved candidate can be started"));
     };
-    if let Some(running) =
-        state.rollouts_of(draft.candidate).find(|r| r.kind() == RolloutKind::Deployment && !r.is_over())
-    {
-        return Err(Refusal::WrongState {
-            what: format!("{}", draft.candidate),
-            state: format!("being rolled out by {}", running.id()),
-            allowed: "wait for it, lift its halt, or cancel it".into(),
-        });
-    }
     if let Some(why) = &entry.held {
         return Err(Refusal::WrongState {
             what: format!("{}", draft.candidate),
