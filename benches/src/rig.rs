@@ -17,7 +17,7 @@ use patchflow_core::journal::{Encoder, Record, Tail};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, Selector, WaiverByName,
+    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, WaiverByName,
 };
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind};
 use patchflow_core::time::Timestamp;
@@ -137,6 +137,8 @@ fn patch() -> Patch {
         severity: Severity::Critical,
         cves: vec!["CVE-2026-0001".into()],
         released: None,
+        disclosed: None,
+        exploited: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(b"openssl 3.0.22-1"),
@@ -190,6 +192,7 @@ impl Rig {
                 standing: Standing::Needs,
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
+                path_valid_until: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
         }
@@ -208,7 +211,7 @@ impl Rig {
 
     /// Starts the rollout. As many orders as may be under way are issued, and wait in the outbox.
     pub fn start(&mut self) -> RolloutId {
-        let draft = RolloutDraft { candidate: self.candidate(), select: Selector::All };
+        let draft = RolloutDraft::of(self.candidate());
         match self.command(Command::Start { draft }) {
             Outcome::Started { rollout } => rollout,
             other => panic!("the rollout was not started: {other:?}"),

@@ -147,7 +147,7 @@ impl<'a> Stage<'a> {
             Ask::Revoke(patch, reason) => Command::Revoke { candidate: candidate(patch)?, reason },
             Ask::Withdraw(patch, reason) => Command::Withdraw { candidate: candidate(patch)?, reason },
             Ask::Start(patch, select) => {
-                Command::Start { draft: RolloutDraft { candidate: candidate(patch)?, select } }
+                Command::Start { draft: RolloutDraft { select, ..RolloutDraft::of(candidate(patch)?) } }
             }
             Ask::Pause(of) => Command::Pause { rollout: rollout(of)? },
             Ask::Resume(of) => Command::Resume { rollout: rollout(of)? },

@@ -134,7 +134,7 @@ impl Machine {
             (None, RollbackPath::Reinstall) => RollbackPath::Uninstall,
             (_, path) => path,
         };
-        NeedSeen { endpoint, standing, present: level.map(|level| Arc::from(level.as_str())), path }
+        NeedSeen { standing, ..NeedSeen::needs(endpoint, level.map(|level| Arc::from(level.as_str())), path) }
     }
 
     /// What its inventory shows of a package.

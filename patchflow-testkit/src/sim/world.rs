@@ -477,7 +477,7 @@ impl World {
         for what in todo.drain(..) {
             match what {
                 Todo::Say(after, seen) => {
-                    self.queue.put(self.now.plus_secs(after), Event::Says(machine, Box::new(seen)));
+                    self.queue.put(self.now.plus_secs(after), Event::Says(machine, seen));
                 }
                 Todo::Finish(after, order) => {
                     self.queue.put(self.now.plus_secs(after), Event::Finish(machine, order));

@@ -32,6 +32,10 @@ fn every_field_of_the_model_can_be_said() {
     named(&policy);
     named(&policy.calendars);
     named(&policy.catch_up);
+    named(&policy.clock);
+    named(&policy.clock.limits);
+    named(&policy.emergency);
+    named(&policy.relations);
     named(&policy.trial);
     named(&policy.trial.gate);
     named::<PersonApproval>(&policy.otherwise);
@@ -65,6 +69,9 @@ rings
 deploy.report_within_secs 20m
 retry
   on busy, network
+operators on-call 20m, owner 2h
+clock.limits.critical_secs 3d
+relations.superseded move
 approval
   quick
     when critical high security
@@ -86,6 +93,8 @@ schedule weekly
     assert_eq!(policy.rings[1].size, RingSize::Count { endpoints: 2 });
     assert_eq!(policy.deploy.report_within_secs, 1200);
     assert_eq!(policy.retry.on.len(), 2);
+    assert_eq!(policy.operators[1].acknowledge_within_secs, 7200);
+    assert_eq!(policy.clock.limits.critical_secs, 3 * 86_400);
     assert_eq!(policy.approval.len(), 2);
     assert_eq!(policy.approval[0].when.severities, [Severity::Critical, Severity::High]);
     assert_eq!(policy.single_ring.map(|waiver| waiver.reason).as_deref(), Some("two machines"));
