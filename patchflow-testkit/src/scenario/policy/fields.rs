@@ -9,14 +9,14 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
-    CalendarPolicy, CatchUpPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy,
-    RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, HookPolicy, OnFailure, OnHalt, PersonApproval,
+    Policy, RetryPolicy, RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
 };
 
 fields! {
     Policy {
-        name, trial, approval, otherwise, rings, single_ring, deploy, retry, rollback, schedule,
-        calendars, catch_up,
+        name, trial, approval, otherwise, rings, single_ring, deploy, budgets, retry, rollback,
+        schedule, calendars, catch_up,
     } = super::bare("blank");
     TrialPolicy { required_for, required_for_reboot, endpoints_max, stratify, gate } = Self::default();
     PersonApproval { role, quorum, expires_secs } = Self {
@@ -24,8 +24,10 @@ fields! {
     };
     DeployPolicy {
         start, in_flight_max, start_within_secs, acknowledge_within_secs, report_within_secs, expected_secs,
-        reboot_reserve_secs, inspect_within_secs, resync_after_secs,
+        reboot_reserve_secs, inspect_within_secs, resync_after_secs, hooks,
     } = Self::default();
+    HookPolicy { pre, pre_secs_max, post, post_secs_max } = Self::default();
+    BudgetPolicy { in_flight_max, scopes, starts_max, unavailable_max } = Self::default();
     CatchUpPolicy { newcomers, deferred, max_failures } = Self::default();
     RetryPolicy { attempts_max, on, backoff_secs, backoff_secs_max, jitter } = Self::default();
     RollbackPolicy { on_failure, on_halt, without_path } = Self::default();
