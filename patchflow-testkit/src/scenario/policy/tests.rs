@@ -38,6 +38,8 @@ fn every_field_of_the_model_can_be_said() {
     named::<DeployPolicy>(&policy.deploy);
     named(&policy.deploy.hooks);
     named(&policy.budgets);
+    named(&policy.endpoints);
+    named(&policy.reboot);
     named::<RetryPolicy>(&policy.retry);
     named::<RollbackPolicy>(&policy.rollback);
     named(&WaiverByName { by: "ada".into(), reason: "two machines".into() });
