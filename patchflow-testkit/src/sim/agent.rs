@@ -3,7 +3,7 @@
 
 use super::{Ends, Machine, Operation, Reading};
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{InspectOrder, Observation};
+use patchflow_core::fleet::{HookStage, InspectOrder, Observation};
 use patchflow_core::ids::{EndpointIx, Fence, OrderId};
 use patchflow_core::rollout::{
     Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
@@ -37,6 +37,8 @@ pub struct Agent {
     begun: Option<Fence>,
     /// Operations of each kind so far: installs, rollbacks, reboots.
     counts: [u32; 3],
+    /// Hooks so far: before operations, after them.
+    hooks: [u32; 2],
     pub(super) inbox: Vec<Letter>,
     pub(super) outbox: Vec<Observation<'static>>,
 }
@@ -102,6 +104,17 @@ impl Machine {
             Letter::Inspect(look) => self.inspect(&look, todo),
             Letter::Scan(endpoint) => self.scan(endpoint, todo),
         }
+    }
+
+    /// How long a hook takes here, and how it fails; `None` when it never ends.
+    pub(super) fn run_hook(&mut self, stage: HookStage) -> Option<(u64, Option<Failure<'static>>)> {
+        let (hook, n) = match stage {
+            HookStage::Pre => (&self.behaviour.drain, &mut self.agent.hooks[0]),
+            HookStage::Post => (&self.behaviour.resume, &mut self.agent.hooks[1]),
+        };
+        *n += 1;
+        let failure = hook.fails.clone().filter(|(_, _, first)| first.is_none_or(|first| *n <= first));
+        Some((hook.takes_secs?, failure.map(|(kind, detail, _)| Failure::new(kind, detail))))
     }
 
     fn operation(&self, order: &Order) -> &Operation {
