@@ -299,10 +299,12 @@ impl Rig {
         self.sweep_of(2, members, |order| inspected(order, BEFORE));
     }
 
+    #[inline(never)]
     fn sweep(&mut self, members: &[u32], seen: impl Fn(OrderId) -> Observation<'static>) {
         self.sweep_of(1, members, seen);
     }
 
+    #[inline(never)]
     fn sweep_of(&mut self, operation: u8, members: &[u32], seen: impl Fn(OrderId) -> Observation<'static>) {
         for chunk in members.chunks(PACKED_AT_ONCE) {
             for member in chunk {

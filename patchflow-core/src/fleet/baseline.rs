@@ -128,7 +128,7 @@ impl State {
             seq: self.seq,
             clock: self.clock,
             revision: self.revision,
-            endpoint_ids: self.endpoints.ids().to_vec(),
+            endpoint_ids: self.endpoints.ids().iter().cloned().collect(),
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),

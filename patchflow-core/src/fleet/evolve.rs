@@ -56,7 +56,8 @@ impl State {
         let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         if self.cache.live {
-            if !rollout.queue.queued {
+            let ring = rollout.members[member.index()].ring;
+            if !rollout.queue.queued && !rollout.is_unmoved(ring, from, to) {
                 rollout.queue.queued = true;
                 self.cache.rollout_agenda.push(id);
             }
@@ -79,12 +80,13 @@ impl State {
         }
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
         // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
-        if (ordered || from.occupies() != to.occupies())
+        let occupies = to.tally().occupies;
+        if (ordered || from.tally().occupies != occupies)
             && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
         {
             slot.fence += u32::from(ordered);
-            slot.set_active(to.occupies().then_some((id, member)));
-            if !to.occupies() {
+            slot.set_active(occupies.then_some((id, member)));
+            if !occupies {
                 self.wake(endpoint);
             }
         }

@@ -174,6 +174,9 @@ impl Fleet {
             return last;
         }
         self.state.cache.behind = false;
+        if now == last {
+            return now;
+        }
         let promised = self.next_deadline().filter(|promised| now > *promised);
         if promised.is_some() {
             let mut facts = Facts::new();
@@ -198,12 +201,15 @@ impl Fleet {
             debug_assert!(false, "{defect}");
             return;
         }
-        self.state.react(&fact, |effect| out.effects.push_back((seq, effect)));
+        self.state.react(&fact, |reaction| out.react(seq, reaction, self.state.endpoints.ids()));
         out.facts.push(Recorded { seq, at: now, fact });
     }
 
     /// Follows up until nothing follows any more.
     fn settle(&mut self, now: Timestamp, out: &mut Outbox) {
+        if self.state.resync.is_none() && self.state.cache.is_quiet(self.state.secs(now), now) {
+            return;
+        }
         if self.state.resync.is_some() {
             let mut facts = Facts::new();
             decide::resync_end(&self.state, now, &mut facts);

@@ -13,6 +13,7 @@ mod endpoints;
 mod evolve;
 mod fact;
 mod kernel;
+mod names;
 mod needs;
 mod observation;
 mod openings;

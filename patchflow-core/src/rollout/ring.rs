@@ -1,6 +1,5 @@
 //! One ring of a rollout: its gate, its state, and its members counted by class.
 
-use super::Phase;
 use crate::gate::{Class, Counts, Limits, Standing, Verdict};
 use crate::time::Timestamp;
 use alloc::string::String;
@@ -68,9 +67,9 @@ impl Ring {
         }
     }
 
-    pub(crate) fn recount(&mut self, from: Phase, to: Phase) {
-        self.counts[from.class() as usize] -= 1;
-        self.counts[to.class() as usize] += 1;
+    pub(crate) fn recount(&mut self, from: Class, to: Class) {
+        self.counts[from as usize] -= 1;
+        self.counts[to as usize] += 1;
         // One of those that were forgiven may have recovered; the next failure is a new one.
         self.forgiven = self.forgiven.min(self.bad());
     }
