@@ -7,6 +7,7 @@ use super::Fleet;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
+use super::replay::Replay;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
@@ -112,9 +113,19 @@ impl Fleet {
         baseline: &[u8],
         facts: impl IntoIterator<Item = Recorded>,
     ) -> Result<Self, CorruptJournal> {
-        let state = restore(baseline).map_err(|flaw| CorruptJournal { seq: Seq(0), flaw })?;
-        Self::go_on(state, facts)
+        Self::go_on(open(baseline)?, facts)
     }
+}
+
+impl Replay {
+    /// A replay that goes on after a baseline.
+    pub(crate) fn from_baseline(baseline: &[u8]) -> Result<Self, CorruptJournal> {
+        open(baseline).map(Self::new)
+    }
+}
+
+fn open(baseline: &[u8]) -> Result<State, CorruptJournal> {
+    restore(baseline).map_err(|flaw| CorruptJournal { seq: Seq(0), flaw })
 }
 
 impl State {

@@ -33,18 +33,24 @@ impl State {
             Fact::Rich(fact) => self.evolve_rich(at, fact),
         };
         if let Err(state) = done {
-            let fact = match fact {
-                Fact::Endpoint(fact) => format!("{:?} of {} in {}", fact.event, fact.member, fact.rollout),
-                Fact::Rich(fact) => Self::kind_of(fact),
-            };
-            return Err(CorruptJournal { seq, flaw: Flaw::Misfit { fact, state } });
+            return Err(Self::misfit(seq, fact, state));
         }
         self.seq = seq;
         self.clock = self.clock.max(at);
         Ok(())
     }
 
-    fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
+    #[cold]
+    pub(super) fn misfit(seq: Seq, fact: &Fact, state: Misfit) -> CorruptJournal {
+        let fact = match fact {
+            Fact::Endpoint(fact) => format!("{:?} of {} in {}", fact.event, fact.member, fact.rollout),
+            Fact::Rich(fact) => Self::kind_of(fact),
+        };
+        CorruptJournal { seq, flaw: Flaw::Misfit { fact, state } }
+    }
+
+    #[inline]
+    pub(super) fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
         let EndpointFact { rollout: id, member, event, reason, due } = *fact;
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
         let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
@@ -60,6 +66,9 @@ impl State {
             if !rollout.queue.queued && !rollout.is_unmoved(ring, from, to) {
                 rollout.queue.queued = true;
                 self.cache.rollout_agenda.push(id);
+            }
+            if to == Phase::Waiting {
+                rollout.queue.waits_again(member);
             }
             let members = &rollout.members;
             let counts =

@@ -2,6 +2,7 @@
 
 use super::decide::{self, Facts, Start};
 use super::openings::Turn;
+use super::replay::Replay;
 use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
@@ -134,14 +135,16 @@ impl Fleet {
     }
 
     pub(super) fn go_on(
-        mut state: State,
+        state: State,
         facts: impl IntoIterator<Item = Recorded>,
     ) -> Result<Self, CorruptJournal> {
-        for Recorded { seq, at, fact } in facts {
-            state.evolve(seq, at, &fact)?;
-        }
-        state.recover();
-        Ok(Self { state, scratch: Facts::new(), strays: 0 })
+        let mut replay = Replay::new(state);
+        facts.into_iter().try_for_each(|fact| replay.one(fact))?;
+        replay.finish()
+    }
+
+    pub(super) fn of(state: State) -> Self {
+        Self { state, scratch: Facts::new(), strays: 0 }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.

@@ -20,6 +20,7 @@ mod openings;
 mod outbox;
 mod react;
 mod reasons;
+mod replay;
 mod state;
 mod timers;
 mod views;
@@ -32,4 +33,5 @@ pub use fact::{EndReason, EndpointFact, Fact, MissedBecause, NeedFact, Recorded,
 pub use kernel::Fleet;
 pub use observation::{EndpointSeen, NeedSeen, Observation, Standing};
 pub use outbox::{Outbox, Persisted};
+pub(crate) use replay::Replay;
 pub use views::{AskView, NeedView};

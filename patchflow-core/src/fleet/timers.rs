@@ -15,6 +15,8 @@ const LEFT_BEHIND: usize = 1024;
 /// The greatest capacity of a list that is kept for the next bucket, and how many lists are kept.
 const KEPT_CAPACITY: usize = 4096;
 const KEPT: usize = 256;
+/// How many buckets are found without the table; a power of two.
+const RECENT: usize = 8;
 
 #[derive(Debug)]
 struct Bucket {
@@ -31,6 +33,8 @@ pub(crate) struct Timers {
     buckets: Vec<Bucket>,
     by_key: HashTable<u32>,
     order: BTreeSet<(u32, u32)>,
+    /// Buckets that were found last, by their seconds.
+    recent: [u32; RECENT],
     /// The first second of `order`.
     first: Option<u32>,
     /// Empty lists with room, for the next buckets.
@@ -44,7 +48,20 @@ fn key_hash(due: u32, rollout: u32) -> u64 {
 }
 
 impl Timers {
-    fn find(&self, due: u32, rollout: u32) -> Option<u32> {
+    #[inline]
+    fn find(&mut self, due: u32, rollout: u32) -> Option<u32> {
+        // Reports of one moment go from one bucket to another, time and again.
+        let place = due as usize % RECENT;
+        let recent = self.recent[place] as usize;
+        if self.buckets.get(recent).is_some_and(|it| it.due == due && it.rollout == rollout) {
+            return Some(recent as u32);
+        }
+        let found = self.look_up(due, rollout)?;
+        self.recent[place] = found;
+        Some(found)
+    }
+
+    fn look_up(&self, due: u32, rollout: u32) -> Option<u32> {
         self.by_key
             .find(key_hash(due, rollout), |i| {
                 let bucket = &self.buckets[*i as usize];
@@ -65,7 +82,7 @@ impl Timers {
     }
 
     fn begin(&mut self, due: u32, rollout: u32) -> usize {
-        let Self { buckets, by_key, order, kept, first } = self;
+        let Self { buckets, by_key, order, kept, first, .. } = self;
         let at = buckets.len();
         buckets.push(Bucket { due, rollout, live: 0, members: kept.pop().unwrap_or_default() });
         by_key.insert_unique(key_hash(due, rollout), at as u32, |i| {

@@ -199,9 +199,6 @@ impl Rollout {
             self.operating = self.operating + u32::from(is.operating) - u32::from(was.operating);
             self.moving = self.moving + u32::from(is.moving) - u32::from(was.moving);
         }
-        if to == Phase::Waiting {
-            self.queue.waits_again(at);
-        }
         Some((from, to))
     }
 
