@@ -13,7 +13,7 @@ use patchflow_core::fleet::{
 };
 use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::ids::{Actor, EndpointId, FleetId, OrderId, RequestId};
-use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, RingSize, Selector, WaiverByName};
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, Report, ReportKind};
@@ -68,13 +68,7 @@ impl FleetDesk {
         let fleet = Fleet::found(id, "desk", 1, now, &mut out);
         let mut desk = Self { id, fleet, out, now, orders: BTreeMap::new(), looks: BTreeMap::new() };
         desk.ask("policy", Command::AdoptPolicy { policy: Box::new(policy()) })?;
-        let seen = |id: &EndpointId| EndpointSeen {
-            id: id.clone(),
-            environment: Environment::Production,
-            scope: ScopePath::default(),
-            tags: BTreeMap::new(),
-            calendar: None,
-        };
+        let seen = |id: &EndpointId| EndpointSeen::new(id.clone(), Environment::Production);
         desk.see(Observation::Endpoints { endpoints: endpoints.iter().map(seen).collect() });
         desk.see(Observation::Published { patch: Cow::Borrowed(patch) });
         let candidate =

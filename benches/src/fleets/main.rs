@@ -14,13 +14,12 @@ use patchflow_backends::clock::SystemClock;
 use patchflow_backends::host::{Host, HostHandle};
 use patchflow_backends::store::RedbStore;
 use patchflow_core::fleet::{Command, EndpointSeen, Observation, Request};
-use patchflow_core::ids::{Actor, EndpointId, FleetId};
+use patchflow_core::ids::{Actor, FleetId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::Policy;
 use patchflow_core::sdk::JournalStore;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
 use std::path::PathBuf;
@@ -98,11 +97,8 @@ async fn found(handle: &HostHandle, fleets: u64, endpoints: u32) {
         let by = Actor::new("bench", ["change-manager"]);
         handle.request(id, Request { id: "adopt".into(), by, expect: None, ask }).await?;
         let seen = (0..endpoints).map(|i| EndpointSeen {
-            id: EndpointId::from(format!("client-{fleet}-endpoint-{i}")),
-            environment: Environment::Production,
             scope: ScopePath(format!("client-{fleet}")),
-            tags: BTreeMap::new(),
-            calendar: None,
+            ..EndpointSeen::new(format!("client-{fleet}-endpoint-{i}"), Environment::Production)
         });
         handle.observe(id, Observation::Endpoints { endpoints: seen.collect() }).await?;
         Ok(())

@@ -16,7 +16,7 @@ use patchflow_core::policy::{Policy, StartMode};
 use patchflow_core::rollout::{Failure, Health, Inspection, Order, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("fleet_installs_halts_and_rolls_back", fleet_installs_halts_and_rolls_back)]
@@ -51,11 +51,8 @@ impl World {
         };
         world.fleet.command(now, request, &mut world.out).unwrap();
         let endpoints = world.backend.hosts().map(|host| EndpointSeen {
-            id: host.id.clone(),
-            environment: host.environment,
             scope: ScopePath("lab".into()),
-            tags: BTreeMap::new(),
-            calendar: None,
+            ..EndpointSeen::new(host.id.clone(), host.environment)
         });
         let endpoints = endpoints.collect();
         world.seen.push_back(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });

@@ -7,7 +7,7 @@ use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
-use crate::rollout::{Member, Phase, RingState};
+use crate::rollout::{Member, Phase, RingState, RolloutState};
 use crate::time::Timestamp;
 use alloc::string::String;
 use core::cmp::Reverse;
@@ -440,7 +440,9 @@ impl State {
             };
             rollout.queue.again = again;
             rollout.queue.queued = false;
-            rollout.queue.sweep = !rollout.is_over() || rollout.moving > 0;
+            // A cancellation that a crash cut off in its middle has members left to cancel.
+            let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
+            rollout.queue.sweep = !ended || rollout.moving > 0;
             if rollout.queue.sweep {
                 let id = RolloutId(i as u32);
                 self.count_all_waiting(id, None);

@@ -27,6 +27,25 @@ pub struct EndpointSeen {
     pub calendar: Option<Arc<str>>,
 }
 
+impl EndpointSeen {
+    /// An endpoint without a scope and without tags; the rest is set by name.
+    ///
+    /// ```
+    /// use patchflow_core::{fleet::EndpointSeen, inventory::{Environment, ScopePath}};
+    /// let web = EndpointSeen { scope: ScopePath("acme/web".into()), ..EndpointSeen::new("web-1", Environment::Production) };
+    /// assert_eq!(web.id.as_str(), "web-1");
+    /// ```
+    pub fn new(id: impl Into<EndpointId>, environment: Environment) -> Self {
+        Self {
+            id: id.into(),
+            environment,
+            scope: ScopePath::default(),
+            tags: BTreeMap::new(),
+            calendar: None,
+        }
+    }
+}
+
 /// How an endpoint stands to a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use super::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, Rollout, RolloutState, Watch};
 use crate::time::Timestamp;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 impl Fleet {
@@ -85,7 +85,9 @@ impl Fleet {
             member.is_some_and(|member| member.phase == Phase::Waiting && member.ring == rollout.ring)
         };
         let members: Vec<MemberIx> = if rollout.queue.deferral_swept {
-            rollout.queue.late.iter().copied().filter(waits).collect()
+            // One may have come to wait again more than once since the last look.
+            let late: BTreeSet<_> = rollout.queue.late.iter().copied().filter(waits).collect();
+            late.into_iter().collect()
         } else {
             let ring = rollout.current_ring();
             (ring.first..ring.first + ring.size).map(MemberIx).filter(waits).collect()
@@ -142,7 +144,9 @@ impl State {
         calendar: u32,
         needed_secs: u64,
     ) -> Option<Watch> {
-        let opening = self.opening(now, id, calendar, needed_secs)?;
+        // What never closes is never missed.
+        let opening =
+            self.opening(now, id, calendar, needed_secs).filter(|opening| opening.closes < Timestamp::MAX)?;
         let rollout = self.rollouts.get(id.index())?;
         let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
         let ring_opened = rollout.current_ring().opened_at().filter(|_| goes_on)?;
@@ -154,8 +158,11 @@ impl State {
             Opening::after(schedule, opening.closes, needed_secs).filter(whole)?
         };
         let due = self.due(opening.closes);
-        let watch = Watch { due, opened: opening.began?, closes: opening.closes };
-        (watch.closes < Timestamp::MAX).then_some(watch)
+        (opening.closes < Timestamp::MAX).then_some(Watch {
+            due,
+            opened: opening.began?,
+            closes: opening.closes,
+        })
     }
 
     /// A member begins or ceases to wait in an opened ring.

@@ -362,17 +362,17 @@ impl Story {
 }
 
 fn seen(i: u32, production: bool) -> EndpointSeen {
+    let environment = if production { Environment::Production } else { Environment::NonProduction };
+    // Every third goes by a calendar of its own; moving between environments changes it as well.
+    let calendar = match (i + u32::from(production)) % 7 {
+        0 | 1 => Some("always".into()),
+        2 => Some("unknown".into()),
+        _ => None,
+    };
     EndpointSeen {
-        id: format!("e{i}").into(),
-        environment: if production { Environment::Production } else { Environment::NonProduction },
         scope: ScopePath("acme".into()),
-        tags: BTreeMap::new(),
-        // Every third goes by a calendar of its own; moving between environments changes it as well.
-        calendar: match (i + u32::from(production)) % 7 {
-            0 | 1 => Some("always".into()),
-            2 => Some("unknown".into()),
-            _ => None,
-        },
+        calendar,
+        ..EndpointSeen::new(format!("e{i}"), environment)
     }
 }
 

@@ -10,7 +10,7 @@ use patchflow_core::fleet::{
 };
 use patchflow_core::gate::{Counts, Decision, Limits, OnMaxHold, Percent, Rule, Verdict};
 use patchflow_core::ids::{
-    AskId, CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
+    AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName};
@@ -96,11 +96,10 @@ fn patch() -> Patch {
 
 fn seen(id: &str, environment: Environment) -> EndpointSeen {
     EndpointSeen {
-        id: EndpointId::from(id),
-        environment,
         scope: ScopePath("acme/berlin".into()),
         tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
         calendar: (id == "web-1").then(|| "nights".into()),
+        ..EndpointSeen::new(id, environment)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod approval;
 mod calendars;
+mod crashes;
 mod faults;
 mod fields;
 mod halt;

@@ -101,11 +101,8 @@ impl World {
         };
         world.ask("root", &["owner"], Command::AdoptPolicy { policy: Box::new(policy) }).unwrap();
         let seen = |name: String, environment| EndpointSeen {
-            id: name.as_str().into(),
-            environment,
             scope: ScopePath("acme".into()),
-            tags: BTreeMap::new(),
-            calendar: None,
+            ..EndpointSeen::new(name, environment)
         };
         let endpoints = (0..production)
             .map(|i| seen(format!("prod-{i}"), Environment::Production))

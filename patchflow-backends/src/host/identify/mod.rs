@@ -180,11 +180,10 @@ async fn tell_page(
 
 fn seen(record: &EndpointRecord) -> EndpointSeen {
     EndpointSeen {
-        id: record.id.clone(),
-        environment: record.environment,
         scope: record.scope.clone(),
         tags: record.tags.clone(),
         calendar: record.calendar.clone(),
+        ..EndpointSeen::new(record.id.clone(), record.environment)
     }
 }
 

@@ -1,7 +1,6 @@
-//! Every policy field acts: for each there is a story whose outcome changes when only that field changes.
-//!
-//! The list is held against the policy's own text, so a new field fails here until it has its story.
+//! Stories told to several fields, and the fields of the first road.
 
+use super::{Field, HOUR, field};
 use crate::world::{Does, World, policy, start};
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour};
 use patchflow_core::digest::Digest;
@@ -13,30 +12,19 @@ use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter,
-    Selector, StartMode, WaiverByName,
+    Approval, OnFailure, OnHalt, Policy, RingPolicy, RingSize, Selector, StartMode, WaiverByName,
 };
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
-use std::collections::{BTreeMap, BTreeSet};
 
-/// A field by its path in the policy's text, a change of only that field, and what to look at.
-struct Field {
-    path: &'static str,
-    change: fn(&mut Policy),
-    look: fn(Policy) -> String,
-}
-
-const HOUR: u64 = 3600;
-
-fn feature() -> Patch {
+pub(super) fn feature() -> Patch {
     let mut feature = patch("editor", "2.0");
     feature.category = Category::Feature;
     feature
 }
 
 /// Everybody behaves; after eight hours, when the orders left and how rings stand.
-fn plain(policy: Policy) -> String {
+pub(super) fn plain(policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     world.publish(patch("openssl", "3.0.22"));
     world.pass(8 * HOUR);
@@ -44,7 +32,7 @@ fn plain(policy: Policy) -> String {
 }
 
 /// Some endpoints are scripted before the patch comes.
-fn scripted(policy: Policy, does: &[(u32, Does)], hours: u64) -> World {
+pub(super) fn scripted(policy: Policy, does: &[(u32, Does)], hours: u64) -> World {
     let mut world = World::new(40, 2, policy);
     world.script.extend(does.iter().map(|(i, does)| (format!("prod-{i}"), does.clone())));
     world.publish(patch("openssl", "3.0.22"));
@@ -52,7 +40,7 @@ fn scripted(policy: Policy, does: &[(u32, Does)], hours: u64) -> World {
     world
 }
 
-fn ending(world: &World) -> String {
+pub(super) fn ending(world: &World) -> String {
     let rollouts: Vec<_> = world
         .fleet
         .rollouts()
@@ -68,7 +56,7 @@ fn ending(world: &World) -> String {
 }
 
 /// What happens to members and rings; the policy's own text and its adoption are no outcome.
-fn is_a_move(fact: &Fact) -> bool {
+pub(super) fn is_a_move(fact: &Fact) -> bool {
     match fact {
         Fact::Endpoint(_) => true,
         Fact::Rich(fact) => matches!(
@@ -83,27 +71,27 @@ fn is_a_move(fact: &Fact) -> bool {
     }
 }
 
-fn half_fail(policy: Policy) -> String {
+pub(super) fn half_fail(policy: Policy) -> String {
     let does: Vec<_> = (0..20).map(|i| (2 * i, Does::Fails(FailureKind::Dependency))).collect();
     ending(&scripted(policy, &does, 12))
 }
 
-fn all_offline(policy: Policy) -> String {
+pub(super) fn all_offline(policy: Policy) -> String {
     let does: Vec<_> = (0..40).map(|i| (i, Does::Offline)).collect();
     ending(&scripted(policy, &does, 200))
 }
 
-fn all_silent(policy: Policy) -> String {
+pub(super) fn all_silent(policy: Policy) -> String {
     let does: Vec<_> = (0..40).map(|i| (i, Does::GoesSilent)).collect();
     ending(&scripted(policy, &does, 12))
 }
 
-fn busy_once(policy: Policy) -> String {
+pub(super) fn busy_once(policy: Policy) -> String {
     let does: Vec<_> = (0..40).map(|i| (i, Does::FailsFirst(2, FailureKind::Busy))).collect();
     ending(&scripted(policy, &does, 12))
 }
 
-fn sickens(policy: Policy) -> String {
+pub(super) fn sickens(policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     let candidate = world.publish(patch("webd", "1.1"));
     world.pass(710);
@@ -115,7 +103,7 @@ fn sickens(policy: Policy) -> String {
 }
 
 /// A feature that a person must approve: who manages to, and how long it lasts.
-fn asked(policy: Policy) -> String {
+pub(super) fn asked(policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     let candidate = world.publish(feature());
     let approve = |candidate: CandidateId| Command::Approve { candidate, reason: "fine".into() };
@@ -126,7 +114,7 @@ fn asked(policy: Policy) -> String {
 }
 
 /// One window on the Saturday the story begins, an hour long; an operation of half an hour.
-fn windowed(policy: &mut Policy) {
+pub(super) fn windowed(policy: &mut Policy) {
     let windows = vec![WeeklyWindow { day: Weekday::Saturday, opens_minute: 8 * 60, open_minutes: 60 }];
     policy.schedule = Schedule::Weekly { windows, freezes: vec![] };
     policy.trial.required_for.clear();
@@ -134,7 +122,7 @@ fn windowed(policy: &mut Policy) {
     policy.deploy.expected_secs = 1800;
 }
 
-fn in_window(mut policy: Policy) -> String {
+pub(super) fn in_window(mut policy: Policy) -> String {
     let expected = policy.deploy.expected_secs;
     windowed(&mut policy);
     policy.deploy.expected_secs = expected;
@@ -147,17 +135,15 @@ fn in_window(mut policy: Policy) -> String {
 }
 
 /// A window at nine in the morning; half of the endpoints name a calendar.
-fn with_calendars(mut policy: Policy) -> String {
+pub(super) fn with_calendars(mut policy: Policy) -> String {
     windowed(&mut policy);
     let windows = vec![WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 60 }];
     policy.schedule = Schedule::Weekly { windows, freezes: vec![] };
     let mut world = World::new(40, 2, policy);
     let endpoints = (0..20).map(|i| EndpointSeen {
-        id: format!("prod-{i}").into(),
-        environment: Environment::Production,
         scope: ScopePath("acme".into()),
-        tags: BTreeMap::new(),
         calendar: Some("own".into()),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
     });
     let endpoints = endpoints.collect();
     world.see(Observation::Endpoints { endpoints });
@@ -166,13 +152,13 @@ fn with_calendars(mut policy: Policy) -> String {
     ending(&world)
 }
 
-fn reboots_at(policy: Policy) -> String {
+pub(super) fn reboots_at(policy: Policy) -> String {
     let does: Vec<_> = (0..40).map(|i| (i, Does::WantsReboot)).collect();
     let world = scripted(policy, &does, 12);
     format!("{}", world.orders.iter().filter(|order| matches!(order, Order::Reboot(_))).count())
 }
 
-fn alerted(policy: Policy) -> String {
+pub(super) fn alerted(policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     let candidate = world.publish(patch("webd", "1.1"));
     world.pass(710);
@@ -182,7 +168,7 @@ fn alerted(policy: Policy) -> String {
     ending(&world)
 }
 
-fn away(policy: Policy) -> String {
+pub(super) fn away(policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     world.publish(patch("webd", "1.1"));
     world.pass(690);
@@ -194,21 +180,21 @@ fn away(policy: Policy) -> String {
     format!("{}", world.journal.iter().filter(|recorded| resync(&recorded.fact)).count())
 }
 
-fn trials(policy: Policy, update: Patch) -> String {
+pub(super) fn trials(policy: Policy, update: Patch) -> String {
     let mut world = World::new(10, 30, policy);
     world.publish(update);
     let trials: Vec<_> = world.fleet.rollouts().filter(|r| r.kind() == RolloutKind::Trial).collect();
     format!("{:?}", trials.iter().map(|trial| trial.members().len()).collect::<Vec<_>>())
 }
 
-fn without_a_way_back(policy: Policy) -> String {
+pub(super) fn without_a_way_back(policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     world.publish_with(patch("openssl", "3.0.22"), RollbackPath::None);
     world.pass(8 * HOUR);
     ending(&world)
 }
 
-fn started_by_hand(mut policy: Policy) -> String {
+pub(super) fn started_by_hand(mut policy: Policy) -> String {
     policy.deploy.start = StartMode::OnRequest;
     policy.rings.truncate(0);
     policy.rings.push(RingPolicy::percent("all", 100));
@@ -219,16 +205,15 @@ fn started_by_hand(mut policy: Policy) -> String {
     format!("{:?}", world.ask("ada", &[], Command::Start { draft }).is_ok())
 }
 
-fn waiver() -> Option<WaiverByName> {
+pub(super) fn waiver() -> Option<WaiverByName> {
     Some(WaiverByName { by: "ada".into(), reason: "a lab".into() })
 }
 
-fn gates(policy: &mut Policy, change: impl Fn(&mut patchflow_core::gate::Limits)) {
+pub(super) fn gates(policy: &mut Policy, change: impl Fn(&mut patchflow_core::gate::Limits)) {
     policy.rings.iter_mut().for_each(|ring| change(&mut ring.gate));
 }
 
-fn fields() -> Vec<Field> {
-    let field = |path, change, look| Field { path, change, look };
+pub(super) fn fields() -> Vec<Field> {
     vec![
         field("name", |p| p.name = "other".into(), |p| p.digest().to_string()),
         field("trial.required_for", |p| p.trial.required_for.clear(), |p| trials(p, patch("a", "2"))),
@@ -346,78 +331,6 @@ fn fields() -> Vec<Field> {
         ),
         field("calendars.spread_secs", |p| p.calendars.spread_secs = 900, with_calendars),
     ]
-}
-
-#[test]
-fn changing_one_field_changes_the_outcome() {
-    for Field { path, change, look } in fields() {
-        let mut changed = policy();
-        change(&mut changed);
-        assert_eq!(changed.findings(), [], "{path}: a policy that may be adopted");
-        assert_ne!(look(policy()), look(changed), "{path} does not act");
-    }
-}
-
-/// The fields of a policy's text, down to the leaves and without the positions in lists.
-fn leaves(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
-    match value {
-        serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            leaves(value, &path, found);
-        }),
-        serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
-            items.iter().for_each(|item| leaves(item, path, found));
-        }
-        _ => {
-            found.insert(path.to_owned());
-        }
-    }
-}
-
-#[test]
-fn every_field_has_its_story() {
-    let mut full = policy();
-    full.approval.push(ApprovalRule {
-        name: "people".into(),
-        when: RiskFilter { categories: vec![], severities: vec![] },
-        approval: Approval::Person(PersonApproval { role: "cab".into(), quorum: 1, expires_secs: 60 }),
-    });
-    full.calendars.named = [("own".into(), Schedule::anytime())].into();
-    let mut found = BTreeSet::new();
-    leaves(&serde_json::to_value(&full).unwrap(), "", &mut found);
-    let told: Vec<_> = fields().iter().map(|field| field.path).collect();
-    for leaf in &found {
-        // A story about a whole part (a gate's one kind, a rule's filter) stands for its leaves.
-        let has = told.iter().any(|path| leaf == path || leaf.starts_with(&format!("{path}.")));
-        assert!(has, "the field `{leaf}` has no story");
-    }
-    assert!(found.len() > 40, "{found:?}");
-}
-
-#[test]
-fn a_policy_that_contradicts_itself_is_refused_with_every_finding_at_once() {
-    let mut bad = policy();
-    bad.rings[1].size = RingSize::Percent { cumulative: Percent::whole(5) };
-    bad.rings[3].size = RingSize::Percent { cumulative: Percent::whole(70) };
-    bad.rings[2].name = "pilot".into();
-    bad.deploy.in_flight_max = 0;
-    bad.retry.attempts_max = 0;
-    bad.otherwise.quorum = 0;
-    bad.rollback.without_path = Some(WaiverByName { by: String::new(), reason: "no".into() });
-    let paths: Vec<_> = bad.findings().into_iter().map(|finding| finding.path).collect();
-    let expected = [
-        "rings[1].size",
-        "rings[2].name",
-        "rings",
-        "rollback.without_path",
-        "otherwise.quorum",
-        "deploy.in_flight_max",
-        "retry.attempts_max",
-    ];
-    assert_eq!(paths, expected);
-    let mut world = World::new(1, 0, policy());
-    let refused = world.ask("ada", &[], Command::AdoptPolicy { policy: Box::new(bad) }).unwrap_err();
-    assert!(refused.to_string().starts_with("7 finding(s): rings[1].size: "), "{refused}");
 }
 
 #[test]

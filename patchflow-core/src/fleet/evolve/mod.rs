@@ -1,23 +1,21 @@
 //! Evolution: the only code that changes a fleet's state. It touches and never looks outside, live and in replay.
 
+mod candidate;
+mod endpoint;
+
 use super::needs::Needs;
 use super::state::{Ask, CandidateEntry, Resync, State};
-use super::{EndReason, EndpointFact, Fact, RichFact};
+use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
-use crate::rollout::{Event, Halt, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-/// Whether a candidate's state took a transition; when not, it is given back as it was.
-enum Fits {
-    Yes,
-    No,
-}
+use candidate::Fits;
 
 /// Why a fact does not fit, as a fragment.
 pub(crate) type Misfit = String;
@@ -41,86 +39,12 @@ impl State {
     }
 
     #[cold]
-    pub(super) fn misfit(seq: Seq, fact: &Fact, state: Misfit) -> CorruptJournal {
+    pub(in crate::fleet) fn misfit(seq: Seq, fact: &Fact, state: Misfit) -> CorruptJournal {
         let fact = match fact {
             Fact::Endpoint(fact) => format!("{:?} of {} in {}", fact.event, fact.member, fact.rollout),
             Fact::Rich(fact) => Self::kind_of(fact),
         };
         CorruptJournal { seq, flaw: Flaw::Misfit { fact, state } }
-    }
-
-    #[inline]
-    pub(super) fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
-        let EndpointFact { rollout: id, member, event, reason, due } = *fact;
-        let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
-        let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
-        let Some((from, to)) = rollout.apply(at, member, event, reason, due) else {
-            return Err(
-                before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
-            );
-        };
-        let old_due = before.map_or(0, |(_, deadline)| deadline);
-        let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
-        if self.cache.live {
-            let ring = rollout.members[member.index()].ring;
-            if !rollout.queue.queued && !rollout.is_unmoved(ring, from, to) {
-                rollout.queue.queued = true;
-                self.cache.rollout_agenda.push(id);
-            }
-            if to == Phase::Waiting {
-                rollout.queue.waits_again(member);
-            }
-            let members = &rollout.members;
-            let counts =
-                |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
-            self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
-            let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
-            if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
-                self.cache.tending.push((id, member));
-            }
-        }
-        let waits = to == Phase::Waiting;
-        if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
-            let ring = usize::from(rollout.members[member.index()].ring);
-            if rollout.rings[ring].opened_at.is_some() {
-                let calendar = self.calendar_of(endpoint);
-                self.count_waiting(id, calendar, waits);
-            }
-        }
-        let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
-        // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
-        let occupies = to.tally().occupies;
-        if (ordered || from.tally().occupies != occupies)
-            && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
-        {
-            slot.fence += u32::from(ordered);
-            slot.set_active(occupies.then_some((id, member)));
-            if !occupies {
-                self.wake(endpoint);
-            }
-        }
-        if to == Phase::RolledBack {
-            self.holds.insert((candidate, endpoint));
-        }
-        if let Some(resync) = &mut self.resync {
-            resync.open.remove(&(id, member));
-        }
-        Ok(())
-    }
-
-    /// Lets those who wait for an endpoint look again.
-    fn wake(&mut self, endpoint: crate::ids::EndpointIx) {
-        if self.cache.turns.is_empty() {
-            return;
-        }
-        let Some(turns) = self.cache.turns.remove(&endpoint) else { return };
-        for (_, _, rollout, member) in turns {
-            if let Some(rollout) = self.rollouts.get_mut(rollout.index()) {
-                rollout.queue.again.insert(member);
-            }
-            self.cache.tending.push((rollout, member));
-            self.put_on_agenda(rollout);
-        }
     }
 
     fn entry(&mut self, id: CandidateId) -> Result<&mut CandidateEntry, Misfit> {
@@ -133,23 +57,6 @@ impl State {
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
         rollout.revision = Revision(rollout.revision.0 + 1);
         Ok(rollout)
-    }
-
-    /// Moves a candidate to its next state, which consumes the state it was in.
-    fn transition(
-        &mut self,
-        id: CandidateId,
-        next: impl FnOnce(Candidate) -> (Candidate, Fits),
-    ) -> Result<&mut CandidateEntry, Misfit> {
-        self.entry(id)?;
-        let entry = self.candidates.swap_remove_and_return(id)?;
-        let (candidate, fits) = next(entry.candidate);
-        let revision = Revision(entry.revision.0 + 1);
-        let entry = self.candidates.put_back(id, CandidateEntry { candidate, revision, ..entry });
-        match fits {
-            Fits::Yes => Ok(entry),
-            Fits::No => Err(format!("the candidate is {}", entry.candidate.state())),
-        }
     }
 
     fn evolve_rich(&mut self, at: Timestamp, fact: &RichFact) -> Result<(), Misfit> {
@@ -417,28 +324,5 @@ impl State {
             }
         }
         Ok(())
-    }
-}
-
-/// Taking a candidate out by value, so that its typed state can be consumed, and putting it back at its place.
-trait Places {
-    fn swap_remove_and_return(&mut self, id: CandidateId) -> Result<CandidateEntry, Misfit>;
-    fn put_back(&mut self, id: CandidateId, entry: CandidateEntry) -> &mut CandidateEntry;
-}
-
-impl Places for Vec<CandidateEntry> {
-    fn swap_remove_and_return(&mut self, id: CandidateId) -> Result<CandidateEntry, Misfit> {
-        if id.index() < self.len() {
-            Ok(self.swap_remove(id.index()))
-        } else {
-            Err("there is no such candidate".to_string())
-        }
-    }
-
-    fn put_back(&mut self, id: CandidateId, entry: CandidateEntry) -> &mut CandidateEntry {
-        self.push(entry);
-        let last = self.len() - 1;
-        self.swap(id.index(), last);
-        &mut self[id.index()]
     }
 }

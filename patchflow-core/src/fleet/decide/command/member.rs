@@ -1,0 +1,75 @@
+//! Commands about one endpoint in a rollout, or its hold.
+
+use super::{Asked, Done, candidate_for, not_found, rollout_for, rollout_in};
+use crate::error::Refusal;
+use crate::fleet::state::State;
+use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
+use crate::ids::{CandidateId, EndpointId, MemberIx, RolloutId};
+use crate::rollout::{Event, Phase, Rollout, RolloutState};
+use alloc::format;
+use alloc::string::ToString;
+
+pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId) -> Done {
+    let Asked { state, expect, facts, .. } = asked;
+    let at =
+        rollout_in(state, rollout, expect, &[RolloutState::Running], "lift its halt or resume it first")?;
+    let member = member_of(state, at, endpoint)?;
+    let phase = at.members()[member.index()].phase();
+    if phase.next(Event::Released).is_none() || matches!(phase, Phase::RolledBack | Phase::Held) {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: phase.to_string(),
+            allowed:
+                "failed, deferred and cancelled endpoints can try again; a hold is cleared with `clear_hold`"
+                    .into(),
+        });
+    }
+    facts.push(member_fact(at, member, Event::Released));
+    Ok(Outcome::Done)
+}
+
+pub(super) fn remove(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId) -> Done {
+    let Asked { state, expect, facts, .. } = asked;
+    let at = rollout_for(state, rollout, expect)?;
+    let member = member_of(state, at, endpoint)?;
+    if at.members()[member.index()].phase() == Phase::Removed {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: "removed already".into(),
+            allowed: "nothing is left to do".into(),
+        });
+    }
+    facts.push(member_fact(at, member, Event::Removed));
+    Ok(Outcome::Done)
+}
+
+pub(super) fn clear_hold(asked: Asked<'_>, candidate: CandidateId, endpoint: &EndpointId) -> Done {
+    let Asked { state, expect, facts, actor, .. } = asked;
+    let by = &actor.name;
+    candidate_for(state, candidate, expect)?;
+    let ix = state.endpoints.ix(endpoint.as_str()).ok_or_else(|| not_found("endpoint", endpoint))?;
+    if !state.holds.contains(&(candidate, ix)) {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: format!("not held from {candidate}"),
+            allowed: "nothing is left to do".into(),
+        });
+    }
+    facts.push(RichFact::HoldCleared { candidate, endpoint: ix, by: by.clone() }.into());
+    for rollout in state.rollouts_of(candidate).filter(|rollout| !rollout.is_over()) {
+        let member = rollout.member_of(ix);
+        let held =
+            |m: &MemberIx| matches!(rollout.members()[m.index()].phase(), Phase::Held | Phase::RolledBack);
+        facts.extend(member.filter(held).map(|member| member_fact(rollout, member, Event::Released)));
+    }
+    Ok(Outcome::Done)
+}
+
+fn member_fact(rollout: &Rollout, member: MemberIx, event: Event) -> Fact {
+    Fact::Endpoint(EndpointFact { rollout: rollout.id(), member, event, reason: 0, due: 0 })
+}
+
+fn member_of(state: &State, rollout: &Rollout, endpoint: &EndpointId) -> Result<MemberIx, Refusal> {
+    let ix = state.endpoints.ix(endpoint.as_str()).ok_or_else(|| not_found("endpoint", endpoint))?;
+    rollout.member_of(ix).ok_or_else(|| not_found("member", endpoint))
+}

@@ -1,0 +1,89 @@
+//! One event of one member: the hot path.
+
+use super::Misfit;
+use crate::fleet::EndpointFact;
+use crate::fleet::state::State;
+use crate::ids::EndpointIx;
+use crate::rollout::{Event, Phase, RolloutState};
+use crate::time::Timestamp;
+use alloc::format;
+
+impl State {
+    #[inline]
+    pub(in crate::fleet) fn evolve_endpoint(
+        &mut self,
+        at: Timestamp,
+        fact: &EndpointFact,
+    ) -> Result<(), Misfit> {
+        let EndpointFact { rollout: id, member, event, reason, due } = *fact;
+        let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
+        let Some((from, to)) = rollout.apply(at, member, event, reason, due) else {
+            return Err(
+                before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
+            );
+        };
+        let old_due = before.map_or(0, |(_, deadline)| deadline);
+        let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
+        if self.cache.live {
+            let ring = rollout.members[member.index()].ring;
+            if !rollout.queue.queued && !rollout.is_unmoved(ring, from, to) {
+                rollout.queue.queued = true;
+                self.cache.rollout_agenda.push(id);
+            }
+            if to == Phase::Waiting {
+                rollout.queue.waits_again(member);
+            }
+            let members = &rollout.members;
+            let counts =
+                |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
+            self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
+            let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
+            if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
+                self.cache.tending.push((id, member));
+            }
+        }
+        let waits = to == Phase::Waiting;
+        if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
+            let ring = usize::from(rollout.members[member.index()].ring);
+            if rollout.rings[ring].opened_at.is_some() {
+                let calendar = self.calendar_of(endpoint);
+                self.count_waiting(id, calendar, waits);
+            }
+        }
+        let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
+        // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
+        let occupies = to.tally().occupies;
+        if (ordered || from.tally().occupies != occupies)
+            && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
+        {
+            slot.fence += u32::from(ordered);
+            slot.set_active(occupies.then_some((id, member)));
+            if !occupies {
+                self.wake(endpoint);
+            }
+        }
+        if to == Phase::RolledBack {
+            self.holds.insert((candidate, endpoint));
+        }
+        if let Some(resync) = &mut self.resync {
+            resync.open.remove(&(id, member));
+        }
+        Ok(())
+    }
+
+    /// Lets those who wait for an endpoint look again.
+    fn wake(&mut self, endpoint: EndpointIx) {
+        if self.cache.turns.is_empty() {
+            return;
+        }
+        let Some(turns) = self.cache.turns.remove(&endpoint) else { return };
+        for (_, _, rollout, member) in turns {
+            if let Some(rollout) = self.rollouts.get_mut(rollout.index()) {
+                rollout.queue.again.insert(member);
+            }
+            self.cache.tending.push((rollout, member));
+            self.put_on_agenda(rollout);
+        }
+    }
+}
