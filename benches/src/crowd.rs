@@ -98,6 +98,7 @@ impl Crowd {
                     | Effect::Recall { .. }
                     | Effect::Query { .. }
                     | Effect::AskApproval { .. }
+                    | Effect::RunHook(_)
                     | Effect::Notify(_) => {}
                 }
             }

@@ -222,6 +222,7 @@ impl Rig {
             scope: ScopePath("acme/berlin".into()),
             tags: BTreeMap::new(),
             calendar,
+            group: None,
         }
     }
 

@@ -151,9 +151,11 @@ fn plans(names: &Names) -> (f64, f64) {
     let approved = rig.fleet.candidate(candidate).and_then(|candidate| candidate.approved());
     let approved = approved.expect("it is approved");
     let attributes = Attributes::default();
+    let id = "e".into();
     let present: Arc<str> = "3.0.21-1".into();
     let starter = |i| Starter {
         endpoint: EndpointIx(i),
+        id: &id,
         attributes: &attributes,
         present: Some(&present),
         path: RollbackPath::Reinstall,

@@ -44,6 +44,9 @@ impl Fleet {
                     let Some(member) = rollout.members.get(ix.index()) else { continue };
                     match member.phase {
                         Phase::Waiting => rollout.queue.waits_again(ix),
+                        Phase::Deferred => {
+                            rollout.queue.again.insert(ix);
+                        }
                         Phase::Backoff if member.deadline <= secs => {
                             rollout.queue.again.insert(ix);
                         }
@@ -62,11 +65,12 @@ impl Fleet {
                         | Phase::RevertSilent
                         | Phase::RolledBack
                         | Phase::NeedsOperator
-                        | Phase::Deferred
                         | Phase::Skipped
                         | Phase::Cancelled
                         | Phase::Held
-                        | Phase::Removed => {}
+                        | Phase::Removed
+                        | Phase::Attached
+                        | Phase::Draining => {}
                     }
                 }
                 self.state.put_on_agenda(id);
@@ -188,6 +192,20 @@ impl State {
         }
     }
 
+    /// Counts so many last members, who joined, as those who wait in an opened ring.
+    pub(super) fn count_joined_members(&mut self, id: RolloutId, n: usize) {
+        let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|it| it.queue.windowed) else { return };
+        let Rollout { members, rings, queue, .. } = rollout;
+        if rings.last().is_none_or(|ring| ring.opened_at.is_none()) {
+            return;
+        }
+        let first = members.len().saturating_sub(n);
+        for member in &members[first..] {
+            let slot = self.endpoints.slot(member.endpoint);
+            queue.count_waiting(slot.map_or(0, |slot| slot.calendar), true);
+        }
+    }
+
     /// An endpoint goes by another calendar from now on: whoever waits there looks again.
     pub(super) fn calendar_changed(&mut self, endpoint: crate::ids::EndpointIx, before: u32, after: u32) {
         for i in 0..self.rollouts.len() {
@@ -201,7 +219,7 @@ impl State {
             }
             if member.phase == Phase::RebootPending {
                 self.cache.tending.push((id, ix));
-            } else if matches!(member.phase, Phase::Waiting | Phase::Backoff) {
+            } else if matches!(member.phase, Phase::Waiting | Phase::Backoff | Phase::Deferred) {
                 rollout.queue.again.insert(ix);
                 let counted = rollout.queue.windowed && member.phase == Phase::Waiting;
                 if member.phase == Phase::Waiting && rollout.queue.deferral_swept {

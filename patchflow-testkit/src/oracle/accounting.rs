@@ -90,9 +90,11 @@ impl Oracle for Accounting {
             }
             Some((RichFact::RolloutEnded { rollout, completed: true }, _)) => {
                 let Some(entry) = ledger.rollout(*rollout) else { return };
-                let open = entry.members.iter().filter(|member| member.standing.is_unsettled()).count();
+                // Whoever was unknown and is heard of late may be under way in an earlier ring, and comes to its end.
+                let stuck = |standing| matches!(standing, Standing::Waiting | Standing::Backoff);
+                let open = entry.members.iter().filter(|member| stuck(member.standing)).count();
                 if open > 0 || entry.rings.iter().any(|ring| !ring.passed) {
-                    says(format!("{rollout} is complete with {open} members on their way"));
+                    says(format!("{rollout} is complete with {open} members that wait"));
                 }
             }
             _ => {}
@@ -122,7 +124,7 @@ mod tests {
     fn an_end_that_leaves_somebody_waiting_is_caught() {
         let mut stage = Stage::with(Box::new(Accounting));
         stage.ready(&[2]).member(0, Event::Ordered).member(0, Event::Verified).promote(0).end();
-        assert!(stage.caught()[0].contains("1 members on their way"));
+        assert!(stage.caught()[0].contains("1 members that wait"));
     }
 
     #[test]

@@ -58,7 +58,12 @@ impl Oracle for Absence {
         }
         let Some((fact, _)) = member_fact(&sight) else { return };
         let silent = matches!(fact.event, Event::WentSilent | Event::StayedSilent | Event::RevertWentSilent);
-        let order = matches!(fact.event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
+        // A rollback that was cut off is ordered anew by the very answer that was waited for.
+        let again = ledger
+            .member(fact.rollout, fact.member)
+            .is_some_and(|member| matches!(member.standing, Standing::Undoing | Standing::UndoUnknown));
+        let order = matches!(fact.event, Event::Ordered | Event::RebootOrdered)
+            || fact.event == Event::RevertOrdered && !again;
         if silent && self.owes_resync {
             says(format!("{} of {} counts as silent, and the host was away", fact.member, fact.rollout));
         }

@@ -67,7 +67,15 @@ impl Oracle for InsideWindow {
             Event::RebootOrdered => deploy.reboot_reserve_secs.into(),
             _ => return,
         };
-        if !is_open_throughout(&rollout.policy.schedule, at, at.plus_secs(needed)) {
+        let calendar = ledger
+            .member(fact.rollout, fact.member)
+            .and_then(|member| ledger.endpoint(member.endpoint))
+            .and_then(|endpoint| endpoint.calendar.as_deref());
+        let schedule = match calendar {
+            None => Some(&rollout.policy.schedule),
+            Some(name) => rollout.policy.calendars.named.get(name),
+        };
+        if !schedule.is_some_and(|schedule| is_open_throughout(schedule, at, at.plus_secs(needed))) {
             says(format!(
                 "{} {} of {} at {at}, needing {needed} s",
                 fact.member,

@@ -125,6 +125,8 @@ pub struct RingEntry {
     pub settled_at: Option<Timestamp>,
     /// New alerts since the last lifted halt.
     pub alerts: u32,
+    /// Whether somebody could tell them when last asked.
+    pub alerts_known: bool,
     /// Failed and unknown members that a lifted halt forgave.
     pub forgiven: u32,
 }
@@ -188,6 +190,8 @@ pub struct EndpointEntry {
     pub scope: ScopePath,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The calendar it names, if any.
+    pub calendar: Option<Arc<str>>,
     /// Whether it left.
     pub gone: bool,
 }
@@ -284,6 +288,10 @@ impl Ledger {
                 member.operations += 1;
                 if event == Event::RevertOrdered { Standing::Undoing } else { Standing::Busy }
             }
+            Event::HookAsked => {
+                member.operations += 1;
+                Standing::Busy
+            }
             Event::InstallReported | Event::Rebooted | Event::RecallAsked | Event::RecallFailed => {
                 Standing::Busy
             }
@@ -292,13 +300,16 @@ impl Ledger {
                 Standing::UndoUnknown => Standing::Undoing,
                 other => other,
             },
-            Event::Expired | Event::Recalled | Event::Released => Standing::Waiting,
-            Event::RetryScheduled => Standing::Backoff,
+            Event::Expired | Event::Recalled | Event::Released | Event::Detached | Event::HookUndone => {
+                Standing::Waiting
+            }
+            // In flight, and the endpoint is not its own: so it is between two attempts, and while attached.
+            Event::RetryScheduled | Event::Attached => Standing::Backoff,
             Event::GaveUp => Standing::Failed,
             Event::Verified => Standing::Verified,
             Event::RebootNeeded => Standing::WantsReboot,
             Event::WentSilent | Event::StayedSilent => Standing::Unknown,
-            Event::Deferred => Standing::Deferred,
+            Event::Deferred | Event::HookFailed => Standing::Deferred,
             Event::Skipped => Standing::Skipped,
             Event::Cancelled => Standing::Cancelled,
             Event::Held => Standing::Held,
@@ -335,6 +346,7 @@ impl Ledger {
                     environment: seen.environment,
                     scope: seen.scope.clone(),
                     tags: seen.tags.clone(),
+                    calendar: seen.calendar.clone(),
                     gone: false,
                 }));
             }
@@ -345,6 +357,7 @@ impl Ledger {
                     .ok_or_else(|| format!("{endpoint} never joined"))?;
                 entry.environment = seen.environment;
                 (entry.scope, entry.tags, entry.gone) = (seen.scope.clone(), seen.tags.clone(), false);
+                entry.calendar = seen.calendar.clone();
             }
             RichFact::EndpointLeft { endpoint } => {
                 let entry = self
@@ -420,6 +433,7 @@ impl Ledger {
                         passed: false,
                         settled_at: None,
                         alerts: 0,
+                        alerts_known: false,
                         forgiven: 0,
                     });
                 }
@@ -437,20 +451,52 @@ impl Ledger {
             RichFact::RingSettled { rollout, ring } => {
                 self.ring_mut(*rollout, *ring)?.settled_at = Some(at);
             }
-            RichFact::AlertsSeen { rollout, ring, new } => self.ring_mut(*rollout, *ring)?.alerts += new,
+            RichFact::AlertsSeen { rollout, ring, new } => {
+                let ring = self.ring_mut(*rollout, *ring)?;
+                ring.alerts_known = new.is_some();
+                ring.alerts += new.unwrap_or(0);
+            }
+            RichFact::MembersJoined { rollout, ring, members, .. } => {
+                self.rollout_mut(*rollout)?.joined(*ring, members)?;
+            }
+            RichFact::RingPassedOver { rollout, ring, to, .. } => {
+                if let Some(to) = to {
+                    self.rollout_mut(*rollout)?.moved_all(*ring, *to)?;
+                }
+                self.ring_mut(*rollout, *ring)?.passed = true;
+            }
+            RichFact::RolloutRevised { rollout, policy, plan, .. } => {
+                let policy = self.policies.get(policy).ok_or("its policy was never adopted")?.clone();
+                for new in &plan.gates {
+                    self.ring_mut(*rollout, new.ring)?.gate = new.gate.clone();
+                }
+                let entry = self.rollout_mut(*rollout)?;
+                entry.policy = policy;
+                entry.relaid(&plan.moved, &plan.placed)?;
+            }
             RichFact::RolloutHalted { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("halted"),
             RichFact::RolloutCancelled { rollout, .. } => {
                 self.rollout_mut(*rollout)?.stopped = Some("cancelled");
             }
             RichFact::RolloutPaused { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("paused"),
-            RichFact::RolloutEnded { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("ended"),
+            RichFact::RolloutEnded { rollout, completed } => {
+                let entry = self.rollout_mut(*rollout)?;
+                let goes_on = entry.policy.catch_up.newcomers || entry.policy.catch_up.deferred;
+                let goes_on = *completed && goes_on && entry.kind == RolloutKind::Deployment;
+                entry.stopped = Some(if goes_on { "completed" } else { "ended" });
+            }
+            RichFact::CatchUpStopped { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("ended"),
             RichFact::RolloutResumed { rollout, .. } => self.rollout_mut(*rollout)?.stopped = None,
             RichFact::HaltLifted { rollout, .. } => {
                 let entry = self.rollout_mut(*rollout)?;
                 entry.stopped = None;
-                let (at, bad) = (usize::from(entry.ring), entry.bad(usize::from(entry.ring)));
-                if let Some(ring) = entry.rings.get_mut(at) {
-                    (ring.forgiven, ring.alerts, ring.settled_at, ring.passed) = (bad, 0, None, false);
+                let current = usize::from(entry.ring);
+                for at in 0..=current.min(entry.rings.len().saturating_sub(1)) {
+                    let bad = entry.bad(at);
+                    (entry.rings[at].forgiven, entry.rings[at].alerts) = (bad, 0);
+                }
+                if let Some(ring) = entry.rings.get_mut(current) {
+                    (ring.settled_at, ring.passed) = (None, false);
                 }
             }
             RichFact::ResyncStarted { .. } => self.resync = true,

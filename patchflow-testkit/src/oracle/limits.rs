@@ -3,7 +3,7 @@
 use super::{Ledger, Oracle, RolloutEntry, Standing, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::RichFact;
-use patchflow_core::gate::Rule;
+use patchflow_core::gate::{LimitScope, Rule, ShareOf};
 use patchflow_core::rollout::Event;
 use patchflow_core::time::Timestamp;
 
@@ -48,12 +48,15 @@ fn broken(rollout: &RolloutEntry, ring: usize) -> Option<Rule> {
     let gate = &rollout.rings.get(ring)?.gate;
     let n = count(rollout, ring);
     let share = |part: u32| u64::from(part) * 100_000;
-    if gate.max_failures.is_some_and(|max| n.bad > max) {
+    let first = if gate.scope == LimitScope::Rollout { 0 } else { ring };
+    let over = |of: &dyn Fn(&Count) -> u32| (first..=ring).map(|ring| of(&count(rollout, ring))).sum::<u32>();
+    let (bad, started) = (over(&|n| n.bad), over(&|n| n.started));
+    if gate.max_failures.is_some_and(|max| bad > max) {
         return Some(Rule::MaxFailures);
     }
-    let beyond = |max: u32| share(n.bad) > u64::from(max) * u64::from(n.counted);
-    if n.started >= gate.min_started && gate.max_failure_percent.is_some_and(|max| beyond(max.thousandths()))
-    {
+    let whole = if gate.of == ShareOf::Started { started } else { over(&|n| n.counted) };
+    let beyond = |max: u32| share(bad) > u64::from(max) * u64::from(whole);
+    if started >= gate.min_started && gate.max_failure_percent.is_some_and(|max| beyond(max.thousandths())) {
         return Some(Rule::MaxFailurePercent);
     }
     if gate.max_alerts.is_some_and(|max| n.alerts > max) {
@@ -126,6 +129,9 @@ fn promoted(rollout: &RolloutEntry, ring: usize, at: Timestamp, says: &mut dyn F
         < u64::from(gate.min_success_percent.thousandths()) * u64::from(n.counted)
     {
         says(format!("{} of {} are verified", n.verified, n.counted));
+    }
+    if gate.max_alerts.is_some() && !entry.alerts_known && n.started > 0 {
+        says("nobody could tell its alerts".into());
     }
     let wanted = gate.min_verified.max(1).min(n.counted.max(1));
     if n.verified < wanted && n.skipped < n.members {

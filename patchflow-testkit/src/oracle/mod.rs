@@ -16,6 +16,7 @@ mod inside_window;
 mod ledger;
 mod limits;
 mod one_operation;
+mod relaid;
 mod replay;
 mod revoked;
 mod ring_order;

@@ -42,7 +42,8 @@ impl Oracle for Revoked {
         if let Some(word) = self.0.get(&rollout.candidate) {
             says(format!("{} of {} was ordered what is {word}", fact.member, fact.rollout));
         }
-        if let Some(word) = rollout.stopped {
+        // A completed rollout brings along who came late.
+        if let Some(word) = rollout.stopped.filter(|word| *word != "completed") {
             says(format!("{} of {} was ordered, and the rollout is {word}", fact.member, fact.rollout));
         }
     }

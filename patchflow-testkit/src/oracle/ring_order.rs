@@ -18,7 +18,10 @@ impl Oracle for RingOrder {
             && fact.event == Event::Ordered
             && let Some(rollout) = ledger.rollout(fact.rollout)
             && let Some(member) = ledger.member(fact.rollout, fact.member)
-            && !rollout.rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened)
+            // Whom a person passed over with its ring is brought along when the rollout has completed.
+            && !rollout.rings.get(usize::from(member.ring)).is_some_and(|ring| {
+                ring.opened || (ring.passed && rollout.stopped == Some("completed"))
+            })
         {
             says(format!(
                 "{} of {} was ordered, and ring {} is not open",

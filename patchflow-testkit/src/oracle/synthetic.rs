@@ -6,11 +6,11 @@ use patchflow_core::candidate::{ApprovedBy, Evidence};
 use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::{EndReason, EndpointFact, EndpointSeen, Fact, Fleet, Outbox, Recorded, RichFact};
-use patchflow_core::gate::{Counts, Decision, Rule, Verdict};
+use patchflow_core::gate::{Counts, Decision, LimitScope, Rule, Verdict};
 use patchflow_core::ids::{CandidateId, EndpointIx, FleetId, MemberIx, RolloutId, Seq};
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
-use patchflow_core::policy::Policy;
+use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::time::Timestamp;
 use std::sync::Arc;
@@ -113,8 +113,10 @@ impl Stage {
             name: format!("ring {i}"),
             size: *size,
             gate: self.policy.rings[i].gate.clone(),
+            mirror: None,
         };
         let plan = PlanFact {
+            select: Selector::All,
             rings: rings.iter().enumerate().map(ring).collect(),
             members: members.iter().map(|ix| EndpointIx(*ix)).collect(),
             levels: vec!["1.0".into()],
@@ -148,7 +150,8 @@ impl Stage {
     }
 
     fn verdict(decision: Decision, rule: Rule) -> Verdict {
-        Verdict { decision, rule, counts: Counts::default(), alerts: 0 }
+        let scope = LimitScope::Ring;
+        Verdict { decision, rule, counts: Counts::default(), scope, alerts: 0, alerts_known: true }
     }
 
     pub(super) fn promote(&mut self, ring: u8) -> &mut Self {

@@ -6,7 +6,7 @@ use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, Observation, Outcome};
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::inventory::ScopePath;
-use patchflow_core::plan::RolloutDraft;
+use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::rollout::{Member, Rollout};
 use patchflow_core::time::Timestamp;
 
@@ -128,6 +128,11 @@ impl<'a> Stage<'a> {
         let rollout = |of: Rolled| -> Result<RolloutId, Refusal> {
             self.rollout(of).map(Rollout::id).ok_or_else(|| unknown("rollout", of.patch))
         };
+        let position = |ring: &Ring| -> Result<u8, Refusal> {
+            let found = self.rollout(ring.of).and_then(|rollout| self.ring(rollout, &ring.name));
+            let missing = || Refusal::NotFound { what: "ring".into(), name: ring.name.clone() };
+            found.map(|(at, _)| at).ok_or_else(missing)
+        };
         Ok(match what.clone() {
             Ask::Adopt(at) => {
                 let policy = self.story.policies.get(at).map(|(_, policy)| Box::new(policy.clone()));
@@ -153,6 +158,19 @@ impl<'a> Stage<'a> {
             Ask::Retry(of, name) => Command::Retry { rollout: rollout(of)?, endpoint: name.as_str().into() },
             Ask::Remove(of, name) => {
                 Command::Remove { rollout: rollout(of)?, endpoint: name.as_str().into() }
+            }
+            Ask::SkipRing(ring, reason) => {
+                Command::SkipRing { rollout: rollout(ring.of)?, ring: position(&ring)?, reason }
+            }
+            Ask::Revise(of, reason) => {
+                let revision = PlanRevision { adopt_policy: true, place: Vec::new() };
+                Command::Revise { rollout: rollout(of)?, revision, reason }
+            }
+            Ask::Place(names, ring, reason) => {
+                let at = position(&ring)?;
+                let place = names.iter().map(|name| Placement { endpoint: name.as_str().into(), ring: at });
+                let revision = PlanRevision { adopt_policy: false, place: place.collect() };
+                Command::Revise { rollout: rollout(ring.of)?, revision, reason }
             }
             Ask::ClearHold(patch, name) => {
                 Command::ClearHold { candidate: candidate(patch)?, endpoint: name.as_str().into() }

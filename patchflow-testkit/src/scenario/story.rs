@@ -173,8 +173,8 @@ pub(super) enum Event {
     Away(u64),
     /// The host's clock is so many milliseconds ahead of the real one from now on.
     Clock(i64),
-    /// Endpoints of a ring raise alerts.
-    Alerts(Ring, u32),
+    /// Endpoints of a ring raise so many new alerts, or nobody can tell.
+    Alerts(Ring, Option<u32>),
     /// A baseline is written.
     Baseline,
 }
@@ -220,6 +220,11 @@ pub(super) enum Ask {
     Retry(Rolled, String),
     Remove(Rolled, String),
     ClearHold(usize, String),
+    SkipRing(Ring, String),
+    /// Goes on under the policy that holds now.
+    Revise(Rolled, String),
+    /// Puts endpoints into a ring that has not opened.
+    Place(Vec<String>, Ring, String),
 }
 
 /// How many.

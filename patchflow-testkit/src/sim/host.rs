@@ -2,11 +2,10 @@
 
 use super::world::Event;
 use super::{Sight, World};
-use patchflow_core::digest::Digest;
 use patchflow_core::error::CorruptJournal;
 use patchflow_core::fleet::{Effect, Fact, Fleet, Observation, Outbox, Persisted, Recorded};
 use patchflow_core::ids::Seq;
-use patchflow_core::journal::{Encoder, Record, RecordKind, Tail, decode, open_baseline};
+use patchflow_core::journal::{Encoder, Record, RecordKind, Tail, decode, open_baseline, rich_kind};
 use patchflow_core::rollout::Order;
 use patchflow_core::time::Timestamp;
 
@@ -35,15 +34,24 @@ pub(super) struct Host {
     pub(super) records: Vec<Record>,
     pub(super) facts: Vec<Recorded>,
     pub(super) keep_facts: bool,
+    /// Whether facts are encoded; else they are kept as they are, which is quicker, and replayed from there.
+    pub(super) encodes: bool,
     batch: Vec<Record>,
     pub(super) crash_at: Option<(Seq, CrashPoint)>,
     pub(super) store_faults: Vec<StoreFault>,
     pub(super) away: Option<Away>,
-    pub(super) baseline: Option<usize>,
+    /// The last baseline: its position among the records, or its bytes and how many facts stood before it.
+    pub(super) baseline: Option<Baseline>,
     /// How many inputs are taken before facts are stored; 1 stores after each.
     pub(super) inputs_per_store: u32,
     held: u32,
     pub(super) crashes: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum Baseline {
+    Encoded(usize),
+    Plain(Vec<u8>, usize),
 }
 
 #[derive(Debug)]
@@ -60,6 +68,7 @@ impl Host {
             records: Vec::new(),
             facts: Vec::new(),
             keep_facts: true,
+            encodes: true,
             batch: Vec::new(),
             crash_at: None,
             store_faults: Vec::new(),
@@ -69,6 +78,32 @@ impl Host {
             held: 0,
             crashes: 0,
         }
+    }
+}
+
+impl Host {
+    /// Encodes and appends, however often the store fails meanwhile.
+    fn append(&mut self, facts: &[Recorded]) -> Result<(), String> {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.clear();
+        let after = self
+            .encoder
+            .encode(facts, &mut batch)
+            .map_err(|error| format!("facts were not encoded: {error}"))?;
+        let mut sound = true;
+        while let Some(fault) = self.store_faults.pop() {
+            // The append is given again, which must be the identical bytes.
+            let mut again = Vec::new();
+            sound &= self.encoder.encode(facts, &mut again) == Ok(after) && again == batch;
+            if fault == StoreFault::Ambiguous {
+                // It is stored: the repeated append meets its own tail and is taken as done.
+                break;
+            }
+        }
+        self.encoder.move_to(after);
+        self.records.append(&mut batch);
+        self.batch = batch;
+        if sound { Ok(()) } else { Err("the same facts gave other bytes".into()) }
     }
 }
 
@@ -136,39 +171,20 @@ impl World {
         let facts = self.out.facts();
         let facts = &facts[..facts.partition_point(|fact| fact.seq <= through)];
         let host = &mut self.host;
-        let mut batch = std::mem::take(&mut host.batch);
-        batch.clear();
-        let after = match host.encoder.encode(facts, &mut batch) {
-            Ok(after) => after,
-            Err(error) => {
-                self.defects.push(format!("facts could not be encoded: {error}"));
-                return;
-            }
-        };
-        // What a store does with an append that it is given again after it failed: the identical bytes.
-        while let Some(fault) = host.store_faults.pop() {
-            let mut again = Vec::new();
-            if host.encoder.encode(facts, &mut again) != Ok(after) || again != batch {
-                self.defects.push("the same facts gave other bytes".into());
-            }
-            if fault == StoreFault::Ambiguous {
-                // It is stored; the repeated append meets its own tail and is taken as done.
-                host.store_faults.clear();
-            }
+        if host.encodes
+            && let Err(defect) = host.append(facts)
+        {
+            self.defects.push(defect);
         }
-        host.encoder.move_to(after);
-        for record in &batch {
-            self.transcript.mix(&[u64::from_le_bytes(first_eight(record.head))]);
-        }
-        host.records.append(&mut batch);
-        host.batch = batch;
+        host.store_faults.clear();
         for fact in facts {
+            self.transcript.mix(&numbers_of(fact));
             self.transcript.write(fact.at, "fact", || describe(&self.fleet, fact));
             if let Some(watch) = &mut self.watch {
                 watch.see(self.now, Sight::Stored(fact));
             }
         }
-        if host.keep_facts {
+        if host.keep_facts || !host.encodes {
             host.facts.extend_from_slice(facts);
         }
     }
@@ -179,11 +195,16 @@ impl World {
         if !self.out.is_empty() || self.host.away.is_some() {
             return;
         }
-        match self.host.encoder.baseline(self.fleet.baseline(), self.fleet.clock()) {
+        let bytes = self.fleet.baseline();
+        if !self.host.encodes {
+            self.host.baseline = Some(Baseline::Plain(bytes, self.host.facts.len()));
+            return;
+        }
+        match self.host.encoder.baseline(bytes, self.fleet.clock()) {
             Ok(record) => {
                 let tail = self.host.encoder.tail();
                 self.host.encoder.move_to(Tail { next: tail.next, head: record.head });
-                self.host.baseline = Some(self.host.records.len());
+                self.host.baseline = Some(Baseline::Encoded(self.host.records.len()));
                 self.host.records.push(record);
             }
             Err(error) => self.defects.push(format!("a baseline could not be encoded: {error}")),
@@ -196,6 +217,15 @@ impl World {
     /// [`CorruptJournal`] when they do not fit.
     pub fn replayed(&self, from_baseline: bool) -> Result<Fleet, CorruptJournal> {
         let records = &self.host.records;
+        if !self.host.encodes {
+            let facts = self.host.facts.iter().cloned();
+            return match &self.host.baseline {
+                Some(Baseline::Plain(bytes, before)) if from_baseline => {
+                    Fleet::resume(bytes, facts.skip(*before))
+                }
+                Some(_) | None => Fleet::replay(facts),
+            };
+        }
         let mut corrupt = None;
         let mut sound = |fact: Result<Recorded, CorruptJournal>| match fact {
             Ok(fact) => Some(fact),
@@ -204,13 +234,13 @@ impl World {
                 None
             }
         };
-        let fleet = match self.host.baseline.filter(|_| from_baseline) {
-            Some(at) => {
+        let fleet = match self.host.baseline {
+            Some(Baseline::Encoded(at)) if from_baseline => {
                 let before = at.checked_sub(1).map_or(Tail::EMPTY.head, |before| records[before].head);
                 let (bytes, tail) = open_baseline(self.id, &records[at], before)?;
                 Fleet::resume(bytes, decode(self.id, tail, &records[at + 1..]).map_while(&mut sound))
             }
-            None => Fleet::replay(decode(self.id, Tail::EMPTY, records).map_while(&mut sound)),
+            Some(_) | None => Fleet::replay(decode(self.id, Tail::EMPTY, records).map_while(&mut sound)),
         };
         match corrupt {
             Some(error) => Err(error),
@@ -239,7 +269,7 @@ impl World {
 
     pub(super) fn come_back(&mut self, nothing_lost: bool) {
         // Founding a fleet is a fact as well; without it there is nothing to come back to.
-        if self.host.records.is_empty() {
+        if self.host.records.is_empty() && self.host.facts.is_empty() {
             self.defects.push("crashed before the fleet was founded".into());
             return;
         }
@@ -325,13 +355,30 @@ impl World {
             Effect::AskApproval { ask, candidate, role, quorum, .. } => {
                 self.questions.push(super::world::Question { ask, candidate, role, quorum });
             }
+            // Stories tell of no hooks yet: one that is asked for never ends, and so is late.
+            Effect::RunHook(_) => {}
             Effect::Notify(notice) => self.notices.push((self.now, notice)),
         }
     }
 }
 
-fn first_eight(Digest(bytes): Digest) -> [u8; 8] {
-    [0, 1, 2, 3, 4, 5, 6, 7].map(|i: usize| bytes[i])
+/// A fact in numbers, for the hash of a transcript.
+fn numbers_of(recorded: &Recorded) -> [u64; 4] {
+    let at = recorded.at.as_millis() as u64;
+    match &recorded.fact {
+        Fact::Endpoint(fact) => {
+            let member = u64::from(fact.rollout.0) << 32 | u64::from(fact.member.0);
+            [recorded.seq.0, at, member, u64::from(fact.due) << 8 | fact.event as u64]
+        }
+        Fact::Rich(fact) => {
+            let kind = rich_kind(fact)
+                .0
+                .bytes()
+                .fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            [recorded.seq.0, at, kind, 1]
+        }
+        _ => [recorded.seq.0, at, 0, 2],
+    }
 }
 
 fn describe(fleet: &Fleet, recorded: &Recorded) -> String {
@@ -366,6 +413,7 @@ fn describe_effect(effect: &Effect) -> String {
         Effect::Query { order, endpoint } => format!("query {order} at {endpoint}"),
         Effect::Inspect(look) => format!("inspect {} after {}", look.endpoint, look.order),
         Effect::AskApproval { ask, candidate, role, .. } => format!("ask {role} ({ask}) about {candidate}"),
+        Effect::RunHook(run) => format!("run hook {} on {} for {}", run.name, run.endpoint, run.order),
         Effect::Notify(notice) => format!("notify: {}", notice.text),
     }
 }

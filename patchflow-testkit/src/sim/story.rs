@@ -6,7 +6,7 @@ use super::{Chance, CrashPoint, Happening, Line, Machine, Purpose, World};
 use crate::oracle::{Panel, Violation};
 use patchflow_core::fleet::{Command, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, RolloutId, Seq};
-use patchflow_core::plan::RolloutDraft;
+use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -46,6 +46,10 @@ pub enum Deed {
     Cancel,
     /// A ring is let pass.
     Promote,
+    /// A ring is passed over.
+    SkipRing,
+    /// An endpoint is placed in another ring, now and then under another policy.
+    Revise,
     /// An endpoint tries again.
     Retry,
     /// An endpoint is taken out.
@@ -84,6 +88,8 @@ pub struct Story {
     pub steps: Vec<(u64, Step)>,
     /// How many inputs the host takes before it stores.
     pub inputs_per_store: u32,
+    /// Whether the host encodes what it stores; else it replays facts that were never bytes, which is quicker.
+    pub encodes: bool,
     /// How long things go wrong, in seconds.
     pub faults_secs: u64,
     /// How long everything may take to come to rest afterwards, in seconds.
@@ -122,7 +128,11 @@ impl Story {
     pub fn play(&self, keep_transcript: bool) -> Ending {
         let panel = if self.only_absence { Panel::of_absence() } else { Panel::all() };
         let mut world = World::watched("sim", self.seed, beginning(), Some(panel.watch()));
-        world.forget_facts();
+        if self.encodes {
+            world.forget_facts();
+        } else {
+            world.keep_plain_facts();
+        }
         if keep_transcript {
             world.keep_transcript();
         }
@@ -198,7 +208,7 @@ impl Story {
             }
             Deed::Alert => {
                 let ring = (b % 4) as u8;
-                return world.see(Observation::Alerts { rollout, ring, new: b % 3 });
+                return world.see(Observation::Alerts { rollout, ring, new: (b % 4 != 3).then_some(b % 3) });
             }
             Deed::AskAgain => {
                 world.ask_again();
@@ -227,6 +237,13 @@ impl Story {
             Deed::LiftHalt => Command::LiftHalt { rollout, reason },
             Deed::Cancel => Command::Cancel { rollout, reason },
             Deed::Promote => Command::Promote { rollout, reason },
+            Deed::SkipRing => Command::SkipRing { rollout, ring: (b % 5) as u8, reason },
+            Deed::Revise => {
+                let Some(endpoint) = endpoint else { return };
+                let place = vec![Placement { endpoint, ring: (b % 4) as u8 }];
+                let revision = PlanRevision { adopt_policy: b.is_multiple_of(3), place };
+                Command::Revise { rollout, revision, reason }
+            }
             Deed::Retry | Deed::Remove | Deed::ClearHold => {
                 let Some(endpoint) = endpoint else { return };
                 match deed {

@@ -122,6 +122,14 @@ impl World {
         self.host.keep_facts = false;
     }
 
+    /// Keeps facts as they are from the beginning instead of encoding them, to run faster; no more
+    /// records are made.
+    pub fn keep_plain_facts(&mut self) {
+        if self.host.records.len() <= 1 {
+            self.host.encodes = false;
+        }
+    }
+
     /// Takes so many inputs before facts are stored (at the latest when time goes on); 1 stores after each.
     pub fn inputs_per_store(&mut self, inputs: u32) {
         self.host.inputs_per_store = inputs.max(1);

@@ -105,12 +105,14 @@ impl Soak {
 }
 
 fn tell(story: &Story) {
-    println!("policy: {:#?}", story.policies);
+    for policy in &story.policies {
+        println!("policy: {policy:?}");
+    }
     for machine in &story.machines {
         println!("endpoint {}: {:?} {:?}", machine.id, machine.environment, machine.behaviour);
     }
     for (at, step) in &story.steps {
-        println!("step at {at}: {step:?}");
+        println!("step at {at}: {}", format!("{step:?}").chars().take(240).collect::<String>());
     }
 }
 

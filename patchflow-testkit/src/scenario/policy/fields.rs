@@ -7,18 +7,18 @@ use super::{CATEGORIES, SEVERITIES};
 use crate::scenario::words::{Read, Words};
 use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
-use patchflow_core::gate::{Limits, OnMaxHold, Percent};
+use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
-    CalendarPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RollbackPolicy,
-    StartMode, TrialPolicy, WaiverByName,
+    CalendarPolicy, CatchUpPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy,
+    RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
 };
 
 fields! {
     Policy {
         name, trial, approval, otherwise, rings, single_ring, deploy, retry, rollback, schedule,
-        calendars,
+        calendars, catch_up,
     } = super::bare("blank");
-    TrialPolicy { required_for, required_for_reboot, endpoints_max, gate } = Self::default();
+    TrialPolicy { required_for, required_for_reboot, endpoints_max, stratify, gate } = Self::default();
     PersonApproval { role, quorum, expires_secs } = Self {
         role: String::new(), quorum: 1, expires_secs: 30 * 86_400,
     };
@@ -26,13 +26,14 @@ fields! {
         start, in_flight_max, start_within_secs, acknowledge_within_secs, report_within_secs, expected_secs,
         reboot_reserve_secs, inspect_within_secs, resync_after_secs,
     } = Self::default();
+    CatchUpPolicy { newcomers, deferred, max_failures } = Self::default();
     RetryPolicy { attempts_max, on, backoff_secs, backoff_secs_max, jitter } = Self::default();
     RollbackPolicy { on_failure, on_halt, without_path } = Self::default();
     CalendarPolicy { named, spread_secs } = Self::default();
     WaiverByName { by, reason } = Self { by: String::new(), reason: String::new() };
     Limits {
         max_failures, max_failure_percent, min_started, min_success_percent, min_verified, max_alerts,
-        bake_secs_min, hold_secs_max, on_max_hold,
+        bake_secs_min, hold_secs_max, on_max_hold, scope, of,
     } = Self::default();
 }
 
@@ -43,6 +44,8 @@ choices! {
         "nobody" => OnHalt::Nobody, "failed" => OnHalt::Failed, "ring" => OnHalt::Ring,
         "rollout" => OnHalt::Rollout,
     }
+    LimitScope { "ring" => LimitScope::Ring, "rollout" => LimitScope::Rollout }
+    ShareOf { "members" => ShareOf::Members, "started" => ShareOf::Started }
     OnMaxHold { "halt" => OnMaxHold::Halt, "ask" => OnMaxHold::Ask }
 }
 

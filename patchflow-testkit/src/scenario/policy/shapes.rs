@@ -9,14 +9,37 @@ use crate::scenario::words::{self, Read, Words};
 use patchflow_core::gate::Limits;
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::policy::{
-    Approval, ApprovalRule, PersonApproval, RingPolicy, RingSize, RiskFilter, Selector,
+    Approval, ApprovalRule, PersonApproval, RingPolicy, RingSize, RiskFilter, Selector, Trait,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// `scope acme/berlin`, `tag tier=web`, `all`.
+/// `scope acme/berlin`, `tag tier=web`, `all`, and these with `not`, `and`, `or` and parentheses; `and` binds closer.
 pub(crate) fn selector(words: &mut Words<'_>) -> Read<Selector> {
+    let mut of = vec![both(words)?];
+    while words.take("or") {
+        of.push(both(words)?);
+    }
+    Ok(if of.len() == 1 { of.remove(0) } else { Selector::AnyOf { of } })
+}
+
+fn both(words: &mut Words<'_>) -> Read<Selector> {
+    let mut of = vec![one(words)?];
+    while words.take("and") {
+        of.push(one(words)?);
+    }
+    Ok(if of.len() == 1 { of.remove(0) } else { Selector::AllOf { of } })
+}
+
+fn one(words: &mut Words<'_>) -> Read<Selector> {
+    if words.take("not") {
+        return Ok(Selector::Not { of: Box::new(one(words)?) });
+    }
+    if words.take("(") {
+        let inner = selector(words)?;
+        return words.want(")").map(|()| inner);
+    }
     if words.take("all") {
         return Ok(Selector::All);
     }
@@ -28,7 +51,7 @@ pub(crate) fn selector(words: &mut Words<'_>) -> Read<Selector> {
         let (name, value) = tag(words)?;
         return Ok(Selector::Tag { name, value });
     }
-    Err(words.expected("`scope`, `tag` or `all`"))
+    Err(words.expected("`scope`, `tag`, `all` or `not`"))
 }
 
 /// `tier=web`.
@@ -115,6 +138,7 @@ fn fields(ring: &mut RingPolicy, node: &Node, context: &mut Context<'_>) {
     for child in &node.below {
         let step = child.key.text.as_str();
         match step {
+            "stratify" => context.within(step, child.key.at, |context| ring.stratify.overlay(child, context)),
             "gate" => context.within(step, child.key.at, |context| ring.gate.overlay(child, context)),
             other => context.say(Diagnostic::unknown(child.key.at, "field", other, RING_FIELDS)),
         }
@@ -122,7 +146,22 @@ fn fields(ring: &mut RingPolicy, node: &Node, context: &mut Context<'_>) {
 }
 
 /// The fields of a ring that stand below its line.
-pub(crate) const RING_FIELDS: [&str; 1] = ["gate"];
+pub(crate) const RING_FIELDS: [&str; 2] = ["gate", "stratify"];
+
+impl Word for Trait {
+    fn blank() -> Self {
+        Self::Scope { depth: 1 }
+    }
+
+    /// `scope 2` for the first two parts of the scope, `tag os` for the value of a tag.
+    fn word(words: &mut Words<'_>, _: &str) -> Read<Self> {
+        if words.take("scope") {
+            return Ok(Self::Scope { depth: u8::word(words, "depth")? });
+        }
+        words.want("tag").map_err(|_| words.expected("`scope 2` or `tag os`"))?;
+        Ok(Self::Tag { name: words.word("the name of a tag")?.text.clone() })
+    }
+}
 
 impl Word for RiskFilter {
     fn blank() -> Self {

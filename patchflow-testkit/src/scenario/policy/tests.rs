@@ -31,6 +31,7 @@ fn every_field_of_the_model_can_be_said() {
     let policy = Policy::standard("all");
     named(&policy);
     named(&policy.calendars);
+    named(&policy.catch_up);
     named(&policy.trial);
     named(&policy.trial.gate);
     named::<PersonApproval>(&policy.otherwise);

@@ -235,11 +235,14 @@ pub(super) fn clock(words: &mut Words<'_>) -> Read<Event> {
     Ok(Event::Clock(if ahead { millis } else { -millis }))
 }
 
-/// `ring pilot raises 2 alerts`.
+/// `ring pilot raises 2 alerts`, `ring pilot raises unknown alerts`.
 pub(super) fn alerts(names: &Names, words: &mut Words<'_>) -> Read<Event> {
     let ring = names.ring(words)?;
     words.want("raises")?;
-    let new = words.number("how many")?;
+    let new = match words.take("unknown") {
+        true => None,
+        false => Some(words.number("how many, or `unknown`")?),
+    };
     if !words.take("alert") {
         words.want("alerts")?;
     }

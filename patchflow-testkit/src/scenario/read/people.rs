@@ -10,7 +10,7 @@ use patchflow_core::policy::Selector;
 use patchflow_core::rollout::RolloutKind;
 
 /// What people do.
-pub(super) const VERBS: [&str; 17] = [
+pub(super) const VERBS: [&str; 20] = [
     "approves",
     "rejects",
     "revokes",
@@ -28,6 +28,9 @@ pub(super) const VERBS: [&str; 17] = [
     "removes",
     "clears",
     "adopts",
+    "skips",
+    "revises",
+    "places",
 ];
 
 /// A person with their roles, and what they ask.
@@ -93,18 +96,26 @@ fn ask(names: &Names, words: &mut Words<'_>) -> Read<Ask> {
             let endpoint = names.one_endpoint(words)?;
             Ask::ClearHold(names.patch_after(words, "for")?, endpoint)
         }
-        "adopts" => {
-            words.take("policy");
-            let token = words.word("the name of a policy")?;
-            let Some(at) = names.policies.iter().position(|name| *name == token.text) else {
-                let known = names.policies.iter().map(String::as_str);
-                return Err(Diagnostic::unknown(token.at, "policy", &token.text, known));
-            };
-            Ask::Adopt(at)
+        "skips" => Ask::SkipRing(names.ring(words)?, words.because()?),
+        "revises" => Ask::Revise(of(words)?, words.because()?),
+        "places" => {
+            let endpoints = names.endpoints(words)?;
+            words.want("in")?;
+            Ask::Place(endpoints, names.ring(words)?, words.because()?)
         }
+        "adopts" => Ask::Adopt(policy(names, words)?),
         other => {
             return Err(Diagnostic::unknown(verb.at, "verb", other, VERBS));
         }
+    })
+}
+
+fn policy(names: &Names, words: &mut Words<'_>) -> Read<usize> {
+    words.take("policy");
+    let token = words.word("the name of a policy")?;
+    names.policies.iter().position(|name| *name == token.text).ok_or_else(|| {
+        let known = names.policies.iter().map(String::as_str);
+        Diagnostic::unknown(token.at, "policy", &token.text, known)
     })
 }
 

@@ -114,7 +114,7 @@ fn endpoint_faults(
     if is_on(14) {
         for _ in 0..chance.between(1, 3) {
             let (who, at) = (name(chance), chance.below(within));
-            let change = match chance.below(6) {
+            let change = match chance.below(7) {
                 0 => Change::PowerCut,
                 1 => Change::Sick(Some("HTTP 500".into())),
                 2 => Change::RebootPending(true),
@@ -122,6 +122,7 @@ fn endpoint_faults(
                     Change::Environment(*chance.pick(&[Environment::Production, Environment::NonProduction]))
                 }
                 4 => Change::Level("lib".into(), chance.one_in(2).then(|| "1.2".into())),
+                5 => Change::Calendar(chance.one_in(2).then(|| "night".into())),
                 _ => Change::Tag("ring".into(), Some("pilot".into())),
             };
             steps.push(happens(at, Happening::Changes(who, change)));

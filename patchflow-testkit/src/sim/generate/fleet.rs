@@ -62,6 +62,10 @@ pub(super) fn machine(chance: &mut Chance, i: u64, trouble: u32) -> Machine {
         RollbackPath::Snapshot,
         if trouble > 0 { RollbackPath::None } else { RollbackPath::Switch },
     ]);
+    if trouble > 0 && chance.one_in(4) {
+        // Where the policy has no such calendar, such an endpoint never starts.
+        machine.calendar = Some((*chance.pick(&["night", "night", "lab", "unknown"])).into());
+    }
     machine.behaviour = behaviour(chance, trouble);
     machine
 }

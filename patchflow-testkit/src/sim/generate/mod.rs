@@ -39,6 +39,7 @@ pub fn generate(seed: u64) -> Story {
         machines,
         steps,
         inputs_per_store: if chance.one_in(3) { chance.between(2, 6) as u32 } else { 1 },
+        encodes: seed.is_multiple_of(16),
         faults_secs,
         rest_secs: 60 * 86_400,
         only_absence,

@@ -2,7 +2,7 @@
 
 use crate::sim::{Deed, Purpose, Step, Story};
 
-const DEEDS: [Deed; 18] = [
+const DEEDS: [Deed; 20] = [
     Deed::Answer { yes: true },
     Deed::Answer { yes: false },
     Deed::Waive,
@@ -17,6 +17,8 @@ const DEEDS: [Deed; 18] = [
     Deed::LiftHalt,
     Deed::Cancel,
     Deed::Promote,
+    Deed::SkipRing,
+    Deed::Revise,
     Deed::Retry,
     Deed::Remove,
     Deed::ClearHold,

@@ -3,11 +3,11 @@
 use super::fleet::KINDS;
 use crate::sim::{Chance, Purpose, Story};
 use patchflow_core::catalog::{Category, Severity};
-use patchflow_core::gate::{Limits, OnMaxHold, Percent};
+use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::policy::{
     Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter,
-    Selector, StartMode, WaiverByName,
+    Selector, StartMode, Trait, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -37,8 +37,16 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     rollback.on_failure = *chance.pick(&[OnFailure::Leave, OnFailure::RollBack]);
     rollback.on_halt = *chance.pick(&[OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout]);
     rollback.without_path = chance.one_in(4).then(waiver);
+    policy.catch_up.newcomers = !chance.one_in(4);
+    policy.catch_up.deferred = !chance.one_in(4);
+    policy.catch_up.max_failures = *chance.pick(&[0, 1, 5, 1000]);
     if !calm {
         policy.schedule = schedule(chance);
+        if chance.one_in(3) {
+            policy.calendars.named.insert("night".into(), schedule(chance));
+            policy.calendars.named.insert("lab".into(), schedule(chance));
+        }
+        policy.calendars.spread_secs = *chance.pick(&[0, 0, 600, 20_000]);
     }
     if !policy.findings().is_empty() {
         // Two choices contradict each other: what windows there are must fit what is expected.
@@ -73,15 +81,28 @@ fn approval(chance: &mut Chance, policy: &mut Policy) {
     policy.trial.required_for = if chance.one_in(2) { vec![when(chance)] } else { Vec::new() };
     policy.trial.required_for_reboot = chance.one_in(3);
     policy.trial.endpoints_max = *chance.pick(&[1, 2, 25]);
+    policy.trial.stratify = strata(chance);
     policy.trial.gate = gate(chance);
+}
+
+fn strata(chance: &mut Chance) -> Vec<Trait> {
+    let kinds = [Trait::Scope { depth: 1 }, Trait::Scope { depth: 2 }, Trait::Tag { name: "ring".into() }];
+    kinds.into_iter().filter(|_| chance.one_in(4)).collect()
 }
 
 fn gate(chance: &mut Chance) -> Limits {
     let percent = |chance: &mut Chance, of: &[u32]| Percent::whole(*chance.pick(of));
+    let of = *chance.pick(&[ShareOf::Members, ShareOf::Members, ShareOf::Started]);
+    let min_started = match of {
+        ShareOf::Members => *chance.pick(&[0, 0, 2, 5]),
+        ShareOf::Started => *chance.pick(&[1, 2, 5]),
+    };
     Limits {
+        scope: *chance.pick(&[LimitScope::Ring, LimitScope::Ring, LimitScope::Rollout]),
+        of,
         max_failures: chance.one_in(3).then(|| chance.below(4) as u32),
         max_failure_percent: (!chance.one_in(3)).then(|| percent(chance, &[0, 5, 20, 50])),
-        min_started: *chance.pick(&[0, 0, 2, 5]),
+        min_started,
         min_success_percent: percent(chance, &[0, 50, 95, 100]),
         min_verified: *chance.pick(&[0, 1, 1, 3]),
         max_alerts: chance.one_in(3).then(|| chance.below(3) as u32),
@@ -118,6 +139,12 @@ fn rings(chance: &mut Chance, policy: &mut Policy) {
         .enumerate()
         .map(|(i, size)| {
             let mut ring = RingPolicy::percent(format!("ring {i}"), 100);
+            let chosen = match &size {
+                RingSize::Percent { cumulative } => *cumulative != Percent::FULL,
+                RingSize::Count { .. } => true,
+                RingSize::Selector { .. } => false,
+            };
+            ring.stratify = if chosen { strata(chance) } else { Vec::new() };
             (ring.size, ring.gate) = (size, gate(chance));
             ring
         })
