@@ -99,6 +99,7 @@ impl Crowd {
                     | Effect::Query { .. }
                     | Effect::AskApproval { .. }
                     | Effect::RunHook(_)
+                    | Effect::Scan { .. }
                     | Effect::Notify(_) => {}
                 }
             }

@@ -23,7 +23,6 @@ use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report,
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The version that everybody has, and the one that everybody shall have.
@@ -217,12 +216,9 @@ impl Rig {
     #[must_use]
     pub fn seen(id: EndpointId, calendar: Option<Arc<str>>) -> EndpointSeen {
         EndpointSeen {
-            id,
-            environment: Environment::Production,
             scope: ScopePath("acme/berlin".into()),
-            tags: BTreeMap::new(),
             calendar,
-            group: None,
+            ..EndpointSeen::new(id, Environment::Production)
         }
     }
 

@@ -194,6 +194,7 @@ impl FleetDesk {
                 }
                 Effect::Recall { .. }
                 | Effect::Query { .. }
+                | Effect::Scan { .. }
                 | Effect::AskApproval { .. }
                 | Effect::RunHook(_)
                 | Effect::Notify(_) => {}

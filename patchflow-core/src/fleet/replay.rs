@@ -1,9 +1,8 @@
 //! Facts into a state without deciding anything, many at once.
 
-use super::fact::EndpointFact;
 use super::kernel::Fleet;
 use super::state::State;
-use super::{Fact, Recorded};
+use super::{EndpointFact, Fact, Recorded};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::Seq;
 use crate::rollout::Event;

@@ -6,7 +6,10 @@ use super::fact::NeedFact;
 use super::groups::Groups;
 use super::needs::{Need, Needs};
 use super::openings::Openings;
+use super::patience::Patience;
 use super::reasons::Reasons;
+use super::reboots::RebootLog;
+use super::rounds::Rounds;
 use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
@@ -100,6 +103,9 @@ pub(crate) struct State {
     pub(crate) by_patch: BTreeMap<PatchId, CandidateId>,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
+    pub(crate) rounds: Rounds,
+    pub(crate) reboots: RebootLog,
+    pub(crate) patience: Patience,
     pub(crate) policy: Option<(Arc<Policy>, Digest)>,
     pub(crate) policies: BTreeMap<Digest, Arc<Policy>>,
     pub(crate) reasons: Reasons,
@@ -136,6 +142,12 @@ pub(crate) struct Cache {
     /// When post hooks are late.
     pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
+    /// Rollouts that wait for questions to the inventory to be answered before they may ask for more.
+    pub(crate) unread_rollouts: BTreeSet<RolloutId>,
+    /// Endpoints of open turns that have not been read.
+    pub(crate) awaited: BTreeSet<EndpointIx>,
+    /// When questions to the inventory are over.
+    pub(crate) scans: BTreeSet<(u32, EndpointIx)>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.
     pub(crate) tending: Vec<(RolloutId, MemberIx)>,
@@ -149,20 +161,14 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Whether nothing is to be looked at before `secs` is over, and nothing is left to do.
-    pub(crate) fn is_quiet(&self, secs: u32, now: Timestamp) -> bool {
-        let later = |due: Option<u32>| due.is_none_or(|due| due > secs);
+    /// Whether nothing that facts have put there is left to look at.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
         self.rollout_agenda.is_empty()
             && self.tending.is_empty()
             && self.candidate_agenda.is_empty()
-            && later(self.deadlines.first())
-            && later(self.wakes.first())
-            && later(self.closes.first())
-            && self.posts_due.first().is_none_or(|(due, _)| *due > secs)
             && self.budgets.is_quiet()
             && self.groups.is_quiet()
-            && self.alarms.first().is_none_or(|at| at > now)
-            && self.candidate_alarms.first().is_none_or(|at| at > now)
     }
 }
 

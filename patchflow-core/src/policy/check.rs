@@ -56,6 +56,8 @@ impl Policy {
         self.check_people(&mut say);
         self.deploy.check(&mut say);
         self.budgets.check(&mut say);
+        self.endpoints.check(&mut say);
+        self.reboot.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
         schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);

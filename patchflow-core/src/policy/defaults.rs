@@ -1,8 +1,8 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, PersonApproval,
-    Policy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, EndpointPolicy,
+    PersonApproval, Policy, RebootPolicy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
@@ -57,6 +57,8 @@ impl Policy {
             single_ring: None,
             deploy: DeployPolicy::default(),
             budgets: BudgetPolicy::default(),
+            endpoints: EndpointPolicy::default(),
+            reboot: RebootPolicy::default(),
             retry: RetryPolicy::default(),
             catch_up: CatchUpPolicy::default(),
             rollback: RollbackPolicy::default(),

@@ -52,6 +52,8 @@ fn of_endpoint(fleet: &Fleet, history: &History, endpoint: &EndpointView<'_>) ->
         id: endpoint.id().to_string(),
         environment: endpoint.environment(),
         scope: endpoint.attributes().scope.to_string(),
+        unreachable_since: endpoint.unreachable_since(),
+        stale_since: endpoint.stale_since(),
         outcomes: outcomes.collect(),
     }
 }
@@ -108,8 +110,9 @@ fn is_live(candidate: &Candidate) -> bool {
     }
 }
 
-fn is_compliant(outcome: &Outcome) -> bool {
-    matches!(outcome.class, Some(Class::Verified | Class::Skipped))
+/// What is stale is never compliant (semantics S5, S7).
+fn is_compliant(endpoint: &EndpointSummary, outcome: &Outcome) -> bool {
+    endpoint.stale_since.is_none() && matches!(outcome.class, Some(Class::Verified | Class::Skipped))
 }
 
 fn add(counts: &mut Counts, class: Class) {
@@ -144,7 +147,7 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         }
         if live.contains(&outcome.candidate) {
             compliance.whole += 1;
-            compliance.part += u32::from(is_compliant(outcome));
+            compliance.part += u32::from(is_compliant(endpoint, outcome));
         }
         rolled_back += u32::from(outcome.phase == Some(Phase::RolledBack));
         operator_needed += u32::from(outcome.phase == Some(Phase::NeedsOperator));
@@ -158,6 +161,7 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         non_production: count(non_production),
         compliance,
         success: Share { part: counts.verified, whole: settled },
+        stale: count(endpoints.iter().filter(|e| e.stale_since.is_some()).count()),
         counts,
         untouched,
         rolled_back,
@@ -192,9 +196,12 @@ fn of_candidate(
 ) -> CandidateSummary {
     let identified = candidate.identified();
     let patch = identified.patch();
-    let outcomes = endpoints.iter().flat_map(|e| &e.outcomes).filter(|o| o.candidate == identified.id());
-    let compliance = outcomes.fold(Share::default(), |share, outcome| Share {
-        part: share.part + u32::from(is_compliant(outcome)),
+    let outcomes = endpoints
+        .iter()
+        .flat_map(|e| e.outcomes.iter().map(move |outcome| (e, outcome)))
+        .filter(|(_, outcome)| outcome.candidate == identified.id());
+    let compliance = outcomes.fold(Share::default(), |share, (endpoint, outcome)| Share {
+        part: share.part + u32::from(is_compliant(endpoint, outcome)),
         whole: share.whole + 1,
     });
     let decided = match candidate {

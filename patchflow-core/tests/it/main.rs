@@ -5,6 +5,7 @@ mod attach;
 mod budgets;
 mod budgets_random;
 mod calendars;
+mod conditions;
 mod crashes;
 mod faults;
 mod fields;

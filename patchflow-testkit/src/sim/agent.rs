@@ -4,7 +4,7 @@
 use super::{Ends, Machine, Operation, Reading};
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{InspectOrder, Observation};
-use patchflow_core::ids::{Fence, OrderId};
+use patchflow_core::ids::{EndpointIx, Fence, OrderId};
 use patchflow_core::rollout::{
     Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
 };
@@ -73,6 +73,7 @@ pub(super) enum Letter {
     Recall(OrderId),
     Query(OrderId),
     Inspect(InspectOrder),
+    Scan(EndpointIx),
 }
 
 /// What an agent wants done.
@@ -99,6 +100,7 @@ impl Machine {
             Letter::Recall(order) => self.recall(order, todo),
             Letter::Query(order) => self.query(order, todo),
             Letter::Inspect(look) => self.inspect(&look, todo),
+            Letter::Scan(endpoint) => self.scan(endpoint, todo),
         }
     }
 
@@ -319,6 +321,14 @@ impl Machine {
         let (order, reboot_required, health) = (look.order, self.reboot_pending, self.health());
         let seen = Inspection { order, level, reboot_required, health };
         todo.push(Todo::Say(after, Observation::Inspected(seen)));
+    }
+
+    /// The inventory is read anew; what the endpoint needs has not changed by itself.
+    fn scan(&self, endpoint: EndpointIx, todo: &mut Vec<Todo>) {
+        if let Reading::Shows { after_secs } = &self.behaviour.inspect {
+            let endpoints = vec![endpoint].into();
+            todo.push(Todo::Say(*after_secs, Observation::Read { endpoints }));
+        }
     }
 
     /// A power cut: what was queued is forgotten, what was at work is cut off; it is told once the machine is back.

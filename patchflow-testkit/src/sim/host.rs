@@ -352,6 +352,13 @@ impl World {
                 let to = look.endpoint.clone();
                 self.send(to.as_str(), super::agent::Letter::Inspect(look));
             }
+            Effect::Scan { endpoints } => {
+                for to in endpoints {
+                    if let Some(endpoint) = self.fleet.endpoint_ix(to.as_str()) {
+                        self.send(to.as_str(), super::agent::Letter::Scan(endpoint));
+                    }
+                }
+            }
             Effect::AskApproval { ask, candidate, role, quorum, .. } => {
                 self.questions.push(super::world::Question { ask, candidate, role, quorum });
             }
@@ -412,6 +419,10 @@ fn describe_effect(effect: &Effect) -> String {
         Effect::Recall { order, endpoint } => format!("recall {order} from {endpoint}"),
         Effect::Query { order, endpoint } => format!("query {order} at {endpoint}"),
         Effect::Inspect(look) => format!("inspect {} after {}", look.endpoint, look.order),
+        Effect::Scan { endpoints } => {
+            let names: Vec<_> = endpoints.iter().map(|name| name.as_str()).collect();
+            format!("read {}", names.join(", "))
+        }
         Effect::AskApproval { ask, candidate, role, .. } => format!("ask {role} ({ask}) about {candidate}"),
         Effect::RunHook(run) => format!("run hook {} on {} for {}", run.name, run.endpoint, run.order),
         Effect::Notify(notice) => format!("notify: {}", notice.text),

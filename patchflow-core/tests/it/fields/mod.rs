@@ -4,6 +4,7 @@
 //! one file a subject.
 
 mod budgets;
+mod endpoints;
 mod rings;
 mod stories;
 
@@ -30,7 +31,10 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields(), rings::fields(), budgets::fields()].into_iter().flatten().collect()
+    [stories::fields(), endpoints::fields(), rings::fields(), budgets::fields()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]

@@ -84,7 +84,11 @@ fn member_fact(rollout: &Rollout, member: MemberIx, event: Event) -> Fact {
     Fact::Endpoint(EndpointFact { rollout: rollout.id(), member, event, reason: 0, due: 0 })
 }
 
-fn member_of(state: &State, rollout: &Rollout, endpoint: &EndpointId) -> Result<MemberIx, Refusal> {
+pub(super) fn member_of(
+    state: &State,
+    rollout: &Rollout,
+    endpoint: &EndpointId,
+) -> Result<MemberIx, Refusal> {
     let ix = state.endpoints.ix(endpoint.as_str()).ok_or_else(|| not_found("endpoint", endpoint))?;
     rollout.member_of(ix).ok_or_else(|| not_found("member", endpoint))
 }
