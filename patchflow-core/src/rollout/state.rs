@@ -57,6 +57,8 @@ pub struct Rollout {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) halt: Option<Halt>,
     pub(crate) emergency: Option<Emergency>,
+    /// Those started together, itself among them, in the order in which they install.
+    pub(crate) bundle: Vec<RolloutId>,
     /// Whether orders of it have left outside of the windows.
     pub(crate) outside: bool,
     /// The ring whose turn it is.
@@ -141,6 +143,7 @@ impl Rollout {
             ended_at: None,
             halt: None,
             emergency: None,
+            bundle: Vec::new(),
             outside: false,
             ring: 0,
             rings,
@@ -271,6 +274,17 @@ impl Rollout {
         } else {
             self.unplaced.insert(at);
         }
+    }
+
+    /// A member gives its place to another rollout's on the same endpoint. Whether it had one.
+    pub(crate) fn give_up_place(&mut self, at: MemberIx) -> bool {
+        if !self.holds_place(at) {
+            return false;
+        }
+        let ring = usize::from(self.members[at.index()].ring);
+        self.operating -= 1;
+        self.rings[ring].operating -= 1;
+        self.unplaced.insert(at)
     }
 
     /// Whether a member takes a place of the budgets.

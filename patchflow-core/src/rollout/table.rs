@@ -163,6 +163,7 @@ impl Phase {
             ],
             Self::RebootPending => &[
                 (E::RebootOrdered, Self::Rebooting),
+                (E::Rebooted, Self::Installed),
                 (E::Verified, Self::Verified),
                 (E::GaveUp, Self::Failed),
                 (E::Removed, Self::Removed),

@@ -301,6 +301,7 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: PlanFact::default(),
             emergency: None,
+            bundle: vec![],
         },
         RichFact::RolloutStarted {
             rollout: ROLLOUT,
@@ -309,6 +310,7 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: plan(),
             emergency: Some(Emergency { by: ada.clone(), reason: "wormable".into() }),
+            bundle: vec![RolloutId(0), RolloutId(1)],
         },
         RichFact::MembersJoined {
             rollout: ROLLOUT,

@@ -215,7 +215,9 @@ impl World {
                     .orders
                     .iter()
                     .any(|o| matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name);
-                let reboot_required = matches!(self.script.get(&name), Some(Does::WantsReboot)) && !rebooted;
+                let pending = self.script.contains_key(&format!("reboot:{name}"));
+                let wants = pending || matches!(self.script.get(&name), Some(Does::WantsReboot));
+                let reboot_required = wants && !rebooted;
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.later(1, Observation::Inspected(seen));
             }

@@ -11,7 +11,13 @@ use alloc::format;
 impl State {
     pub(super) fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
         let EndpointFact { rollout: id, member, event, reason, due } = *fact;
+        if matches!(event, Event::Ordered | Event::HookAsked)
+            && let Some(at) = self.member(id, member)
+        {
+            self.take_over_from_mate(id, at.member.endpoint);
+        }
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        let bundled = !rollout.bundle.is_empty();
         let places = rollout.operating;
         let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
         let Some((from, to)) = rollout.apply(at, member, event, reason, due) else {
@@ -49,12 +55,13 @@ impl State {
         let grouped = !self.endpoints.groups_are_unused();
         let was_down = grouped.then(|| self.endpoints.slot(endpoint).is_some_and(|slot| slot.is_down()));
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
+        let mate = if bundled { self.left_with(id, endpoint) } else { None };
         // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
         if (ordered || from.occupies() != to.occupies())
             && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
         {
             slot.fence += u32::from(ordered);
-            slot.set_active(to.occupies().then_some((id, member)));
+            slot.set_active(to.occupies().then_some((id, member)).or(mate));
             if !to.occupies() {
                 self.wake(endpoint);
             }
@@ -89,6 +96,9 @@ impl State {
         }
         if from == Phase::NeedsOperator || to == Phase::Removed {
             self.moved_on(id, member, from, to);
+        }
+        if bundled && self.cache.live {
+            self.wake_mates(id, endpoint);
         }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(id, member));
