@@ -3,7 +3,7 @@
 use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
-use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
 use alloc::format;
@@ -100,10 +100,29 @@ impl State {
         if bundled && self.cache.live {
             self.wake_mates(id, endpoint);
         }
+        if self.cache.live && from == Phase::Waiting && to.occupies() {
+            self.wake_twins(id, candidate, endpoint);
+        }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(id, member));
         }
         Ok(())
+    }
+
+    /// Lets those look again who wait for a budget in another rollout of the same patch: they attach to the order.
+    fn wake_twins(&mut self, id: RolloutId, candidate: CandidateId, endpoint: EndpointIx) {
+        let Some(entry) = self.candidates.get(candidate.index()).filter(|it| it.deployments.len() > 1) else {
+            return;
+        };
+        for other in entry.deployments.clone().into_iter().filter(|other| *other != id) {
+            let Some(rollout) = self.rollouts.get_mut(other.index()) else { continue };
+            let twin = rollout.member_of(endpoint);
+            let at = twin.and_then(|ix| Some((ix, rollout.members.get(ix.index())?)));
+            if let Some((ix, _)) = at.filter(|(_, m)| m.phase == Phase::Waiting && m.ring <= rollout.ring) {
+                rollout.queue.again.insert(ix);
+                self.put_on_agenda(other);
+            }
+        }
     }
 
     /// Lets everybody look again who waits for an endpoint. Rare: relations have changed.
