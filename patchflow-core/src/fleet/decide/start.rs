@@ -213,9 +213,11 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         return Some(Start::Waits);
     }
     if at.rollout.policy().rollback.without_path.is_none() {
-        // The plan's way back is looked at again: it may be gone by now, or have ended.
+        // The plan's way back is looked at again: it may be gone by now, or have ended. After an attempt a look sees
+        // what that attempt left there and no longer what was there before: then what was recorded counts.
         let path = need.map_or(RollbackPath::None, |need| need.path);
-        if at.member.path() == RollbackPath::None || path == RollbackPath::None {
+        let is_gone = at.member.attempt == 0 && path == RollbackPath::None;
+        if at.member.path() == RollbackPath::None || is_gone {
             return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
         }
         if state.path_ended(at.rollout.candidate(), at.member.endpoint, now).is_some() {
