@@ -195,6 +195,7 @@ impl FleetDesk {
                 }
                 Effect::Recall { .. }
                 | Effect::Query { .. }
+                | Effect::Scan { .. }
                 | Effect::AskApproval { .. }
                 | Effect::RunHook(_)
                 | Effect::Notify(_) => {}
@@ -226,6 +227,7 @@ fn policy() -> Policy {
     policy.single_ring = waiver();
     policy.deploy.acknowledge_within_secs = DAY;
     policy.deploy.report_within_secs = DAY;
+    policy.deploy.duration_secs_max = DAY;
     policy.deploy.inspect_within_secs = DAY;
     policy.retry.attempts_max = 100;
     policy.retry.on = vec![FailureKind::Busy];

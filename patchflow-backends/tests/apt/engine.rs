@@ -91,6 +91,7 @@ impl World {
             }
             Effect::Recall { .. }
             | Effect::Query { .. }
+            | Effect::Scan { .. }
             | Effect::AskApproval { .. }
             | Effect::RunHook(_)
             | Effect::Notify(_) => {}

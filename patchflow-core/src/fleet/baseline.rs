@@ -1,13 +1,17 @@
 //! The whole state as bytes: a point from which a replay may start.
 //!
-//! Rich state is one JSON text with a version; slots and members follow it packed, 26 and 16 bytes each. A baseline is
+//! Rich state is one JSON text with a version; slots and members follow it packed, 38 and 16 bytes each. A baseline is
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
+use super::conditions::Condition;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
+use super::patience::{Deferrals, Patience};
+use super::reboots::RebootLog;
 use super::rescue::{Call, Way};
+use super::rounds::Rounds;
 use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
@@ -19,7 +23,7 @@ use crate::ids::{
 };
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
-use crate::policy::{Policy, Selector};
+use crate::policy::{Policy, REBOOTS_MAX, Selector};
 use crate::risk::Assessment;
 use crate::rollout::{Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
@@ -47,9 +51,14 @@ struct Snapshot {
     attributes: Vec<Attributes>,
     calendars: Vec<Arc<str>>,
     groups: Vec<Arc<str>>,
+    conditions: Vec<(EndpointIx, Condition)>,
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
+    rounds: Rounds,
+    reboots: Vec<(EndpointIx, [u32; REBOOTS_MAX as usize])>,
+    patience: Vec<((RolloutId, MemberIx), u32)>,
+    deferrals: Vec<((RolloutId, MemberIx), Deferrals)>,
     calls: Vec<(RolloutId, MemberIx, Call)>,
     lapsed: Vec<(CandidateId, EndpointIx)>,
     drilling: Vec<(RolloutId, MemberIx, RollbackPath)>,
@@ -128,7 +137,7 @@ struct RolloutSnapshot {
 }
 
 impl Fleet {
-    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 42 bytes an endpoint beside its name
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 54 bytes an endpoint beside its name
     /// and its needs.
     #[must_use]
     pub fn baseline(&self) -> Vec<u8> {
@@ -163,9 +172,14 @@ impl State {
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
             groups: self.endpoints.all_groups().to_vec(),
+            conditions: self.endpoints.conditions().map(|(ix, condition)| (ix, condition.clone())).collect(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
+            rounds: self.rounds.clone(),
+            reboots: self.reboots.all(),
+            patience: self.patience.ends.iter().map(|(key, end)| (*key, *end)).collect(),
+            deferrals: self.patience.deferrals.iter().map(|(key, known)| (*key, *known)).collect(),
             calls: self.calls.iter().map(|((r, m), call)| (*r, *m, call.clone())).collect(),
             lapsed: self.lapsed.iter().copied().collect(),
             drilling: self.drilling.iter().map(|((r, m), path)| (*r, *m, *path)).collect(),
@@ -322,6 +336,12 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         clock: snapshot.clock,
         revision: snapshot.revision,
         holds: snapshot.holds.into_iter().collect(),
+        rounds: snapshot.rounds,
+        reboots: RebootLog::restored(snapshot.reboots),
+        patience: Patience {
+            ends: snapshot.patience.into_iter().collect(),
+            deferrals: snapshot.deferrals.into_iter().collect(),
+        },
         calls: snapshot.calls.into_iter().map(|(r, m, call)| ((r, m), call)).collect(),
         lapsed: snapshot.lapsed.into_iter().collect(),
         drilling: snapshot.drilling.into_iter().map(|(r, m, path)| ((r, m), path)).collect(),
@@ -347,6 +367,9 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
     state.endpoints.restore_calendars(snapshot.calendars);
     state.endpoints.restore_groups(snapshot.groups);
+    for (ix, condition) in snapshot.conditions {
+        state.endpoints.condition_changes(ix, |known| *known = condition);
+    }
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);

@@ -156,6 +156,36 @@ pub enum Command {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// Let an endpoint out of quarantine: the machine that reports from now on is the endpoint.
+    ClearQuarantine {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why: what was found.
+        reason: String,
+    },
+    /// Say that this fleet patches an endpoint, although another patch manager is active there.
+    DeclareOwnership {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: String,
+    },
+    /// Do not reboot an endpoint: a reboot under way is recalled, and none is ordered until reboots are allowed again.
+    CancelReboot {
+        /// The rollout whose member is to be rebooted.
+        rollout: RolloutId,
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: String,
+    },
+    /// Allow reboots of an endpoint again.
+    AllowReboots {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: String,
+    },
     /// Take care of an endpoint that can go neither forward nor back: no further level is called.
     Acknowledge {
         /// The rollout.

@@ -6,6 +6,7 @@ use crate::risk::Assessment;
 use crate::rollout::{Order, RevertTo};
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// One thing the host is to do. Exhaustive on purpose: a new kind is a major release.
@@ -30,6 +31,12 @@ pub enum Effect {
     },
     /// Read an endpoint and run its probes. Completed by an inspection.
     Inspect(InspectOrder),
+    /// Read the inventory of endpoints anew: what they need, whether they wait for a reboot. Completed by
+    /// [`crate::fleet::Observation::Read`] of them; asked again a few times when it is not.
+    Scan {
+        /// The endpoints.
+        endpoints: Vec<EndpointId>,
+    },
     /// Ask people outside. Completed by the answer, or by a command that answers.
     AskApproval {
         /// The question.
@@ -135,6 +142,10 @@ pub enum NoticeKind {
     DrillOverdue,
     /// A post hook failed or was late.
     HookFailed,
+    /// An endpoint is not rebooted any more, or a cancelled reboot may still happen.
+    RebootsStopped,
+    /// Two machines report under one name.
+    Quarantined,
     /// A rollout came to its end.
     Ended,
 }

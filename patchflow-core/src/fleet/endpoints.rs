@@ -1,9 +1,11 @@
 //! The endpoints of a fleet: dense slots, names beside them.
 
+use super::conditions::{Bits, Condition, Conditions};
 use super::observation::EndpointSeen;
 use crate::candidate::{NonProduction, Production};
 use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
 use crate::inventory::{Attributes, Environment};
+use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -24,6 +26,12 @@ pub(crate) struct Slot {
     pub(crate) calendar: u32,
     /// 1 + index into the table of groups; 0 for none.
     pub(crate) group: u32,
+    /// The fingerprint it reports under, in two halves so that a slot needs no padding; 0 when it told none.
+    fingerprint: [u32; 2],
+    /// When it was last read because an order waited for that, in seconds since the fleet's epoch; 0 for never.
+    pub(crate) read_at: u32,
+    /// What stands against it, for a look without the table.
+    pub(crate) conditions: Bits,
     pub(crate) environment: Environment,
     pub(crate) gone: bool,
     /// Whether it failed, or was rolled back, and was not verified since; kept only for endpoints of groups.
@@ -33,7 +41,7 @@ pub(crate) struct Slot {
 const _: () = assert!(size_of::<Slot>() <= 48);
 
 /// How long a slot is in a baseline.
-pub(super) const SLOT_BYTES: usize = 26;
+pub(super) const SLOT_BYTES: usize = 38;
 
 impl Slot {
     /// Whether its group counts it as unavailable.
@@ -60,6 +68,21 @@ impl Slot {
         Fence(self.fence)
     }
 
+    /// The fingerprint it reports under.
+    pub(crate) fn fingerprint(&self) -> Option<u64> {
+        let [low, high] = self.fingerprint.map(u64::from);
+        Some(high << 32 | low).filter(|fingerprint| *fingerprint != 0)
+    }
+
+    fn set_fingerprint(&mut self, fingerprint: Option<u64>) {
+        let fingerprint = fingerprint.unwrap_or(0);
+        self.fingerprint = [fingerprint as u32, (fingerprint >> 32) as u32];
+    }
+
+    pub(crate) fn forget_fingerprint(&mut self) {
+        self.fingerprint = [0; 2];
+    }
+
     pub(crate) fn packed(&self) -> [u8; SLOT_BYTES] {
         let mut bytes = [0; SLOT_BYTES];
         for (chunk, word) in bytes.chunks_exact_mut(4).zip([
@@ -69,11 +92,14 @@ impl Slot {
             self.fence,
             self.calendar,
             self.group,
+            self.fingerprint[0],
+            self.fingerprint[1],
+            self.read_at,
         ]) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
-        bytes[24] = u8::from(self.environment == Environment::NonProduction);
-        bytes[25] = u8::from(self.gone) | u8::from(self.broken) << 1;
+        bytes[36] = u8::from(self.environment == Environment::NonProduction);
+        bytes[37] = u8::from(self.gone) | u8::from(self.broken) << 1;
         bytes
     }
 
@@ -86,9 +112,12 @@ impl Slot {
             fence: word(12),
             calendar: word(16),
             group: word(20),
-            environment: if bytes[24] == 1 { Environment::NonProduction } else { Environment::Production },
-            gone: bytes[25] & 1 != 0,
-            broken: bytes[25] & 2 != 0,
+            fingerprint: [word(24), word(28)],
+            read_at: word(32),
+            conditions: Bits::default(),
+            environment: if bytes[36] == 1 { Environment::NonProduction } else { Environment::Production },
+            gone: bytes[37] & 1 != 0,
+            broken: bytes[37] & 2 != 0,
         }
     }
 }
@@ -105,6 +134,7 @@ pub(crate) struct Endpoints {
     calendars_known: BTreeMap<Arc<str>, u32>,
     groups: Vec<Arc<str>>,
     groups_known: BTreeMap<Arc<str>, u32>,
+    conditions: Conditions,
 }
 
 /// FNV-1a (Fowler, Noll, Vo): short keys, the same on every platform; only this table depends on it.
@@ -121,6 +151,11 @@ impl Hasher for Fnv {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
+}
+
+/// A fingerprint as a slot keeps it; 0 stands for none.
+pub(crate) fn fingerprint_hash(fingerprint: &str) -> u64 {
+    name_hash(fingerprint).max(1)
 }
 
 fn name_hash(name: &str) -> u64 {
@@ -214,18 +249,24 @@ impl Endpoints {
         let attributes = self.intern(seen);
         let calendar = number(&mut self.calendars, &mut self.calendars_known, seen.calendar.as_ref());
         let group = number(&mut self.groups, &mut self.groups_known, seen.group.as_ref());
-        let slot = Slot {
+        let mut slot = Slot {
             attributes,
             active_rollout: NOBODY,
             active_member: NOBODY,
             fence: 0,
             calendar,
             group,
+            fingerprint: [0; 2],
+            read_at: 0,
+            conditions: Bits::default(),
             environment: seen.environment,
             gone: false,
             broken: false,
         };
+        slot.set_fingerprint(seen.fingerprint.as_deref().map(fingerprint_hash));
+        let ix = EndpointIx(self.slots.len() as u32);
         self.push(seen.id.clone(), slot);
+        self.take_conditions(ix, seen);
     }
 
     pub(crate) fn push(&mut self, id: EndpointId, slot: Slot) {
@@ -248,6 +289,44 @@ impl Endpoints {
             slot.group = group;
             slot.environment = seen.environment;
             slot.gone = false;
+            if let Some(fingerprint) = &seen.fingerprint {
+                slot.set_fingerprint(Some(fingerprint_hash(fingerprint)));
+            }
+        }
+        self.take_conditions(ix, seen);
+    }
+
+    /// What an endpoint's attributes say about who patches it and whether it is in service.
+    fn take_conditions(&mut self, ix: EndpointIx, seen: &EndpointSeen) {
+        let known = self.condition(ix);
+        let unchanged = known.is_none_or(|known| known.manager.is_none() && !known.onboarding)
+            && seen.managed_by.is_none()
+            && !seen.onboarding;
+        if unchanged {
+            return;
+        }
+        self.condition_changes(ix, |condition| {
+            if condition.manager != seen.managed_by {
+                // A declaration was about the manager that was there.
+                condition.owned = false;
+            }
+            condition.manager.clone_from(&seen.managed_by);
+            condition.onboarding = seen.onboarding;
+        });
+    }
+
+    /// What stands against an endpoint; `None` when nothing does.
+    pub(crate) fn condition(&self, ix: EndpointIx) -> Option<&Condition> {
+        self.conditions.get(ix)
+    }
+
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = (EndpointIx, &Condition)> + '_ {
+        self.conditions.iter()
+    }
+
+    pub(crate) fn condition_changes(&mut self, ix: EndpointIx, change: impl FnOnce(&mut Condition)) {
+        if let Some(slot) = self.slots.get_mut(ix.index()) {
+            slot.conditions = self.conditions.change(ix, change);
         }
     }
 
@@ -259,12 +338,19 @@ impl Endpoints {
     /// Whether an endpoint is known exactly like this.
     pub(crate) fn is_known(&self, ix: EndpointIx, seen: &EndpointSeen) -> bool {
         let (Some(slot), Some(attributes)) = (self.slot(ix), self.attributes(ix)) else { return false };
+        let condition = self.condition(ix);
         !slot.gone
             && slot.environment == seen.environment
             && attributes.scope == seen.scope
             && attributes.tags == seen.tags
             && self.calendar(slot.calendar) == seen.calendar.as_ref()
             && self.group(slot.group) == seen.group.as_ref()
+            && condition.and_then(|known| known.manager.as_ref()) == seen.managed_by.as_ref()
+            && condition.is_some_and(|known| known.onboarding) == seen.onboarding
+            && seen
+                .fingerprint
+                .as_deref()
+                .is_none_or(|told| slot.fingerprint() == Some(fingerprint_hash(told)))
     }
 
     pub(crate) fn all_attributes(&self) -> &[Attributes] {
@@ -290,6 +376,7 @@ pub struct EndpointView<'a> {
     pub(super) attributes: &'a Attributes,
     pub(super) calendar: Option<&'a Arc<str>>,
     pub(super) group: Option<&'a Arc<str>>,
+    pub(super) condition: Option<&'a Condition>,
 }
 
 /// A handle that says by its type whether real work depends on the endpoint.
@@ -361,6 +448,64 @@ impl<'a> EndpointView<'a> {
     #[must_use]
     pub fn fence(&self) -> Fence {
         self.slot.fence()
+    }
+
+    /// Since when it is out of contact; `None` while it is in contact.
+    #[must_use]
+    pub fn unreachable_since(&self) -> Option<Timestamp> {
+        self.condition?.unreachable_since
+    }
+
+    /// Since when what is known of it is too old to go by; it is ordered nothing until it is read.
+    #[must_use]
+    pub fn stale_since(&self) -> Option<Timestamp> {
+        self.condition?.stale_since
+    }
+
+    /// Whether something waits for its inventory to be read: it is stale, or out of contact, or asked for.
+    #[must_use]
+    pub fn waits_for_reading(&self) -> bool {
+        let waits = |known: &Condition| {
+            known.stale_since.is_some() || known.unreachable_since.is_some() || known.scan.is_some()
+        };
+        self.condition.is_some_and(waits)
+    }
+
+    /// Whether the inventory is asked to read it, and has not answered.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.condition.and_then(|known| known.scan).is_some_and(|scan| scan.due != 0)
+    }
+
+    /// Why two machines seem to report under its name.
+    #[must_use]
+    pub fn quarantine(&self) -> Option<&'a str> {
+        self.condition?.quarantine.as_deref()
+    }
+
+    /// The other patch manager that holds it, until ownership is declared.
+    #[must_use]
+    pub fn held_by_manager(&self) -> Option<&'a str> {
+        let condition = self.condition.filter(|known| !known.owned)?;
+        condition.manager.as_deref()
+    }
+
+    /// Since when it waits for a reboot that no order of this fleet asked for.
+    #[must_use]
+    pub fn reboot_pending_since(&self) -> Option<Timestamp> {
+        self.condition?.reboot_pending_since
+    }
+
+    /// Why it is not rebooted any more until a person allows it: it was rebooted too often, or a person said so.
+    #[must_use]
+    pub fn reboots_stopped(&self) -> Option<&'a str> {
+        self.condition?.reboots_stopped.as_ref().map(|stop| stop.reason.as_str())
+    }
+
+    /// Whether a cancelled reboot may still happen: nobody confirmed in time that its timer is gone.
+    #[must_use]
+    pub fn is_reboot_unsure(&self) -> bool {
+        self.condition.is_some_and(|known| known.timer_unsure)
     }
 
     /// A handle whose type says what it is; trials take only the one for non-production.

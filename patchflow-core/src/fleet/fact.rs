@@ -1,6 +1,7 @@
 //! Facts: what the journal holds. Named in the past tense; what was computed once and could come out differently
 //! later (ring membership, resolved instants, verdicts) stands in them.
 
+use super::EndpointSet;
 use super::needs::NeedFact;
 use super::observation::EndpointSeen;
 use crate::candidate::{ApprovedBy, Evidence};
@@ -8,62 +9,16 @@ use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
-use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId, Seq};
+use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId};
 use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
-use crate::rollout::{Emergency, Event, RolloutKind};
+use crate::rollout::{Emergency, RolloutKind};
 use crate::time::Timestamp;
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
-
-/// A fact with its place in the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// Its position, from 1, without gaps.
-    pub seq: Seq,
-    /// When it was decided; never earlier than the fact before it.
-    pub at: Timestamp,
-    /// The fact.
-    pub fact: Fact,
-}
-
-/// What happened: many small things to endpoints, few rich things to everything else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Fact {
-    /// One event of one member; packed into frames in the journal.
-    Endpoint(EndpointFact),
-    /// Anything else; readable as text in the journal.
-    Rich(Box<RichFact>),
-}
-
-impl From<RichFact> for Fact {
-    fn from(fact: RichFact) -> Self {
-        Self::Rich(Box::new(fact))
-    }
-}
-
-/// One event of one member of one rollout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndpointFact {
-    /// The rollout.
-    pub rollout: RolloutId,
-    /// The member.
-    pub member: MemberIx,
-    /// What happened.
-    pub event: Event,
-    /// Index into the fleet's table of reasons (see [`RichFact::ReasonNamed`]); 0 for none.
-    pub reason: u16,
-    /// Seconds since the fleet's epoch at which the next thing is due; 0 for nothing.
-    pub due: u32,
-}
-
-const _: () = assert!(size_of::<EndpointFact>() == 16);
 
 /// Why an approval ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +103,143 @@ pub enum RichFact {
     EndpointLeft {
         /// The endpoint.
         endpoint: EndpointIx,
+    },
+    /// Endpoints went out of contact.
+    EndpointsWentUnreachable {
+        /// The endpoints.
+        endpoints: EndpointSet,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Endpoints are in contact again, and must be read before they are ordered anything.
+    EndpointsCameBack {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// What is known of endpoints is too old to go by.
+    EndpointsWentStale {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// The inventory was asked to read endpoints.
+    ScansAsked {
+        /// The endpoints.
+        endpoints: EndpointSet,
+        /// Until when they should be read, in seconds since the fleet's epoch.
+        due: u32,
+    },
+    /// A round of questions to the inventory is wanted as soon as the one under way is over.
+    ScanRoundWanted,
+    /// One turn of a round: every endpoint whose index leaves this remainder is asked for.
+    ScanTurnAsked {
+        /// The turn, from 0: the remainder.
+        turn: u32,
+        /// How many turns the round has: the divisor.
+        turns: u32,
+        /// Until when they should be read, in seconds since the fleet's epoch.
+        due: u32,
+    },
+    /// The time of a turn is over; those that were not read are stale.
+    ScanTurnEnded {
+        /// The turn.
+        turn: u32,
+        /// How many turns its round has.
+        turns: u32,
+        /// Who was not read.
+        missed: EndpointSet,
+    },
+    /// Endpoints were asked after as often as the policy allows and not read; nobody asks until something changes.
+    ScansGivenUp {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// Endpoints were read anew.
+    EndpointsRead {
+        /// The endpoints.
+        endpoints: EndpointSet,
+    },
+    /// Another machine reports under the endpoint's name, and the one before is silent: what was known is void.
+    EndpointReimaged {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// As it is now.
+        seen: EndpointSeen,
+    },
+    /// Two machines report under one name: no orders until a person has looked.
+    EndpointQuarantined {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// What was seen.
+        reason: String,
+    },
+    /// A person has looked: the machine that reports from now on is the endpoint.
+    QuarantineCleared {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A person declared that this fleet patches an endpoint, whatever else is active there.
+    OwnershipDeclared {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// Endpoints wait for a reboot that no order of this fleet asked for, or wait no more.
+    RebootsPendingSeen {
+        /// The endpoints.
+        endpoints: EndpointSet,
+        /// Whether they wait.
+        pending: bool,
+    },
+    /// No reboots of an endpoint any more: there were too many, or a person cancelled one.
+    RebootsStopped {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// The person; `None` when the breaker tripped.
+        by: Option<Arc<str>>,
+        /// Why.
+        reason: String,
+    },
+    /// A person allows reboots of an endpoint again.
+    RebootsAllowed {
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A reboot under way was cancelled; the endpoint is asked whether its timer is gone.
+    RebootCancelAsked {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// The endpoint said what becomes of the reboot: it will not happen, or it happens now.
+    RebootCancelled {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// Nobody confirmed in time that a cancelled reboot will not happen: a timer may still run on the machine.
+    RebootCancelUnconfirmed {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
+    /// The people at an endpoint put an operation off.
+    OperationPutOff {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// Whether it is the reboot, and not the install.
+        reboot: bool,
+        /// Until when.
+        until: Timestamp,
     },
     /// A patch was identified and rated.
     CandidateIdentified {

@@ -17,6 +17,7 @@ impl Fleet {
             return;
         }
         let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
+        let mut unread = alloc::vec::Vec::new();
         self.state.rollouts[id.index()].open_rings();
         while self.state.rollouts[id.index()].may_start() {
             let next = if self.state.fleet_is_open(now) {
@@ -48,6 +49,14 @@ impl Fleet {
                     facts.push(at.fact(event, code, 0));
                 }
                 Start::Attach => facts.push(at.fact(Event::Attached, 0, 0)),
+                // No more are read than could start: a reading grows old.
+                Start::Read if unread.len() >= self.reads_now(id) => {
+                    self.state.rollouts[id.index()].queue.again.insert(ix);
+                    self.state.cache.unread_rollouts.insert(id);
+                    break;
+                }
+                Start::Read => unread.push((ix, at.member.endpoint())),
+                Start::Reboot => self.reboot_first(now, id, ix, facts),
                 Start::Busy => self.await_turn(id, ix),
                 Start::Full(full) => self.state.park(id, ix, full),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
@@ -64,14 +73,17 @@ impl Fleet {
                 break;
             }
         }
+        self.read_first(now, id, &unread, facts, out);
     }
 
-    /// Another rollout has the endpoint: the member looks again when that one lets it go.
+    /// Another rollout has the endpoint, or its condition keeps it: the member looks again when that changes.
     pub(super) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        let is_free = self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none());
-        if is_free && !self.state.posts.contains_key(&endpoint) {
+        let is_free = |slot: &super::endpoints::Slot| slot.active().is_none() && slot.conditions.is_empty();
+        if self.state.endpoints.slot(endpoint).is_none_or(is_free)
+            && !self.state.posts.contains_key(&endpoint)
+        {
             return;
         }
         self.await_kin(rollout, member);

@@ -49,6 +49,8 @@ impl Fleet {
             Start::Order { .. }
             | Start::Settle(..)
             | Start::Attach
+            | Start::Reboot
+            | Start::Read
             | Start::Busy
             | Start::Full(_)
             | Start::Later(_)

@@ -64,10 +64,19 @@ impl Fleet {
                 decide::recall_answered(state, now, *order, *answer, &mut facts)
             }
             Observation::Endpoints { endpoints } => {
-                decide::endpoints(state, endpoints, &mut facts);
+                decide::endpoints(state, now, endpoints, &mut facts);
                 true
             }
             Observation::EndpointGone { endpoint } => decide::endpoint_gone(state, *endpoint, &mut facts),
+            Observation::Unreachable { endpoints, since } => {
+                decide::unreachable(state, now, endpoints, *since, &mut facts)
+            }
+            Observation::Reachable { endpoints } => decide::reachable(state, now, endpoints, &mut facts),
+            Observation::Stale { endpoints } => decide::stale(state, now, endpoints, &mut facts),
+            Observation::Read { endpoints } => decide::read(state, endpoints, &mut facts),
+            Observation::RebootsPending { endpoints, pending } => {
+                decide::reboots_pending(state, endpoints, *pending, &mut facts)
+            }
             Observation::Published { patch } => {
                 decide::published(state, now, patch, &mut facts);
                 true
@@ -88,6 +97,12 @@ impl Fleet {
         };
         if !fits {
             self.strays += 1;
+        }
+        if let Observation::Read { endpoints } = &seen {
+            // Answered for; what was expected leaves no fact to say so.
+            for ix in &**endpoints {
+                self.state.cache.awaited.remove(ix);
+            }
         }
         if let Observation::Answered { order, .. } = &seen
             && let Some(resync) = &mut self.state.resync
@@ -134,6 +149,7 @@ impl Fleet {
             cache.call_alarms.first(),
             cache.drill_look,
             self.state.starts_alarm(),
+            self.state.next_scan_due(),
         ];
         timers.into_iter().chain(alarms.into_iter().flatten()).min()
     }
@@ -166,7 +182,9 @@ impl Fleet {
         let asks =
             (0..self.state.candidates.len()).filter_map(|i| self.state.question(CandidateId(i as u32)));
         let posts = self.state.posts.keys().filter_map(|endpoint| self.state.post_hook(*endpoint));
-        orders.chain(asks).chain(posts)
+        let mut scans = alloc::vec::Vec::new();
+        self.state.scans(&self.state.open_scans(), |scan| scans.push(scan));
+        orders.chain(asks).chain(posts).chain(scans)
     }
 
     /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
@@ -224,6 +242,7 @@ impl Fleet {
             self.apply_all(now, &mut facts, out);
         }
         self.ring_alarms(now);
+        self.fire_scans(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
         self.fire_deadlines(now, &mut facts, out);
         self.fire_posts(now, &mut facts, out);
@@ -341,6 +360,30 @@ impl Fleet {
         }
     }
 
+    /// Reboots an endpoint before its install, in its window; otherwise the member waits for that.
+    pub(super) fn reboot_first(
+        &mut self,
+        now: Timestamp,
+        rollout: RolloutId,
+        member: MemberIx,
+        facts: &mut Facts,
+    ) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);
+        match self.state.turn(now, rollout, member, reserve) {
+            Turn::Open { .. } => {
+                let Some(at) = self.state.member(rollout, member) else { return };
+                decide::reboot(&self.state, now, at, facts);
+                let goes = facts.iter().any(|fact| matches!(fact, Fact::Endpoint(_)));
+                if !goes {
+                    self.await_turn(rollout, member);
+                }
+            }
+            Turn::Later(at) => self.state.wake_at(at, rollout, member),
+            Turn::Never => {}
+        }
+    }
+
     fn review(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { return };
         rollout.queue.queued = false;
@@ -425,6 +468,7 @@ impl State {
                 self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
             }
         }
+        self.recover_scans();
         self.recover_newcomers();
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];

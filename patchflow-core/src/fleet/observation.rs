@@ -30,6 +30,16 @@ pub struct EndpointSeen {
     /// The availability group it belongs to, such as a cluster: its endpoints are not down together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Arc<str>>,
+    /// What tells the machine itself from another under the same name: a serial number, an identity drawn when it was
+    /// installed. `None` when the host knows none; then re-images and clones are not noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Another patch manager that is active there; it holds the endpoint until ownership is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
+    /// Whether it is not in service yet: it is brought to the approved patches outside rings first.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub onboarding: bool,
 }
 
 impl EndpointSeen {
@@ -48,6 +58,9 @@ impl EndpointSeen {
             tags: BTreeMap::new(),
             calendar: None,
             group: None,
+            fingerprint: None,
+            managed_by: None,
+            onboarding: false,
         }
     }
 }
@@ -104,6 +117,36 @@ pub enum Observation<'a> {
     EndpointGone {
         /// The endpoint.
         endpoint: EndpointIx,
+    },
+    /// Endpoints went out of contact. They are ordered nothing until they are back and read anew.
+    Unreachable {
+        /// The endpoints.
+        endpoints: Cow<'a, [EndpointIx]>,
+        /// Since when; the last contact, when the host knows it.
+        since: Timestamp,
+    },
+    /// Endpoints are in contact again.
+    Reachable {
+        /// The endpoints.
+        endpoints: Cow<'a, [EndpointIx]>,
+    },
+    /// What is known of endpoints is too old to go by. They are ordered nothing until they are read anew.
+    Stale {
+        /// The endpoints.
+        endpoints: Cow<'a, [EndpointIx]>,
+    },
+    /// Endpoints were read anew; the answer to [`crate::fleet::Effect::Scan`]. What was found, by
+    /// [`Observation::Needs`] and [`Observation::RebootsPending`], is told before this.
+    Read {
+        /// The endpoints.
+        endpoints: Cow<'a, [EndpointIx]>,
+    },
+    /// Endpoints wait for a reboot that no order of this fleet asked for, or wait no more.
+    RebootsPending {
+        /// The endpoints.
+        endpoints: Cow<'a, [EndpointIx]>,
+        /// Whether they wait.
+        pending: bool,
     },
     /// A source publishes a patch that endpoints of this fleet may need.
     Published {

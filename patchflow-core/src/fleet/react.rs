@@ -47,7 +47,7 @@ impl State {
             Event::Ordered => self.install_order(at),
             Event::Resent if at.member.phase == Phase::Ordered => self.install_order(at),
             Event::Resent | Event::RebootOrdered => {
-                Some(Effect::Submit(Order::Reboot(RebootOrder::new(self.head(at, fact.due)?))))
+                Some(Effect::Submit(Order::Reboot(RebootOrder::new(self.head(at, fact.due, Some(true))?))))
             }
             Event::RevertOrdered | Event::RevertResent => self.revert_order(at, fact.due),
             Event::RecallAsked => {
@@ -83,20 +83,30 @@ impl State {
         self.endpoints.id(at.member.endpoint).cloned()
     }
 
-    fn head(&self, at: At<'_>, due: u32) -> Option<Head> {
+    /// `puts_off`: whether it is a reboot, when people may put it off at all.
+    fn head(&self, at: At<'_>, due: u32, puts_off: Option<bool>) -> Option<Head> {
+        let (deferrals_left, defer_until) =
+            puts_off.map_or((0, None), |reboot| super::decide::deferrals_left(self, at, reboot));
+        let deploy = &at.rollout.policy().deploy;
         Some(Head {
             id: self.order_id(at),
             fence: self.endpoints.slot(at.member.endpoint)?.fence(),
             endpoint: self.name_of(at)?,
             start_by: self.at(due),
-            report_within_secs: at.rollout.policy().deploy.report_within_secs,
+            report_within_secs: deploy.report_within_secs,
+            deferrals_left,
+            defer_until,
+            quiet_secs: deploy
+                .report_within_secs
+                .saturating_add(deploy.inspect_within_secs)
+                .saturating_add(deploy.quiet_reserve_secs),
         })
     }
 
     /// The order itself: it takes the approval, or a permit that only a non-production endpoint gets.
     fn install_order(&self, at: At<'_>) -> Option<Effect> {
         let entry = self.candidate(at.rollout.candidate())?;
-        let head = self.head(at, at.member.deadline)?;
+        let head = self.head(at, at.member.deadline, Some(false))?;
         let prior = at.rollout.prior_version(at.member).cloned();
         let (path, attempt) = (at.member.path(), at.member.attempt);
         let order = match (at.rollout.kind(), &entry.candidate) {
@@ -119,7 +129,7 @@ impl State {
 
     fn revert_order(&self, at: At<'_>, due: u32) -> Option<Effect> {
         let patch = self.candidate(at.rollout.candidate())?.candidate.identified().patch().clone();
-        let head = self.head(at, due)?;
+        let head = self.head(at, due, None)?;
         Some(Effect::Submit(Order::Revert(RevertOrder::new(
             head,
             patch,
@@ -289,11 +299,50 @@ impl State {
                     act(effect);
                 }
             }),
+            RichFact::ScanTurnAsked { turn, turns, .. } => {
+                self.scans(&self.of_turn(*turn, *turns).collect(), act);
+            }
+            RichFact::ScansAsked { endpoints, .. } => self.scans(endpoints, act),
+            RichFact::EndpointQuarantined { endpoint, reason } => {
+                let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
+                let text = format!("{name} is in quarantine: {reason}");
+                act(self.notice(NoticeKind::Quarantined, None, None, text));
+            }
+            RichFact::RebootsStopped { endpoint, by: None, reason } => {
+                let slot = self.endpoints.slot(*endpoint);
+                // A member that waits for the reboot becomes a case for the operator, which is told by itself.
+                if slot.is_none_or(|slot| slot.active().is_none()) {
+                    let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
+                    let text = format!("{name} is not rebooted any more: {reason}");
+                    act(self.notice(NoticeKind::RebootsStopped, None, None, text));
+                }
+            }
+            RichFact::RebootCancelUnconfirmed { endpoint } => {
+                let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
+                let text = format!("{name} did not confirm that its cancelled reboot will not happen");
+                act(self.notice(NoticeKind::RebootsStopped, None, None, text));
+            }
             RichFact::FleetFounded { .. }
             | RichFact::PolicyAdopted { .. }
             | RichFact::EndpointsJoined { .. }
             | RichFact::EndpointChanged { .. }
             | RichFact::EndpointLeft { .. }
+            | RichFact::EndpointReimaged { .. }
+            | RichFact::EndpointsWentUnreachable { .. }
+            | RichFact::EndpointsCameBack { .. }
+            | RichFact::EndpointsWentStale { .. }
+            | RichFact::ScanRoundWanted
+            | RichFact::ScanTurnEnded { .. }
+            | RichFact::ScansGivenUp { .. }
+            | RichFact::EndpointsRead { .. }
+            | RichFact::QuarantineCleared { .. }
+            | RichFact::OwnershipDeclared { .. }
+            | RichFact::RebootsPendingSeen { .. }
+            | RichFact::RebootsStopped { by: Some(_), .. }
+            | RichFact::RebootsAllowed { .. }
+            | RichFact::RebootCancelAsked { .. }
+            | RichFact::RebootCancelled { .. }
+            | RichFact::OperationPutOff { .. }
             | RichFact::CandidateIdentified { .. }
             | RichFact::NeedsChanged { .. }
             | RichFact::TrialConcluded { .. }

@@ -7,8 +7,11 @@ use super::kin::Kin;
 use super::needs::{DAYS_MAX, LEVELS_MAX, Need, NeedFact, Needs};
 use super::observation::Standing;
 use super::openings::Openings;
+use super::patience::Patience;
 use super::reasons::Reasons;
+use super::reboots::RebootLog;
 use super::rescue::{Call, Way};
+use super::rounds::Rounds;
 use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
@@ -122,6 +125,9 @@ pub(crate) struct State {
     pub(crate) kin: Kin,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
+    pub(crate) rounds: Rounds,
+    pub(crate) reboots: RebootLog,
+    pub(crate) patience: Patience,
     /// Open calls to operators.
     pub(crate) calls: BTreeMap<(RolloutId, MemberIx), Call>,
     /// Ways back that have ended and that somebody was told of.
@@ -165,6 +171,12 @@ pub(crate) struct Cache {
     /// When post hooks are late.
     pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
+    /// Rollouts that wait for questions to the inventory to be answered before they may ask for more.
+    pub(crate) unread_rollouts: BTreeSet<RolloutId>,
+    /// Endpoints of open turns that have not been read.
+    pub(crate) awaited: BTreeSet<EndpointIx>,
+    /// When questions to the inventory are over.
+    pub(crate) scans: BTreeSet<(u32, EndpointIx)>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// When the next level of operators is called.
     pub(crate) call_alarms: Alarms<(RolloutId, MemberIx)>,

@@ -283,12 +283,19 @@ impl Fleet {
             attributes: endpoints.attributes(ix)?,
             group: endpoints.group(endpoints.slot(ix)?.group),
             calendar: endpoints.calendar(slot.calendar),
+            condition: endpoints.condition(ix),
         })
     }
 
     /// All endpoints ever seen, in the order of their indices.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointView<'_>> + '_ {
         (0..self.state.endpoints.len()).filter_map(|i| self.endpoint(EndpointIx(i as u32)))
+    }
+
+    /// Until when the people at an endpoint put the operation of a member off; `None` when they did not.
+    #[must_use]
+    pub fn put_off_until(&self, rollout: RolloutId, member: MemberIx) -> Option<Timestamp> {
+        self.state.patience.deferrals.get(&(rollout, member)).map(|known| known.until)
     }
 
     /// The holds: which candidate stays away from which endpoint.

@@ -58,6 +58,8 @@ impl Policy {
         self.clock.check(&mut say);
         super::operators::check(&self.operators, &mut say);
         self.budgets.check(&mut say);
+        self.endpoints.check(&mut say);
+        self.reboot.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
         schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);

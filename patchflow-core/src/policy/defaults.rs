@@ -2,8 +2,8 @@
 
 use super::{
     Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy,
-    EmergencyPolicy, PersonApproval, Policy, RelationPolicy, RetryPolicy, RingPolicy, RiskFilter,
-    RollbackPolicy, TrialPolicy,
+    EmergencyPolicy, EndpointPolicy, PersonApproval, Policy, RebootPolicy, RelationPolicy, RetryPolicy,
+    RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
@@ -58,6 +58,8 @@ impl Policy {
             single_ring: None,
             deploy: DeployPolicy::default(),
             budgets: BudgetPolicy::default(),
+            endpoints: EndpointPolicy::default(),
+            reboot: RebootPolicy::default(),
             clock: ClockPolicy::default(),
             emergency: EmergencyPolicy::default(),
             operators: super::operators::standard(),

@@ -18,6 +18,15 @@ pub struct DeployPolicy {
     pub acknowledge_within_secs: u32,
     /// From acknowledgement to report, in seconds; later is unknown.
     pub report_within_secs: u32,
+    /// Signs of life extend the report deadline, but an install that takes longer than this is unknown. In seconds from
+    /// its acknowledgement; not less than `report_within_secs`.
+    pub duration_secs_max: u32,
+    /// How often the people at an endpoint may put an install off; never past the due date of the patch. After that the
+    /// order is final.
+    pub deferrals_max: u8,
+    /// Alerts of an endpoint are suppressed from the start of an operation to its verification, and for so many seconds
+    /// more. Gates count them all the same.
+    pub quiet_reserve_secs: u32,
     /// What an operation is expected to take, in seconds; it must fit into the window with the reserve.
     pub expected_secs: u32,
     /// What a reboot is expected to take, in seconds, added when the patch may ask for one.
@@ -48,6 +57,9 @@ impl Default for DeployPolicy {
             start_within_secs: 72 * HOUR,
             acknowledge_within_secs: 24 * HOUR,
             report_within_secs: 2 * HOUR,
+            duration_secs_max: 8 * HOUR,
+            deferrals_max: 3,
+            quiet_reserve_secs: HOUR / 4,
             expected_secs: HOUR / 2,
             reboot_reserve_secs: HOUR / 4,
             inspect_within_secs: HOUR,
@@ -60,6 +72,9 @@ impl Default for DeployPolicy {
 impl DeployPolicy {
     pub(super) fn check(&self, say: &mut Say<'_>) {
         self.hooks.check(say);
+        if self.duration_secs_max < self.report_within_secs {
+            say("deploy.duration_secs_max".into(), "less than report_within_secs");
+        }
         for (name, value) in [
             ("in_flight_max", self.in_flight_max),
             ("start_within_secs", self.start_within_secs),

@@ -2,8 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, OperatorLevel,
-    RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
+    OperatorLevel, RebootPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -29,6 +29,8 @@ pub struct Policy {
     pub deploy: DeployPolicy,
     /// How much may be under way at once, over all rollouts of the fleet.
     pub budgets: BudgetPolicy,
+    /// What must be known of an endpoint before it is ordered anything.
+    pub endpoints: EndpointPolicy,
     /// Due dates, and what happens when they come near.
     pub clock: ClockPolicy,
     /// What an emergency may do that others may not.
@@ -39,6 +41,8 @@ pub struct Policy {
     pub relations: RelationPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
+    /// Reboots.
+    pub reboot: RebootPolicy,
     /// Who is brought along after the last ring.
     pub catch_up: CatchUpPolicy,
     /// What is rolled back.

@@ -37,9 +37,9 @@ pub fn summarize(fleet: &Fleet, history: &History) -> Summary {
         .collect();
     // One pass over all outcomes, not one for each candidate.
     let mut shares: BTreeMap<CandidateId, Share> = BTreeMap::new();
-    for outcome in endpoints.iter().flat_map(|endpoint| &endpoint.outcomes) {
+    for (endpoint, outcome) in endpoints.iter().flat_map(|e| e.outcomes.iter().map(move |of| (e, of))) {
         let share = shares.entry(outcome.candidate).or_default();
-        share.part += u32::from(is_compliant(outcome));
+        share.part += u32::from(is_compliant(endpoint, outcome));
         share.whole += 1;
     }
     let share = |candidate: &Candidate| shares.get(&candidate.identified().id()).copied().unwrap_or_default();
@@ -74,6 +74,8 @@ fn of_endpoint(
         id: endpoint.id().to_string(),
         environment: endpoint.environment(),
         scope: endpoint.attributes().scope.to_string(),
+        unreachable_since: endpoint.unreachable_since(),
+        stale_since: endpoint.stale_since(),
         outcomes: outcomes.collect(),
     }
 }
@@ -137,8 +139,9 @@ fn is_live(candidate: &Candidate) -> bool {
     }
 }
 
-fn is_compliant(outcome: &Outcome) -> bool {
-    matches!(outcome.class, Some(Class::Verified | Class::Skipped))
+/// What is stale is never compliant (semantics S5, S7).
+fn is_compliant(endpoint: &EndpointSummary, outcome: &Outcome) -> bool {
+    endpoint.stale_since.is_none() && matches!(outcome.class, Some(Class::Verified | Class::Skipped))
 }
 
 fn add(counts: &mut Counts, class: Class) {
@@ -179,9 +182,9 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         }
         if live.contains(&outcome.candidate) {
             compliance.whole += 1;
-            compliance.part += u32::from(is_compliant(outcome));
+            compliance.part += u32::from(is_compliant(endpoint, outcome));
         }
-        excepted += u32::from(rejected.contains(&outcome.candidate) && !is_compliant(outcome));
+        excepted += u32::from(rejected.contains(&outcome.candidate) && !is_compliant(endpoint, outcome));
         rolled_back += u32::from(outcome.phase == Some(Phase::RolledBack));
         operator_needed += u32::from(outcome.phase == Some(Phase::NeedsOperator));
         retried += u32::from(outcome.phase == Some(Phase::Verified) && outcome.attempts > 1);
@@ -197,6 +200,7 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         non_production: count(non_production),
         compliance,
         success: Share { part: counts.verified, whole: settled },
+        stale: count(endpoints.iter().filter(|e| e.stale_since.is_some()).count()),
         counts,
         untouched,
         rolled_back,

@@ -1,7 +1,7 @@
 //! Why is it, or is it not, installed there? The whole chain, stage after stage (semantics S14).
 
 use super::document::{Explanation, Step, StepState};
-use super::outcome::{last_rollout_of, member_step};
+use super::outcome::{condition_sentence, last_rollout_of, member_step};
 use super::words::{PipelineStage, approved_sentence, evidence_sentence};
 use crate::candidate::{Candidate, Identified};
 use crate::fleet::{Fleet, Standing};
@@ -69,6 +69,8 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
     if chain.iter().all(|step| step.state == StepState::Passed) {
         chain.push(if fleet.is_held(identified.id(), endpoint) {
             stopped(Deploy, "held away from this endpoint since a rollback, until a person clears the hold")
+        } else if let Some(text) = condition_sentence(&there) {
+            open(Deploy, text)
         } else if there.environment() == Environment::NonProduction {
             open(Deploy, "not chosen for the trial; rollouts are made over production endpoints")
         } else {

@@ -388,11 +388,40 @@ impl History {
                 let text = "the clock stepped back and was held".into();
                 self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
             }
+            RichFact::EndpointQuarantined { reason, .. } => {
+                let text = format!("an endpoint went into quarantine: {reason}");
+                self.timeline.push(TimelineEntry { at, kind: Stopped, candidate: None, rollout: None, text });
+            }
+            RichFact::RebootsStopped { reason, .. } => {
+                let text = format!("an endpoint is not rebooted any more: {reason}");
+                self.timeline.push(TimelineEntry { at, kind: Stopped, candidate: None, rollout: None, text });
+            }
+            RichFact::RebootCancelUnconfirmed { .. } => {
+                let text = "a cancelled reboot was not confirmed in time".into();
+                self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
+            }
             RichFact::FleetFounded { .. }
             | RichFact::PolicyAdopted { .. }
             | RichFact::EndpointsJoined { .. }
             | RichFact::EndpointChanged { .. }
             | RichFact::EndpointLeft { .. }
+            | RichFact::EndpointReimaged { .. }
+            | RichFact::ScansAsked { .. }
+            | RichFact::EndpointsWentUnreachable { .. }
+            | RichFact::EndpointsCameBack { .. }
+            | RichFact::EndpointsWentStale { .. }
+            | RichFact::ScanRoundWanted
+            | RichFact::ScanTurnAsked { .. }
+            | RichFact::ScanTurnEnded { .. }
+            | RichFact::ScansGivenUp { .. }
+            | RichFact::EndpointsRead { .. }
+            | RichFact::QuarantineCleared { .. }
+            | RichFact::OwnershipDeclared { .. }
+            | RichFact::RebootsPendingSeen { .. }
+            | RichFact::RebootsAllowed { .. }
+            | RichFact::RebootCancelAsked { .. }
+            | RichFact::RebootCancelled { .. }
+            | RichFact::OperationPutOff { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ResyncEnded { .. }
             | RichFact::RequestDone { .. } => {}

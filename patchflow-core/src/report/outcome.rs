@@ -3,7 +3,7 @@
 use super::document::{Step, StepState};
 use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
-use crate::fleet::Fleet;
+use crate::fleet::{EndpointView, Fleet};
 use crate::gate::judge;
 use crate::ids::EndpointIx;
 use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind, RolloutState};
@@ -49,7 +49,9 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     let (stage, state, text) = match phase {
         Phase::Waiting => (Deploy, Open, waiting(fleet, rollout, member)),
         Phase::Ordered => (Deploy, Open, format!("ordered {place}, not acknowledged yet")),
-        Phase::Running => (Deploy, Open, format!("being installed {place}{attempts}")),
+        Phase::Running => {
+            (Deploy, Open, format!("being installed {place}{attempts}{}", put_off(fleet, rollout, member)))
+        }
         Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
         Phase::Backoff => (Deploy, Open, format!("failed{attempts} {place}, to be tried again{why}")),
         Phase::Silent => (
@@ -62,8 +64,16 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("installed {place} by the installer's word, waiting for the inventory to show it"),
         ),
-        Phase::RebootPending => (Verify, Open, format!("installed {place}, waiting for a reboot")),
-        Phase::Rebooting => (Verify, Open, format!("installed {place}, rebooting")),
+        Phase::RebootPending => {
+            (Verify, Open, format!("installed {place}, waiting for a reboot{}", reboot_words(fleet, member)))
+        }
+        Phase::Rebooting if member.attempts() == 0 => {
+            (Deploy, Open, format!("rebooting before the install {place}{}", reboot_words(fleet, member)))
+        }
+        Phase::Rebooting => {
+            let words = (put_off(fleet, rollout, member), reboot_words(fleet, member));
+            (Verify, Open, format!("installed {place}, rebooting{}{}", words.0, words.1))
+        }
         Phase::Verified => (Verify, Passed, format!("verified at {target} {place}{attempts}{from}")),
         Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
         Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
@@ -142,6 +152,47 @@ fn stopped(rollout: &Rollout) -> String {
     }
 }
 
+/// Until when the people at the endpoint put the operation off, when that is still to come.
+fn put_off(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    rollout
+        .member_of(member.endpoint())
+        .and_then(|ix| fleet.put_off_until(rollout.id(), ix))
+        .filter(|until| *until > fleet.clock())
+        .map_or_else(String::new, |until| format!(", put off by its user until {until}"))
+}
+
+/// What keeps an endpoint from being rebooted, or is not known about its reboot.
+fn reboot_words(fleet: &Fleet, member: &Member) -> String {
+    let Some(there) = fleet.endpoint(member.endpoint()) else { return String::new() };
+    let stopped = there
+        .reboots_stopped()
+        .map_or_else(String::new, |reason| format!("; not rebooted until a person allows it: {reason}"));
+    let unsure = if there.is_reboot_unsure() { "; its cancelled reboot may still happen" } else { "" };
+    format!("{stopped}{unsure}")
+}
+
+/// What of an endpoint's own state keeps every order back, as a part of a sentence; `None` when nothing does.
+pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> {
+    let name = endpoint.id();
+    if let Some(reason) = endpoint.quarantine() {
+        return Some(format!("{name} is in quarantine until a person clears it: {reason}"));
+    }
+    if let Some(manager) = endpoint.held_by_manager() {
+        return Some(format!("{manager} patches {name} too, until ownership is declared"));
+    }
+    if let Some(since) = endpoint.unreachable_since() {
+        return Some(format!("{name} is unreachable since {since}"));
+    }
+    if let Some(since) = endpoint.stale_since() {
+        return Some(if endpoint.is_asked() {
+            format!("{name} is read anew before it is ordered anything, since {since}")
+        } else {
+            format!("{name} could not be read since {since}")
+        });
+    }
+    endpoint.reboot_pending_since().map(|since| format!("{name} waits for a reboot of its own since {since}"))
+}
+
 fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     let own = rollout.rings().get(usize::from(member.ring()));
     let name = own.map_or("?", |ring| ring.name());
@@ -160,6 +211,9 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
             current.name(),
             verdict.sentence(current.gate())
         );
+    }
+    if let Some(text) = fleet.endpoint(member.endpoint()).and_then(|there| condition_sentence(&there)) {
+        return format!("waiting in ring {name}: {text}");
     }
     let need = fleet.need(rollout.candidate(), member.endpoint());
     if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {

@@ -41,6 +41,8 @@ pub struct Kpis {
     pub compliance: Share,
     /// Verified of all that came to an outcome: verified, failed, unknown.
     pub success: Share,
+    /// Endpoints that were not read in time: what is known of them is too old, so none of it is compliant.
+    pub stale: u32,
     /// Installations in each class.
     pub counts: Counts,
     /// Applicable installations that no rollout has taken up.
@@ -158,6 +160,10 @@ pub struct EndpointSummary {
     pub environment: Environment,
     /// Where it belongs.
     pub scope: String,
+    /// Since when it is out of contact.
+    pub unreachable_since: Option<Timestamp>,
+    /// Since when what is known of it is too old to go by.
+    pub stale_since: Option<Timestamp>,
     /// One for every candidate that is or was applicable.
     pub outcomes: Vec<Outcome>,
 }

@@ -126,10 +126,15 @@ impl Member {
                 self.operation = self.operation.saturating_add(1)
             }
             // An order that nobody saw is not an attempt; its number stays used.
-            Event::Expired | Event::Recalled => self.attempt = self.attempt.saturating_sub(1),
+            Event::Expired | Event::Recalled if self.phase != Phase::Rebooting => {
+                self.attempt = self.attempt.saturating_sub(1);
+            }
+            // A reboot that does not happen says nothing about the install.
+            Event::Expired | Event::Recalled => {}
+            // Also when its order was thought never to have arrived.
+            Event::InstallReported => self.attempt = self.attempt.max(1),
             Event::Released => self.attempt = 0,
             Event::Acknowledged
-            | Event::InstallReported
             | Event::RetryScheduled
             | Event::GaveUp
             | Event::Verified

@@ -36,6 +36,9 @@ pub(crate) struct Head {
     pub(crate) endpoint: EndpointId,
     pub(crate) start_by: Timestamp,
     pub(crate) report_within_secs: u32,
+    pub(crate) deferrals_left: u8,
+    pub(crate) defer_until: Option<Timestamp>,
+    pub(crate) quiet_secs: u32,
 }
 
 macro_rules! head {
@@ -69,6 +72,26 @@ macro_rules! head {
             #[must_use]
             pub fn report_within_secs(&self) -> u32 {
                 self.head.report_within_secs
+            }
+
+            /// How often the people at the endpoint may still put it off. At 0 the order is final: the application in
+            /// use is closed, and the operation begins.
+            #[must_use]
+            pub fn deferrals_left(&self) -> u8 {
+                self.head.deferrals_left
+            }
+
+            /// The instant past which nobody may put it off: the due date of the patch. `None` when it has none.
+            #[must_use]
+            pub fn defer_until(&self) -> Option<Timestamp> {
+                self.head.defer_until
+            }
+
+            /// How long, from its start, alerts of the endpoint may be suppressed at most, in seconds; they are not
+            /// any more once it is verified and the reserve has passed. The gates count them all the same.
+            #[must_use]
+            pub fn quiet_secs(&self) -> u32 {
+                self.head.quiet_secs
             }
         }
     };

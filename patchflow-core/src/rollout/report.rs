@@ -2,6 +2,7 @@
 
 use crate::error::FailureKind;
 use crate::ids::OrderId;
+use crate::time::Timestamp;
 use alloc::borrow::Cow;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,11 @@ pub struct Report<'a> {
 pub enum ReportKind<'a> {
     /// The endpoint has the order; the report deadline runs from here, and each further one extends it.
     Acknowledged,
+    /// The people at the endpoint put the operation off. Refused silently when they may not any more.
+    PutOff {
+        /// Until when.
+        until: Timestamp,
+    },
     /// The operation ended, successfully by the installer's own word.
     Done,
     /// The operation failed, or was refused.

@@ -114,6 +114,7 @@ impl Phase {
         match self {
             Self::Waiting => &[
                 (E::Ordered, Self::Ordered),
+                (E::RebootOrdered, Self::Rebooting),
                 (E::InstallReported, Self::Installed),
                 (E::Attached, Self::Attached),
                 (E::HookAsked, Self::Draining),
@@ -166,9 +167,13 @@ impl Phase {
                 (E::Rebooted, Self::Installed),
                 (E::Verified, Self::Verified),
                 (E::GaveUp, Self::Failed),
+                (E::OperatorNeeded, Self::NeedsOperator),
                 (E::Removed, Self::Removed),
             ],
             Self::Rebooting => &[
+                (E::Expired, Self::Waiting),
+                (E::RecallAsked, Self::Rebooting),
+                (E::Recalled, Self::RebootPending),
                 (E::Acknowledged, Self::Rebooting),
                 (E::Rebooted, Self::Installed),
                 (E::GaveUp, Self::Failed),

@@ -42,6 +42,12 @@ enum Happens {
     Approves(u8, bool),
     Asks(u8, u8, u8),
     Alerts(u8),
+    /// Out of contact, back, stale, read, a reboot pending or not: one endpoint and its neighbour.
+    Turns(u8, u8),
+    /// Another machine tells itself under a name, or another manager is there.
+    Replaces(u8, u8),
+    /// The people at an endpoint put an operation off.
+    PutsOff(u8, u32),
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -66,8 +72,11 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..8).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        4 => (0u8..25, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        6 => (0u8..31, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
+        3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
+        2 => (any::<u8>(), 0u32..90_000).prop_map(|(o, s)| PutsOff(o, s)),
     ]
 }
 
@@ -91,6 +100,11 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.endpoints.scan_before_order = seed.is_multiple_of(5);
+        policy.endpoints.scan_on_candidate = seed.is_multiple_of(2);
+        policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);
+        policy.reboot.preflight = seed.is_multiple_of(3);
+        policy.reboot.max_reboots = 1 + (seed % 2) as u8;
         policy.relations.superseded =
             [OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move][seed as usize % 3];
         policy.catch_up.newcomers = !seed.is_multiple_of(3);
@@ -207,7 +221,19 @@ impl Story {
         for (fence, id) in fences {
             assert!(fence < order.fence() || (fence == order.fence() && id == order.id()), "fences rise");
         }
+        // What was begun may be ended: an order sent again, the reboot of an install, a rollback that was cut off.
+        let goes_on = |o: &Order| {
+            let (before, now) = (o.id(), order.id());
+            before == now
+                || matches!((o, order), (Order::Revert(_), Order::Revert(_)))
+                    && (before.rollout, before.member) == (now.rollout, now.member)
+        };
+        let is_new = !matches!(order, Order::Reboot(_)) && !self.orders.iter().any(goes_on);
+        if is_new {
+            assert_eq!((endpoint.unreachable_since(), endpoint.stale_since()), (None, None), "{order:?}");
+        }
         if let Order::Install(install) = order {
+            assert_eq!((endpoint.quarantine(), endpoint.held_by_manager()), (None, None));
             let rollout = self.fleet.rollout(install.id().rollout).unwrap();
             assert!(!self.fleet.is_held(rollout.candidate(), ix), "a hold keeps the patch away");
             assert_ne!(install.path(), RollbackPath::None, "a way back is known before the start");
@@ -316,6 +342,31 @@ impl Story {
                 let endpoints = vec![seen(u32::from(e) % 16, production)];
                 self.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
             }
+            Happens::Turns(e, what) => {
+                let endpoints = Cow::Owned(vec![self.endpoint(e), self.endpoint(e.wrapping_add(1))]);
+                self.see(match what {
+                    0 | 1 => Observation::Unreachable { endpoints, since: self.now },
+                    2 => Observation::Reachable { endpoints },
+                    3 => Observation::Stale { endpoints },
+                    4 => Observation::RebootsPending { endpoints, pending: true },
+                    5 => Observation::RebootsPending { endpoints, pending: false },
+                    _ => Observation::Read { endpoints },
+                });
+            }
+            Happens::PutsOff(o, secs) => {
+                let until = self.now.plus_secs(secs.into());
+                self.report(o, ReportKind::PutOff { until });
+            }
+            Happens::Replaces(e, what) => {
+                let told = seen(u32::from(e) % 16, true);
+                let endpoints = vec![EndpointSeen {
+                    fingerprint: Some(["a", "a", "b"][usize::from(what) % 3].into()),
+                    managed_by: (what == 5).then(|| "another".into()),
+                    onboarding: what == 4,
+                    ..told
+                }];
+                self.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
+            }
             Happens::Goes(e) => {
                 let endpoint = self.endpoint(e);
                 self.see(Observation::EndpointGone { endpoint });
@@ -356,7 +407,7 @@ impl Story {
                     23 => Command::Start {
                         draft: RolloutDraft { emergency: Some(reason), ..RolloutDraft::of(candidate) },
                     },
-                    24 => {
+                    30 => {
                         let bundle = vec![CandidateId(
                             (candidate.0 + 1) % self.fleet.candidates().count().max(1) as u32,
                         )];
@@ -381,6 +432,10 @@ impl Story {
                         Command::Revise { rollout, revision, reason }
                     }
                     14 => Command::Remove { rollout, endpoint },
+                    24 => Command::ClearQuarantine { endpoint, reason },
+                    25 => Command::DeclareOwnership { endpoint, reason },
+                    26 | 27 => Command::CancelReboot { rollout, endpoint, reason },
+                    28 => Command::AllowReboots { endpoint, reason },
                     _ => Command::ClearHold { candidate, endpoint },
                 });
             }

@@ -5,8 +5,8 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Sever
 use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    EndReason, EndpointFact, EndpointSeen, Fact, MissedBecause, NeedFact, Outcome, Recorded, RichFact,
-    Standing,
+    EndReason, EndpointFact, EndpointSeen, EndpointSet, Fact, MissedBecause, NeedFact, Outcome, Recorded,
+    RichFact, Standing,
 };
 use patchflow_core::gate::{
     Counts, Decision, LimitScope, Limits, OnMaxHold, Percent, Rule, ShareOf, Verdict,
@@ -100,6 +100,11 @@ fn patch() -> Patch {
         content: Digest::of(b"content"),
         source: "apt lab-security".into(),
     }
+}
+
+/// A run and one alone.
+fn some() -> EndpointSet {
+    [0, 1, 2, 7].map(EndpointIx).into_iter().collect()
 }
 
 fn seen(id: &str, environment: Environment) -> EndpointSeen {
@@ -201,6 +206,43 @@ fn rich() -> Vec<RichFact> {
         },
         RichFact::EndpointChanged { endpoint: EndpointIx(1), seen: seen("lab-1", Environment::Production) },
         RichFact::EndpointLeft { endpoint: EndpointIx(1) },
+        RichFact::EndpointsWentUnreachable { endpoints: some(), since: t("2026-11-21T07:00:00Z") },
+        RichFact::EndpointsCameBack { endpoints: some() },
+        RichFact::EndpointsWentStale { endpoints: some() },
+        RichFact::ScansAsked { endpoints: some(), due: 7200 },
+        RichFact::ScanRoundWanted,
+        RichFact::ScanTurnAsked { turn: 3, turns: 144, due: 9000 },
+        RichFact::ScanTurnEnded { turn: 3, turns: 144, missed: some() },
+        RichFact::ScansGivenUp { endpoints: some() },
+        RichFact::EndpointsRead { endpoints: some() },
+        RichFact::EndpointReimaged {
+            endpoint: EndpointIx(0),
+            seen: EndpointSeen {
+                fingerprint: Some("6f1c".into()),
+                managed_by: Some("other".into()),
+                onboarding: true,
+                ..seen("web-1", Environment::Production)
+            },
+        },
+        RichFact::EndpointQuarantined { endpoint: EndpointIx(0), reason: "two machines".into() },
+        RichFact::QuarantineCleared {
+            endpoint: EndpointIx(0),
+            by: ada.clone(),
+            reason: "switched off".into(),
+        },
+        RichFact::OwnershipDeclared { endpoint: EndpointIx(0), by: ada.clone(), reason: "ours".into() },
+        RichFact::RebootsPendingSeen { endpoints: some(), pending: true },
+        RichFact::RebootsStopped { endpoint: EndpointIx(0), by: Some(ada.clone()), reason: "not now".into() },
+        RichFact::RebootsAllowed { endpoint: EndpointIx(0), by: ada.clone(), reason: "go on".into() },
+        RichFact::RebootCancelAsked { endpoint: EndpointIx(0) },
+        RichFact::RebootCancelled { endpoint: EndpointIx(0) },
+        RichFact::RebootCancelUnconfirmed { endpoint: EndpointIx(0) },
+        RichFact::OperationPutOff {
+            rollout: ROLLOUT,
+            member: MemberIx(4),
+            reboot: true,
+            until: t("2026-11-21T18:00:00Z"),
+        },
         RichFact::CandidateIdentified {
             candidate: CANDIDATE,
             patch: Arc::new(patch()),

@@ -7,6 +7,7 @@ mod budgets_random;
 mod bundles;
 mod calendars;
 mod clocks;
+mod conditions;
 mod crashes;
 mod faults;
 mod fields;

@@ -8,7 +8,9 @@ use patchflow_core::fleet::{
     Persisted, Recorded, Request, Standing,
 };
 use patchflow_core::gate::Limits;
-use patchflow_core::ids::{Actor, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
+use patchflow_core::ids::{
+    Actor, CandidateId, EndpointId, EndpointIx, FleetId, OrderId, RequestId, RolloutId,
+};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{Policy, StartMode};
@@ -58,6 +60,16 @@ pub(crate) struct World {
     pub(crate) cut_off: BTreeMap<String, u32>,
     /// Answers of endpoints to queries, by order.
     pub(crate) done: BTreeMap<OrderId, QueryAnswer<'static>>,
+    /// Whether a reboot counts for the order before it only, and the next install wants one again.
+    pub(crate) forgets_reboots: bool,
+    /// What endpoints answer to a recall, other than by their script.
+    pub(crate) recalls: BTreeMap<String, RecallAnswer>,
+    /// Endpoints whose inventory cannot be read.
+    pub(crate) unread: BTreeSet<String>,
+    /// Endpoints that were to be read, each time counted.
+    pub(crate) scans: usize,
+    /// When how many of them were asked for at once.
+    pub(crate) scanned: Vec<(Timestamp, usize)>,
     queue: BTreeMap<(Timestamp, u64), Observation<'static>>,
     next: u64,
     requests: u64,
@@ -97,6 +109,11 @@ impl World {
             sick: BTreeSet::new(),
             cut_off: BTreeMap::new(),
             done: BTreeMap::new(),
+            forgets_reboots: false,
+            recalls: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            scans: 0,
+            scanned: Vec::new(),
             queue: BTreeMap::new(),
             next: 0,
             requests: 0,
@@ -172,7 +189,7 @@ impl World {
 
     fn report(&mut self, secs: u64, order: OrderId, kind: ReportKind<'static>) {
         let answer = match &kind {
-            ReportKind::Acknowledged => QueryAnswer::Running,
+            ReportKind::Acknowledged | ReportKind::PutOff { .. } => QueryAnswer::Running,
             ReportKind::Done => QueryAnswer::Done,
             ReportKind::Failed(failure) => QueryAnswer::Failed(failure.clone()),
         };
@@ -187,9 +204,10 @@ impl World {
                 self.orders.push(order);
             }
             Effect::Recall { order, endpoint } => {
-                let answer = match self.script.get(endpoint.as_str()) {
-                    Some(Does::Offline) => RecallAnswer::Recalled,
-                    _ => RecallAnswer::AlreadyStarted,
+                let answer = match (self.recalls.get(endpoint.as_str()), self.script.get(endpoint.as_str())) {
+                    (Some(answer), _) => *answer,
+                    (None, Some(Does::Offline)) => RecallAnswer::Recalled,
+                    (None, _) => RecallAnswer::AlreadyStarted,
                 };
                 self.later(1, Observation::RecallAnswered { order, answer });
             }
@@ -211,10 +229,11 @@ impl World {
                     Some(Does::Unreadable) => Level::Unreadable { detail: "no route".into() },
                     _ => Level::Version { version: version.into(), intact: true },
                 };
-                let rebooted = self
-                    .orders
-                    .iter()
-                    .any(|o| matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name);
+                let forgets = self.forgets_reboots;
+                let rebooted = self.orders.iter().any(|o| {
+                    let is_of_now = !forgets || o.id().rollout == look.order.rollout;
+                    matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name && is_of_now
+                });
                 let pending = self.script.contains_key(&format!("reboot:{name}"));
                 let wants = pending || matches!(self.script.get(&name), Some(Does::WantsReboot));
                 let reboot_required = wants && !rebooted;
@@ -222,6 +241,7 @@ impl World {
                 self.later(1, Observation::Inspected(seen));
             }
             Effect::RunHook(run) => self.run_hook(run),
+            Effect::Scan { endpoints } => self.scan(&endpoints),
             Effect::AskApproval { .. } => {}
             Effect::Notify(notice) => self.notices.push(notice.text),
         }
@@ -238,6 +258,18 @@ impl World {
             _ => None,
         };
         self.later(10, Observation::HookDone { order, stage: run.stage, failure });
+    }
+
+    /// Reads endpoints a minute later, unless one is not to be read.
+    fn scan(&mut self, endpoints: &[EndpointId]) {
+        self.scans += endpoints.len();
+        self.scanned.push((self.now, endpoints.len()));
+        let here = |id: &&EndpointId| !self.unread.contains(id.as_str());
+        let read: Vec<_> =
+            endpoints.iter().filter(here).filter_map(|id| self.fleet.endpoint_ix(id.as_str())).collect();
+        if !read.is_empty() {
+            self.later(60, Observation::Read { endpoints: Cow::Owned(read) });
+        }
     }
 
     fn submit(&mut self, order: &Order) {

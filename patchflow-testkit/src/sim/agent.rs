@@ -3,8 +3,8 @@
 
 use super::{Ends, Machine, Operation, Reading};
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{InspectOrder, Observation};
-use patchflow_core::ids::{Fence, OrderId};
+use patchflow_core::fleet::{HookStage, InspectOrder, Observation};
+use patchflow_core::ids::{EndpointIx, Fence, OrderId};
 use patchflow_core::rollout::{
     Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
 };
@@ -37,6 +37,8 @@ pub struct Agent {
     begun: Option<Fence>,
     /// Operations of each kind so far: installs, rollbacks, reboots.
     counts: [u32; 3],
+    /// Hooks so far: before operations, after them.
+    hooks: [u32; 2],
     pub(super) inbox: Vec<Letter>,
     pub(super) outbox: Vec<Observation<'static>>,
 }
@@ -73,6 +75,7 @@ pub(super) enum Letter {
     Recall(OrderId),
     Query(OrderId),
     Inspect(InspectOrder),
+    Scan(EndpointIx),
 }
 
 /// What an agent wants done.
@@ -99,7 +102,19 @@ impl Machine {
             Letter::Recall(order) => self.recall(order, todo),
             Letter::Query(order) => self.query(order, todo),
             Letter::Inspect(look) => self.inspect(&look, todo),
+            Letter::Scan(endpoint) => self.scan(endpoint, todo),
         }
+    }
+
+    /// How long a hook takes here, and how it fails; `None` when it never ends.
+    pub(super) fn run_hook(&mut self, stage: HookStage) -> Option<(u64, Option<Failure<'static>>)> {
+        let (hook, n) = match stage {
+            HookStage::Pre => (&self.behaviour.drain, &mut self.agent.hooks[0]),
+            HookStage::Post => (&self.behaviour.resume, &mut self.agent.hooks[1]),
+        };
+        *n += 1;
+        let failure = hook.fails.clone().filter(|(_, _, first)| first.is_none_or(|first| *n <= first));
+        Some((hook.takes_secs?, failure.map(|(kind, detail, _)| Failure::new(kind, detail))))
     }
 
     fn operation(&self, order: &Order) -> &Operation {
@@ -319,6 +334,14 @@ impl Machine {
         let (order, reboot_required, health) = (look.order, self.reboot_pending, self.health());
         let seen = Inspection { order, level, reboot_required, health };
         todo.push(Todo::Say(after, Box::new(Observation::Inspected(seen))));
+    }
+
+    /// The inventory is read anew; what the endpoint needs has not changed by itself.
+    fn scan(&self, endpoint: EndpointIx, todo: &mut Vec<Todo>) {
+        if let Reading::Shows { after_secs } = &self.behaviour.inspect {
+            let endpoints = vec![endpoint].into();
+            todo.push(Todo::Say(*after_secs, Box::new(Observation::Read { endpoints })));
+        }
     }
 
     /// A power cut: what was queued is forgotten, what was at work is cut off; it is told once the machine is back.

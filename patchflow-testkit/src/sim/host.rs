@@ -352,11 +352,17 @@ impl World {
                 let to = look.endpoint.clone();
                 self.send(to.as_str(), super::agent::Letter::Inspect(look));
             }
+            Effect::Scan { endpoints } => {
+                for to in endpoints {
+                    if let Some(endpoint) = self.fleet.endpoint_ix(to.as_str()) {
+                        self.send(to.as_str(), super::agent::Letter::Scan(endpoint));
+                    }
+                }
+            }
             Effect::AskApproval { ask, candidate, role, quorum, .. } => {
                 self.questions.push(super::world::Question { ask, candidate, role, quorum });
             }
-            // Stories tell of no hooks yet: one that is asked for never ends, and so is late.
-            Effect::RunHook(_) => {}
+            Effect::RunHook(run) => self.run_hook(run),
             Effect::Notify(notice) => self.notices.push((self.now, notice)),
         }
     }
@@ -412,6 +418,10 @@ fn describe_effect(effect: &Effect) -> String {
         Effect::Recall { order, endpoint } => format!("recall {order} from {endpoint}"),
         Effect::Query { order, endpoint } => format!("query {order} at {endpoint}"),
         Effect::Inspect(look) => format!("inspect {} after {}", look.endpoint, look.order),
+        Effect::Scan { endpoints } => {
+            let names: Vec<_> = endpoints.iter().map(|name| name.as_str()).collect();
+            format!("read {}", names.join(", "))
+        }
         Effect::AskApproval { ask, candidate, role, .. } => format!("ask {role} ({ask}) about {candidate}"),
         Effect::RunHook(run) => format!("run hook {} on {} for {}", run.name, run.endpoint, run.order),
         Effect::Notify(notice) => format!("notify: {}", notice.text),

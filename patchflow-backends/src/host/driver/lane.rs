@@ -151,6 +151,9 @@ impl Lane {
                 self.query.push_back(Item::new(origin, (order, endpoint)));
             }
             Effect::Inspect(order) => self.inspect.push_back(Item::new(origin, order)),
+            // The fleet itself knows what is to be read, and the next round of `identify` reads it; a backend has
+            // nothing to do of its own.
+            Effect::Scan { .. } => return Pushed::Nobody,
             Effect::AskApproval { .. } => match self.backends.approver {
                 Some(_) => self.ask.push_back(Item::new(origin, effect)),
                 None => return Pushed::Nobody,

@@ -11,7 +11,7 @@ pub use compare::{Comparison, compare};
 use super::{AskError, HostHandle};
 use patchflow_core::catalog::Patch;
 use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
-use patchflow_core::ids::{CandidateId, EndpointId, FleetId, PatchId};
+use patchflow_core::ids::{CandidateId, EndpointId, EndpointIx, FleetId, PatchId};
 use patchflow_core::inventory::EndpointRecord;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::sdk::{BackendError, Cursor, Inventory, PatchSource, PublishedPatch};
@@ -173,6 +173,44 @@ async fn tell_page(
         let needs = host.with_fleet(fleet, move |fleet| number(fleet, candidate, found)).await?;
         if !needs.is_empty() {
             host.observe(fleet, Observation::Needs { candidate, needs: needs.into() }).await?;
+        }
+    }
+    tell_reboots(host, fleet, records).await?;
+    // Whoever waited for a reading has it now, with everything that it showed told before.
+    let ids: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
+    let number = move |fleet: &Fleet| -> Vec<_> {
+        let waits = |ix: &EndpointIx| fleet.endpoint(*ix).is_some_and(|there| there.waits_for_reading());
+        ids.iter().filter_map(|id| fleet.endpoint_ix(id.as_str())).filter(waits).collect()
+    };
+    let endpoints = host.with_fleet(fleet, number).await?;
+    if !endpoints.is_empty() {
+        host.observe(fleet, Observation::Read { endpoints: endpoints.into() }).await?;
+    }
+    Ok(())
+}
+
+/// Which endpoints wait for a reboot; only what the fleet does not know yet is told.
+async fn tell_reboots(
+    host: &HostHandle,
+    fleet: FleetId,
+    records: &[EndpointRecord],
+) -> Result<(), IdentifyError> {
+    let told: Vec<_> = records.iter().map(|record| (record.id.clone(), record.reboot_required)).collect();
+    let number = move |fleet: &Fleet| -> [Vec<EndpointIx>; 2] {
+        let news = |pending: bool| {
+            let of =
+                |(id, told): &(EndpointId, bool)| fleet.endpoint_ix(id.as_str()).filter(|_| *told == pending);
+            let is_known = |ix: &EndpointIx| {
+                fleet.endpoint(*ix).is_some_and(|there| there.reboot_pending_since().is_some() == pending)
+            };
+            told.iter().filter_map(of).filter(|ix| !is_known(ix)).collect()
+        };
+        [news(true), news(false)]
+    };
+    let [waits, over] = host.with_fleet(fleet, number).await?;
+    for (endpoints, pending) in [(waits, true), (over, false)] {
+        if !endpoints.is_empty() {
+            host.observe(fleet, Observation::RebootsPending { endpoints: endpoints.into(), pending }).await?;
         }
     }
     Ok(())

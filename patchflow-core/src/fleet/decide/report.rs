@@ -2,8 +2,9 @@
 //!
 //! Each function returns whether the observation fitted anything; what did not is a stray.
 
-use super::{At, Facts};
+use super::{At, Facts, patience, reboot};
 use crate::error::FailureKind;
+use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
 use crate::plan::SpreadHash;
 use crate::rollout::{
@@ -22,18 +23,21 @@ pub(crate) fn reported(state: &State, now: Timestamp, report: &Report<'_>, facts
     }
     match &report.kind {
         ReportKind::Acknowledged => acknowledged(state, now, at, facts),
+        ReportKind::PutOff { until } => patience::deferred(state, now, at, *until, facts),
         ReportKind::Done => done(state, now, at, facts),
         ReportKind::Failed(failure) => failed_report(state, now, at, failure, facts),
     }
 }
 
 fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
-    let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
+    let due = patience::deadline(state, now, at);
     match at.member.phase {
+        // The time to confirm that it is cancelled runs on.
+        Phase::Rebooting if reboot::is_cancelled(state, at.member.endpoint) => return true,
+        // It has taken as long as it may: that it is alive does not make its outcome known.
+        Phase::Silent if patience::is_over(state, now, at) => return true,
         Phase::Ordered | Phase::Silent | Phase::RevertSilent | Phase::Reverting | Phase::Rebooting => {}
-        // Progress extends the deadline; a chatty agent must not fill the journal, so only after a tenth of it.
-        Phase::Running
-            if due - at.member.deadline.min(due) > at.rollout.policy().deploy.report_within_secs / 10 => {}
+        Phase::Running if patience::is_worth_a_fact(state, at, due) => {}
         Phase::Running | Phase::Recalling => return true,
         Phase::Waiting
         | Phase::Installed
@@ -57,6 +61,11 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
 }
 
 fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
+    reboot::reported_over(state, at, facts);
+    if reboot::is_preflight(at) {
+        reboot::preflight_done(state, now, at, facts);
+        return true;
+    }
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.inspect_within_secs.into()));
     let event = match at.member.phase {
         // That it says it is done was known; what is missing is a look. One more, then a late one or a person helps.
@@ -96,6 +105,11 @@ fn failed_report(
     failure: &Failure<'_>,
     facts: &mut Facts,
 ) -> bool {
+    reboot::reported_over(state, at, facts);
+    if reboot::is_preflight(at) {
+        reboot::preflight_failed(state, at, failure.kind, &failure.detail, facts);
+        return true;
+    }
     match at.member.phase {
         Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => {
             failed(state, now, at, failure.kind, &failure.detail, facts);
@@ -104,7 +118,7 @@ fn failed_report(
             let reason = state.reason(facts, failure.kind, &failure.detail);
             facts.push(at.fact(Event::GaveUp, reason, 0));
         }
-        Phase::Reverting | Phase::RevertSilent if is_cut_off_and_may_be_repeated(at, failure.kind) => {
+        Phase::Reverting | Phase::RevertSilent if is_cut_off_and_may_be_repeated(state, at, failure.kind) => {
             let due = state.due(now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into()));
             facts.push(at.fact(Event::RevertOrdered, 0, due));
         }
@@ -134,7 +148,12 @@ fn failed_report(
 
 /// A rollback that a crash cut off has not failed. It is ordered anew at once, within the budget that attempts have:
 /// orders that were no attempts to install are counted, which is at most a reboot too many.
-fn is_cut_off_and_may_be_repeated(at: At<'_>, kind: FailureKind) -> bool {
+/// The endpoint has just spoken, so that it is stale does not keep it; that two machines have its name does.
+fn is_cut_off_and_may_be_repeated(state: &State, at: At<'_>, kind: FailureKind) -> bool {
+    let slot = state.endpoints.slot(at.member.endpoint);
+    if slot.is_some_and(|slot| slot.conditions.has(Bits::QUARANTINED)) {
+        return false;
+    }
     let rollbacks = at.member.operation.saturating_sub(at.member.attempt);
     kind == FailureKind::Interrupted
         && rollbacks < at.rollout.policy().retry.attempts_max
@@ -177,8 +196,10 @@ pub(crate) fn answered(
                 acknowledged(state, now, at, facts)
             }
             Phase::Running => {
-                let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
-                facts.push(at.fact(Event::Acknowledged, 0, due));
+                let due = patience::deadline(state, now, at);
+                if due > at.member.deadline {
+                    facts.push(at.fact(Event::Acknowledged, 0, due));
+                }
                 true
             }
             Phase::Waiting
@@ -216,6 +237,9 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
         }
         Phase::Ordered | Phase::Running | Phase::Silent => at.fact(Event::Expired, 0, 0),
         Phase::Recalling => at.fact(Event::Recalled, 0, 0),
+        Phase::Rebooting if reboot::is_cancelled(state, at.member.endpoint) => {
+            return reboot::cancel_answered(state, at, RecallAnswer::Recalled, facts);
+        }
         Phase::Rebooting => {
             at.fact(Event::Resent, 0, state.due(now.plus_secs(deploy.report_within_secs.into())))
         }
@@ -254,6 +278,9 @@ pub(crate) fn recall_answered(
     let Some(at) = state.ordered(order).filter(|at| order.operation == at.member.operation) else {
         return false;
     };
+    if matches!(at.member.phase, Phase::Rebooting | Phase::Silent) {
+        return reboot::cancel_answered(state, at, answer, facts);
+    }
     if at.member.phase != Phase::Recalling {
         return false;
     }
@@ -275,6 +302,7 @@ pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, fa
         return false;
     };
     match at.member.phase {
+        Phase::Silent if reboot::is_preflight(at) => false,
         Phase::Installed | Phase::Silent => inspected_install(state, now, at, seen, facts),
         Phase::Reverted | Phase::RevertSilent => inspected_revert(state, at, seen, facts),
         Phase::Waiting
@@ -383,6 +411,12 @@ fn was_not_read(state: &State, at: At<'_>) -> bool {
 pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     let deploy = &at.rollout.policy().deploy;
     let next = state.due(now.plus_secs(deploy.report_within_secs.into()));
+    if at.member.phase == Phase::Rebooting && reboot::is_unconfirmed(state, at.member.endpoint) {
+        // Said to people, and asked once more until its report is due.
+        reboot::unconfirmed(state, at, facts);
+        facts.push(at.fact(Event::RecallAsked, 0, next));
+        return;
+    }
     let fact = match at.member.phase {
         Phase::Ordered => at.fact(Event::Expired, 0, 0),
         Phase::Running | Phase::Recalling | Phase::Installed | Phase::Rebooting => {

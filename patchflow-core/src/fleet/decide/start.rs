@@ -1,9 +1,12 @@
 //! May this member start now? Everything that stands against it is looked at here, at order time.
 
 use super::At;
+use super::condition::{is_unread, keeps_back};
 use super::join::{is_caught_up, is_taken_over};
+use super::reboot::comes_first;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
+use crate::fleet::conditions::Bits;
 use crate::fleet::observation::Standing;
 use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
@@ -18,11 +21,15 @@ use alloc::borrow::Cow;
 pub(crate) enum Start {
     /// An order may leave; due: until when it must be acknowledged.
     Order { due: u32 },
+    /// Its endpoint waits for a reboot of its own, which comes first.
+    Reboot,
+    /// Its endpoint is read first.
+    Read,
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, Cow<'static, str>)>),
     /// Another rollout of the same patch has the endpoint, and its outcome counts here too.
     Attach,
-    /// Another rollout has the endpoint.
+    /// Another rollout has the endpoint, or its condition keeps it.
     Busy,
     /// A budget it counts in has no place left.
     Full(Full),
@@ -138,6 +145,9 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         let text = "a later rollout has taken it up";
         return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text.into())));
     }
+    if let Some(kept) = keeps_back(slot, at) {
+        return kept;
+    }
     if let Some(settle) = stands_against(state, now, slot.environment, at) {
         return settle;
     }
@@ -151,6 +161,12 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     }
     if !ready && let Some(full) = full(state, at) {
         return Start::Full(full);
+    }
+    if slot.conditions.has(Bits::REBOOT_PENDING) {
+        return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
+    }
+    if is_unread(state, now, slot, at) {
+        return if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }

@@ -2,8 +2,11 @@
 
 use super::At;
 use super::Facts;
+use super::condition::NO_ORDERS;
 use crate::error::FailureKind;
 use crate::fleet::RichFact;
+use crate::fleet::conditions::Bits;
+use crate::fleet::endpoints::Slot;
 use crate::fleet::state::State;
 use crate::plan::RollbackPath;
 use crate::policy::{OnFailure, OnHalt};
@@ -61,12 +64,9 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
     }
 }
 
-/// Orders the reboot that a member waits for; its window is open.
-pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
-    if at.member.operation < u8::MAX {
-        let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
-        facts.push(at.fact(Event::RebootOrdered, 0, due));
-    }
+/// Whether the endpoint has none of these conditions. When they change, the member is looked at again.
+fn may_be_ordered(state: &State, at: At<'_>, none_of: Bits) -> bool {
+    state.endpoints.slot(at.member.endpoint).is_some_and(|slot| !slot.conditions.has(none_of))
 }
 
 /// The end of a drill is a fact.
@@ -141,7 +141,8 @@ fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
         return;
     }
     // Taken by another rollout: looked at again when that one lets it go.
-    if state.endpoints.slot(at.member.endpoint).is_some_and(|slot| slot.active().is_none() && !slot.gone) {
+    let is_free = |slot: &Slot| slot.active().is_none() && !slot.gone;
+    if state.endpoints.slot(at.member.endpoint).is_some_and(is_free) && may_be_ordered(state, at, NO_ORDERS) {
         let due = state.due(now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into()));
         facts.push(at.fact(Event::RevertOrdered, 0, due));
     }

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::approval;
+use super::condition;
 use super::join::stop_catch_up;
 use super::kin::supersede;
 use crate::candidate::Candidate;
@@ -11,27 +12,53 @@ use crate::fleet::{EndpointFact, EndpointSeen, Fact, NeedFact, NeedSeen, RichFac
 use crate::ids::{Actor, AskId, CandidateId, EndpointIx, PatchId, RolloutId};
 use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// New endpoints join in one fact, changed ones change.
-pub(crate) fn endpoints(state: &State, seen: &[EndpointSeen], facts: &mut Facts) {
-    let mut fresh = BTreeSet::new();
+pub(crate) fn endpoints(state: &State, now: Timestamp, seen: &[EndpointSeen], facts: &mut Facts) {
+    let mut fresh = BTreeMap::new();
     let mut joined = Vec::new();
+    let mut twice = BTreeSet::new();
+    let first = EndpointIx(state.endpoints.len() as u32);
     for endpoint in seen {
         match state.endpoints.ix(endpoint.id.as_str()) {
+            Some(ix) if condition::other_machine(state, now, ix, endpoint, facts) => {}
             Some(ix) if state.endpoints.is_known(ix, endpoint) => {}
-            Some(ix) => facts.push(RichFact::EndpointChanged { endpoint: ix, seen: endpoint.clone() }.into()),
-            None if fresh.insert(&endpoint.id) => joined.push(endpoint.clone()),
-            // Told twice in one breath: the first word counts, the next telling corrects it.
-            None => {}
+            Some(ix) => changed(state, now, ix, endpoint, facts),
+            None => match fresh.get(&endpoint.id) {
+                None => {
+                    fresh.insert(&endpoint.id, (joined.len(), &endpoint.fingerprint));
+                    joined.push(endpoint.clone());
+                }
+                Some((at, fingerprint)) if **fingerprint != endpoint.fingerprint => {
+                    twice.insert(EndpointIx(first.0 + *at as u32));
+                }
+                // Told twice in one breath: the first word counts, the next telling corrects it.
+                Some(_) => {}
+            },
         }
     }
     if !joined.is_empty() {
-        let first = EndpointIx(state.endpoints.len() as u32);
         facts.push(RichFact::EndpointsJoined { first, endpoints: joined }.into());
+    }
+    for ix in twice {
+        condition::quarantine(ix, "two machines were told under one name at once", facts);
+    }
+}
+
+/// An endpoint is told with other attributes than before; one that had left is read before it is ordered anything.
+fn changed(state: &State, now: Timestamp, endpoint: EndpointIx, seen: &EndpointSeen, facts: &mut Facts) {
+    let was_gone = state.endpoints.slot(endpoint).is_some_and(|slot| slot.gone);
+    let was_managed = state.endpoints.condition(endpoint).is_some_and(|known| known.manager.is_some());
+    facts.push(RichFact::EndpointChanged { endpoint, seen: seen.clone() }.into());
+    if was_managed && seen.managed_by.is_none() {
+        condition::release(state, endpoint, facts);
+    }
+    if was_gone {
+        condition::scan(state, now, core::iter::once(endpoint).collect(), facts);
     }
 }
 
@@ -76,6 +103,7 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
             let risk = state.rated(now, candidate, patch);
             let fact = RichFact::CandidateIdentified { candidate, patch: Arc::new(patch.clone()), risk };
             facts.push(fact.into());
+            condition::read_for_candidate(state, facts);
             if let Some((older, _)) = known {
                 supersede(state, older, candidate, facts);
             }

@@ -90,6 +90,15 @@ impl State {
         if event == Event::HookAsked || (event == Event::Ordered && from != Phase::Draining) {
             self.note_start(at);
         }
+        // Whoever goes on beyond its first deadline is rare; whoever ends while nobody does costs one comparison.
+        if matches!(from, Phase::Running | Phase::Silent)
+            && (matches!(to, Phase::Running | Phase::Silent) || !self.patience.is_empty())
+        {
+            self.note_progress(id, member, [from, to], old_due);
+        }
+        if event == Event::RebootOrdered {
+            self.reboots.note(endpoint, self.secs(at));
+        }
         // A drill holds nothing away: nothing was wrong.
         if to == Phase::RolledBack && !self.drilling.contains_key(&(id, member)) {
             self.holds.insert((candidate, endpoint));

@@ -1,9 +1,11 @@
 //! Evolution: the only code that changes a fleet's state. It touches and never looks outside, live and in replay.
 
 mod candidate;
+mod condition;
 mod endpoint;
 mod newcomers;
 
+use super::conditions::{Condition, RebootStop};
 use super::needs::Needs;
 use super::observation::Standing;
 use super::rescue::Call;
@@ -85,27 +87,17 @@ impl State {
             }
             RichFact::EndpointChanged { endpoint, seen } => {
                 let was_gone = self.endpoints.slot(*endpoint).is_none_or(|slot| slot.gone);
-                let scope = self.cache.budgets.scope_of(&self.endpoints, *endpoint);
-                let group = self.endpoints.slot(*endpoint).map_or(0, |slot| slot.group);
-                let before = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
-                self.endpoints.change(*endpoint, seen);
-                let after = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
-                if self.cache.live {
-                    self.count_moved(*endpoint, was_gone, scope);
-                    self.count_regrouped(*endpoint, was_gone, group);
-                    if before.0 != after.0 {
-                        self.calendar_changed(*endpoint, before.0, after.0);
-                    }
-                }
-                if before.1 != after.1 {
-                    self.note_selection(*endpoint);
-                }
+                self.attributes_change(*endpoint, seen);
+                self.condition_changes(*endpoint, |known| {
+                    // What it had when it left says nothing any more.
+                    known.stale_since = if was_gone { Some(at) } else { known.stale_since };
+                });
             }
             RichFact::EndpointLeft { endpoint } => {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
-
+                self.condition_changes(*endpoint, |known| *known = Condition::default());
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                     entry.paths_until.remove(endpoint);
@@ -118,6 +110,54 @@ impl State {
                 {
                     slot.broken = post.broken;
                 }
+            }
+            RichFact::EndpointsWentUnreachable { endpoints, since } => {
+                self.conditions_change(endpoints, |known| {
+                    (known.unreachable_since, known.scan) = (Some(*since), None);
+                })?;
+            }
+            RichFact::EndpointsCameBack { endpoints } => self.came_back(at, endpoints)?,
+            RichFact::EndpointsWentStale { endpoints } => {
+                self.conditions_change(endpoints, |known| {
+                    known.stale_since.get_or_insert(at);
+                })?;
+            }
+            RichFact::ScansAsked { endpoints, due } => self.scans_asked(endpoints, *due)?,
+            RichFact::ScanRoundWanted => self.rounds.wanted = true,
+            RichFact::ScanTurnAsked { turn, turns, due } => self.turn_asked(at, *turn, *turns, *due),
+            RichFact::ScanTurnEnded { turn, turns, missed } => self.turn_ended(at, *turn, *turns, missed)?,
+            RichFact::ScansGivenUp { endpoints } => self.scans_given_up(at, endpoints)?,
+            RichFact::EndpointsRead { endpoints } => self.endpoints_read(at, endpoints)?,
+            RichFact::EndpointReimaged { endpoint, seen } => self.reimaged(at, *endpoint, seen)?,
+            RichFact::EndpointQuarantined { endpoint, reason } => self.quarantined(*endpoint, reason)?,
+            RichFact::QuarantineCleared { endpoint, .. } => self.quarantine_cleared(at, *endpoint)?,
+            RichFact::OwnershipDeclared { endpoint, .. } => {
+                self.condition_changes(*endpoint, |known| known.owned = true);
+            }
+            RichFact::RebootsPendingSeen { endpoints, pending } => {
+                self.conditions_change(endpoints, |known| {
+                    known.reboot_pending_since = pending.then_some(at);
+                })?;
+            }
+            RichFact::RebootsStopped { endpoint, by, reason } => {
+                let stop = RebootStop { by: by.clone(), reason: reason.clone() };
+                self.condition_changes(*endpoint, |known| known.reboots_stopped = Some(stop));
+            }
+            RichFact::RebootsAllowed { endpoint, .. } => self.condition_changes(*endpoint, |known| {
+                known.reboots_stopped = None;
+                (known.cancelling, known.timer_unsure) = (false, false);
+            }),
+            RichFact::RebootCancelAsked { endpoint } => {
+                self.condition_changes(*endpoint, |known| known.cancelling = true);
+            }
+            RichFact::RebootCancelled { endpoint } => self.condition_changes(*endpoint, |known| {
+                (known.cancelling, known.timer_unsure) = (false, false);
+            }),
+            RichFact::RebootCancelUnconfirmed { endpoint } => {
+                self.condition_changes(*endpoint, |known| known.timer_unsure = true);
+            }
+            RichFact::OperationPutOff { rollout, member, reboot, until } => {
+                self.put_off(*rollout, *member, *reboot, *until)?;
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
                 if candidate.index() != self.candidates.len() {
@@ -409,7 +449,8 @@ impl State {
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
                 rollout.queue.release = *completed;
-                let candidate = rollout.candidate;
+                let (id, candidate) = (rollout.id, rollout.candidate);
+                self.patience.forget(id);
                 self.cache.candidate_agenda.insert(candidate);
             }
             RichFact::OperatorCalled { rollout, member, level, until } => {

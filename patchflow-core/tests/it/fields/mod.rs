@@ -4,6 +4,7 @@
 //! one file a subject.
 
 mod budgets;
+mod endpoints;
 mod relations;
 mod rings;
 mod stories;
@@ -31,7 +32,7 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields(), rings::fields(), budgets::fields(), relations::fields()]
+    [stories::fields(), endpoints::fields(), rings::fields(), budgets::fields(), relations::fields()]
         .into_iter()
         .flatten()
         .collect()

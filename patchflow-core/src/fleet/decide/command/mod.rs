@@ -1,6 +1,7 @@
 //! What people ask: checked against the state, refused with a reason, or turned into facts.
 
 mod candidate;
+mod endpoint;
 mod member;
 mod rescue;
 mod revise;
@@ -85,6 +86,14 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
         Command::Revise { rollout, revision, reason } => revise::revise(asked, *rollout, revision, reason),
         Command::Retry { rollout, endpoint } => member::retry(asked, *rollout, endpoint),
         Command::Remove { rollout, endpoint } => member::remove(asked, *rollout, endpoint),
+        Command::ClearQuarantine { endpoint, reason } => endpoint::clear_quarantine(asked, endpoint, reason),
+        Command::DeclareOwnership { endpoint, reason } => {
+            endpoint::declare_ownership(asked, endpoint, reason)
+        }
+        Command::CancelReboot { rollout, endpoint, reason } => {
+            endpoint::cancel_reboot(asked, *rollout, endpoint, reason)
+        }
+        Command::AllowReboots { endpoint, reason } => endpoint::allow_reboots(asked, endpoint, reason),
         Command::Acknowledge { rollout, endpoint } => rescue::acknowledge(asked, *rollout, endpoint),
         Command::Drill { candidate, endpoint } => rescue::drill(asked, *candidate, endpoint),
         Command::ClearHold { candidate, endpoint } => member::clear_hold(asked, *candidate, endpoint),
