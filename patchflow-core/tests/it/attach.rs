@@ -7,7 +7,7 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::Command;
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{OnFailure, OnHalt, Policy, Selector};
+use patchflow_core::policy::{OnFailure, OnHalt, Policy};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Order, Phase, RolloutState};
 
@@ -19,7 +19,7 @@ fn twice(policy: Policy, does: Does) -> (World, CandidateId) {
     let mut world = World::new(3, 0, policy);
     world.script.extend((0..3).map(|i| (format!("prod-{i}"), does.clone())));
     let candidate = world.publish(patch("openssl", "2.0"));
-    let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
+    let draft = RolloutDraft::of(candidate);
     world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
     (world, candidate)
 }
