@@ -267,7 +267,10 @@ impl Rollout {
             if self.unplaced.is_empty() || !self.unplaced.remove(&at) {
                 places.into_iter().for_each(|n| *n -= 1);
             }
-        } else if matches!(event, Event::Ordered | Event::RevertOrdered | Event::HookAsked) {
+        } else if matches!(
+            event,
+            Event::Ordered | Event::RevertOrdered | Event::RebootOrdered | Event::HookAsked
+        ) {
             places.into_iter().for_each(|n| *n += 1);
         } else {
             self.unplaced.insert(at);

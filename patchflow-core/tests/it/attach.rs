@@ -91,6 +91,19 @@ fn silence_in_the_first_rollout_is_not_success_in_the_second() {
 }
 
 #[test]
+fn whoever_comes_after_the_silence_does_not_wait_for_ever() {
+    let mut world = World::new(1, 0, at_once());
+    world.script.insert("prod-0".into(), Does::GoesSilent);
+    let candidate = world.publish(patch("openssl", "2.0"));
+    world.pass(3 * 1200);
+    assert_eq!(phases(&world, FIRST), [Phase::Silent], "asked after, and not answered");
+    let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
+    world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
+    assert_eq!(phases(&world, SECOND), [Phase::Failed]);
+    assert_eq!(installs(&world), 1);
+}
+
+#[test]
 fn what_another_rollout_installed_is_that_ones_to_take_back() {
     let mut policy = at_once();
     policy.rollback.on_failure = OnFailure::RollBack;
