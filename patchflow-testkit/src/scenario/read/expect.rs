@@ -50,13 +50,23 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 7] = [
+const NOTICES: [(&str, NoticeKind); 17] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
     ("approval_asked", NoticeKind::ApprovalAsked),
     ("operator_needed", NoticeKind::OperatorNeeded),
     ("hook_failed", NoticeKind::HookFailed),
+    ("candidate_held", NoticeKind::CandidateHeld),
+    ("deadline_neared", NoticeKind::DeadlineNeared),
+    ("deadline_passed", NoticeKind::DeadlinePassed),
+    ("window_passed", NoticeKind::WindowPassed),
+    ("drill_failed", NoticeKind::DrillFailed),
+    ("drill_overdue", NoticeKind::DrillOverdue),
+    ("path_lapsed", NoticeKind::PathLapsed),
+    ("withdrawn", NoticeKind::Withdrawn),
+    ("reboots_stopped", NoticeKind::RebootsStopped),
+    ("quarantined", NoticeKind::Quarantined),
     ("ended", NoticeKind::Ended),
 ];
 
