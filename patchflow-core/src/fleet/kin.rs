@@ -259,6 +259,12 @@ impl State {
         Some(format!("it conflicts with {name}, which is there"))
     }
 
+    /// Whether what replaces a candidate is on the endpoint already: to install it then would be a step back.
+    pub(crate) fn is_replaced_there(&self, id: CandidateId, endpoint: EndpointIx) -> bool {
+        !self.kin.superseded_by.is_empty()
+            && self.replacing(id).into_iter().any(|by| self.presence(by, endpoint) == Presence::There)
+    }
+
     /// Whether anything at all is said about a candidate that a start must look at.
     pub(crate) fn has_kin(&self, entry: &CandidateEntry) -> bool {
         let patch = entry.candidate.identified().patch();
