@@ -3,8 +3,10 @@
 //! `cargo measure` prints the tables of `README.md`. What is the same on every machine (allocations, bytes of memory,
 //! bytes of journal) is not measured but tested, in `tests/`.
 
+mod crowd;
 mod rig;
 mod timer;
 
+pub use crowd::Crowd;
 pub use rig::{Names, Order, Rig, Setup, shuffled};
 pub use timer::{Sample, sample};

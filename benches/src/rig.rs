@@ -20,13 +20,14 @@ use patchflow_core::policy::{
     Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, WaiverByName,
 };
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind};
+use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The version that everybody has, and the one that everybody shall have.
-const BEFORE: &str = "3.0.21-1";
-const AFTER: &str = "3.0.22-1";
+pub(crate) const BEFORE: &str = "3.0.21-1";
+pub(crate) const AFTER: &str = "3.0.22-1";
 /// Endpoint facts that are packed at once, as a host does it.
 const PACKED_AT_ONCE: usize = 4096;
 
@@ -68,6 +69,8 @@ pub struct Setup {
     pub roll_back: bool,
     /// Whether the records are kept for a replay.
     pub keep: bool,
+    /// How many calendars the endpoints go by, one after another; 0 for none. Each has a window of two hours a week.
+    pub calendars: u32,
 }
 
 /// A fleet, its outbox, and the packer of its journal.
@@ -122,13 +125,39 @@ fn policy(setup: Setup) -> Policy {
         approval: Approval::Automatic { requires_trial: false, delay_secs: 0 },
     }];
     policy.deploy.in_flight_max = setup.in_flight_max;
+    policy.calendars.named = (0..setup.calendars).map(|i| (calendar(i), window(i))).collect();
     if setup.roll_back {
         policy.rollback.on_failure = OnFailure::RollBack;
     }
     policy
 }
 
-fn patch() -> Patch {
+/// The name of a calendar by its number.
+fn calendar(number: u32) -> String {
+    format!("calendar-{number:05}")
+}
+
+/// Two hours a week, for each calendar a minute later than for the one before, from Monday at midnight.
+fn window(number: u32) -> Schedule {
+    const DAYS: [Weekday; 7] = [
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+        Weekday::Saturday,
+        Weekday::Sunday,
+    ];
+    let opens_minute = (number % 1440) as u16;
+    let day = DAYS[(number / 1440) as usize % DAYS.len()];
+    Schedule::Weekly { windows: vec![WeeklyWindow { day, opens_minute, open_minutes: 120 }], freezes: vec![] }
+}
+
+pub(crate) fn package(name: &str) -> PackageName {
+    PackageName::new(Ecosystem::Deb, name)
+}
+
+pub(crate) fn patch() -> Patch {
     Patch {
         id: PatchId::from("openssl=3.0.22-1"),
         title: "openssl security update".into(),
@@ -150,14 +179,14 @@ impl Setup {
     /// Everybody at once, in one ring; nothing is rolled back and nothing kept.
     #[must_use]
     pub fn at_once(names: &Names) -> Self {
-        Self { in_flight_max: names.count(), rings: false, roll_back: false, keep: false }
+        Self { in_flight_max: names.count(), rings: false, roll_back: false, keep: false, calendars: 0 }
     }
 }
 
 impl Rig {
-    /// A fleet whose endpoints all need one patch, which is approved; its rollout is not started yet.
+    /// A fleet with its policy and its endpoints, and nothing else.
     #[must_use]
-    pub fn approved(names: &Names, setup: Setup) -> Self {
+    pub(crate) fn empty(names: &Names, setup: Setup) -> Self {
         let now = Timestamp::from_secs(1_800_000_000);
         let mut out = Outbox::new();
         let fleet = Fleet::found(id(), "measured", 42, now, &mut out);
@@ -175,13 +204,30 @@ impl Rig {
             requests: 0,
         };
         rig.command(Command::AdoptPolicy { policy: Box::new(policy(setup)) });
-        for names in names.0.chunks(10_000) {
-            let endpoints = names.iter().map(|name| EndpointSeen {
-                scope: ScopePath("acme/berlin".into()),
-                ..EndpointSeen::new(name.clone(), Environment::Production)
-            });
+        for (chunk, names) in names.0.chunks(10_000).enumerate() {
+            let calendar =
+                |i: usize| (setup.calendars > 0).then(|| calendar(i as u32 % setup.calendars).into());
+            let endpoints = names.iter().zip(chunk * 10_000..);
+            let endpoints = endpoints.map(|(name, i)| Self::seen(name.clone(), calendar(i)));
             rig.observe(Observation::Endpoints { endpoints: endpoints.collect() });
         }
+        rig
+    }
+
+    /// An endpoint as its inventory shows it.
+    #[must_use]
+    pub fn seen(id: EndpointId, calendar: Option<Arc<str>>) -> EndpointSeen {
+        EndpointSeen {
+            scope: ScopePath("acme/berlin".into()),
+            calendar,
+            ..EndpointSeen::new(id, Environment::Production)
+        }
+    }
+
+    /// A fleet whose endpoints all need one patch, which is approved; its rollout is not started yet.
+    #[must_use]
+    pub fn approved(names: &Names, setup: Setup) -> Self {
+        let mut rig = Self::empty(names, setup);
         let patch = patch();
         rig.observe(Observation::Published { patch: Cow::Borrowed(&patch) });
         let candidate = rig.candidate();
@@ -211,7 +257,15 @@ impl Rig {
 
     /// Starts the rollout. As many orders as may be under way are issued, and wait in the outbox.
     pub fn start(&mut self) -> RolloutId {
-        let draft = RolloutDraft::of(self.candidate());
+        self.start_draft(RolloutDraft::of(self.candidate()))
+    }
+
+    /// Lets the open ring pass, so that the next one opens.
+    pub fn promote(&mut self, rollout: RolloutId) {
+        self.command(Command::Promote { rollout, reason: "measured".into() });
+    }
+
+    pub(crate) fn start_draft(&mut self, draft: RolloutDraft) -> RolloutId {
         match self.command(Command::Start { draft }) {
             Outcome::Started { rollout } => rollout,
             other => panic!("the rollout was not started: {other:?}"),
@@ -247,7 +301,18 @@ impl Rig {
 
     /// Packs what waits in the outbox, releases the effects, and drops them. Returns how many effects there were.
     pub fn pack(&mut self) -> usize {
-        let Some(last) = self.out.facts().last() else { return 0 };
+        let Some(done) = self.store() else { return 0 };
+        self.out.release(done).map(drop::<Effect>).count()
+    }
+
+    /// Packs what waits in the outbox, and gives the effects.
+    pub(crate) fn pack_and_take(&mut self) -> Vec<Effect> {
+        let Some(done) = self.store() else { return Vec::new() };
+        self.out.release(done).collect()
+    }
+
+    fn store(&mut self) -> Option<Persisted> {
+        let last = self.out.facts().last()?;
         let through = last.seq;
         self.facts += self.out.facts().len() as u64;
         let from = self.records.len();
@@ -259,7 +324,7 @@ impl Rig {
         if !self.setup.keep {
             self.records.clear();
         }
-        self.out.release(Persisted { fleet: id(), through, head: tail.head }).map(drop::<Effect>).count()
+        Some(Persisted { fleet: id(), through, head: tail.head })
     }
 
     fn order(member: u32, operation: u8) -> OrderId {

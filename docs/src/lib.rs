@@ -30,6 +30,10 @@ pub mod contract {}
 #[doc = include_str!("../journal.md")]
 pub mod journal {}
 
+/// What things cost, and how the cost grows.
+#[doc = include_str!("../cost.md")]
+pub mod cost {}
+
 /// The guide for those who embed patchflow.
 #[doc = include_str!("../guide-vendors.md")]
 pub mod guide_vendors {}

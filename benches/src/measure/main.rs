@@ -1,11 +1,15 @@
 //! Prints the tables of `benches/README.md`.
 //!
 //! `cargo measure [SECTION..] [--endpoints N] [--runs N] [--folder DIR]`; sections: `observe`, `replay`, `plan`,
-//! `store`. The folder is where stores are made, on the disk that is to be measured; the current one unless given.
+//! `store`, `many`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
+//! `cost` goes; the current one unless given.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's purpose is a printed table")]
 
+mod cost;
+mod many;
 mod observe;
 mod plan;
+mod plot;
 mod replay;
 mod store;
 mod stores;
@@ -22,7 +26,7 @@ struct Options {
     folder: PathBuf,
 }
 
-const SECTIONS: [&str; 4] = ["observe", "replay", "plan", "store"];
+const SECTIONS: [&str; 6] = ["observe", "replay", "plan", "store", "many", "cost"];
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
             "observe" => observe::run(&names, options.runs),
             "replay" => replay::run(&names, options.runs),
             "plan" => plan::run(&names, options.runs),
+            "many" => many::run(&Names::new(options.endpoints.min(100_000))),
+            "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }
     }

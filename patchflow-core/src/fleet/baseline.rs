@@ -10,6 +10,7 @@ use super::needs::{Need, Needs};
 use super::observation::Standing;
 use super::patience::{Deferrals, Patience};
 use super::reboots::RebootLog;
+use super::replay::Replay;
 use super::rescue::{Call, Way};
 use super::rounds::Rounds;
 use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
@@ -150,9 +151,19 @@ impl Fleet {
         baseline: &[u8],
         facts: impl IntoIterator<Item = Recorded>,
     ) -> Result<Self, CorruptJournal> {
-        let state = restore(baseline).map_err(|flaw| CorruptJournal { seq: Seq(0), flaw })?;
-        Self::go_on(state, facts)
+        Self::go_on(open(baseline)?, facts)
     }
+}
+
+impl Replay {
+    /// A replay that goes on after a baseline.
+    pub(crate) fn from_baseline(baseline: &[u8]) -> Result<Self, CorruptJournal> {
+        open(baseline).map(Self::new)
+    }
+}
+
+fn open(baseline: &[u8]) -> Result<State, CorruptJournal> {
+    restore(baseline).map_err(|flaw| CorruptJournal { seq: Seq(0), flaw })
 }
 
 impl State {
@@ -166,7 +177,7 @@ impl State {
             seq: self.seq,
             clock: self.clock,
             revision: self.revision,
-            endpoint_ids: self.endpoints.ids().to_vec(),
+            endpoint_ids: self.endpoints.ids().iter().cloned().collect(),
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
             groups: self.endpoints.all_groups().to_vec(),

@@ -184,6 +184,12 @@ impl Budgets {
         }
     }
 
+    /// Whether nobody is to be filled, and nobody waits who might find a place.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.waiting.is_empty() && self.ready.is_empty() && self.freed.is_empty()
+    }
+
     /// Whether a rollout waits for the fleet's places or starts.
     pub(crate) fn somebody_waits(&self) -> bool {
         !self.waiting.is_empty()

@@ -1,6 +1,7 @@
 //! The endpoints of a fleet: dense slots, names beside them.
 
 use super::conditions::{Bits, Condition, Conditions};
+use super::names::Names;
 use super::observation::EndpointSeen;
 use crate::candidate::{NonProduction, Production};
 use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
@@ -126,7 +127,7 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     pub(crate) slots: Vec<Slot>,
-    ids: Vec<EndpointId>,
+    ids: Names,
     by_id: HashTable<u32>,
     attributes: Vec<Attributes>,
     attributes_known: BTreeMap<Attributes, u32>,
@@ -181,11 +182,12 @@ impl Endpoints {
     }
 
     pub(crate) fn ix(&self, id: &str) -> Option<EndpointIx> {
-        self.by_id.find(name_hash(id), |i| self.ids[*i as usize].as_str() == id).map(|i| EndpointIx(*i))
+        let named = |i: &u32| self.ids.get(EndpointIx(*i)).is_some_and(|known| known.as_str() == id);
+        self.by_id.find(name_hash(id), named).map(|i| EndpointIx(*i))
     }
 
     pub(crate) fn id(&self, ix: EndpointIx) -> Option<&EndpointId> {
-        self.ids.get(ix.index())
+        self.ids.get(ix)
     }
 
     pub(crate) fn slot(&self, ix: EndpointIx) -> Option<&Slot> {
@@ -273,7 +275,7 @@ impl Endpoints {
         let Self { ids, by_id, .. } = self;
         let ix = ids.len() as u32;
         by_id.insert_unique(name_hash(id.as_str()), ix, |i| {
-            ids.get(*i as usize).map_or(0, |known| name_hash(known.as_str()))
+            ids.get(EndpointIx(*i)).map_or(0, |known| name_hash(known.as_str()))
         });
         ids.push(id);
         self.slots.push(slot);
@@ -362,7 +364,7 @@ impl Endpoints {
         self.attributes = all;
     }
 
-    pub(crate) fn ids(&self) -> &[EndpointId] {
+    pub(crate) fn ids(&self) -> &Names {
         &self.ids
     }
 }

@@ -91,6 +91,12 @@ impl Groups {
         group.waiting.len() < before
     }
 
+    /// Whether no endpoint became available for which somebody waits.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.freed.is_empty()
+    }
+
     /// The first in line of every group in which an endpoint became available.
     pub(crate) fn next(&mut self) -> Vec<Turn> {
         let (mut first, freed) = (Vec::new(), core::mem::take(&mut self.freed));

@@ -2,6 +2,7 @@
 
 use super::decide::{self, Facts};
 use super::openings::Turn;
+use super::replay::Replay;
 use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
@@ -163,14 +164,16 @@ impl Fleet {
     }
 
     pub(super) fn go_on(
-        mut state: State,
+        state: State,
         facts: impl IntoIterator<Item = Recorded>,
     ) -> Result<Self, CorruptJournal> {
-        for Recorded { seq, at, fact } in facts {
-            state.evolve(seq, at, &fact)?;
-        }
-        state.recover();
-        Ok(Self { state, scratch: Facts::new(), strays: 0 })
+        let mut replay = Replay::new(state);
+        facts.into_iter().try_for_each(|fact| replay.one(fact))?;
+        replay.finish()
+    }
+
+    pub(super) fn of(state: State) -> Self {
+        Self { state, scratch: Facts::new(), strays: 0 }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
@@ -206,6 +209,9 @@ impl Fleet {
             return last;
         }
         self.state.cache.behind = false;
+        if now == last {
+            return now;
+        }
         let promised = self.next_deadline().filter(|promised| now > *promised);
         if promised.is_some() {
             let mut facts = Facts::new();
@@ -230,12 +236,19 @@ impl Fleet {
             debug_assert!(false, "{defect}");
             return;
         }
-        self.state.react(&fact, |effect| out.effects.push_back((seq, effect)));
+        self.state.react(&fact, |reaction| out.react(seq, reaction, self.state.endpoints.ids()));
         out.facts.push(Recorded { seq, at: now, fact });
     }
 
     /// Follows up until nothing follows any more.
     fn settle(&mut self, now: Timestamp, out: &mut Outbox) {
+        // Most reports leave nothing to follow up.
+        if self.state.cache.is_done()
+            && self.state.resync.is_none()
+            && self.next_deadline().is_none_or(|next| next > now)
+        {
+            return;
+        }
         if self.state.resync.is_some() {
             let mut facts = Facts::new();
             decide::resync_end(&self.state, now, &mut facts);

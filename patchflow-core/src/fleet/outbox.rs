@@ -1,9 +1,13 @@
 //! The outbox: facts to store first, then the effects that they explain.
 
-use super::{Effect, Recorded};
+use super::names::Names;
+use super::react::Reaction;
+use super::{Effect, InspectOrder, Recorded};
+use crate::catalog::Target;
 use crate::digest::Digest;
-use crate::ids::{FleetId, Seq};
+use crate::ids::{EndpointIx, FleetId, OrderId, Seq};
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The receipt of a journal store: everything of `fleet` up to `through` is stored for good.
@@ -24,8 +28,25 @@ pub struct Persisted {
 #[derive(Debug, Default)]
 pub struct Outbox {
     pub(super) facts: Vec<Recorded>,
-    pub(super) effects: VecDeque<(Seq, Effect)>,
+    effects: VecDeque<(Seq, Effect)>,
+    looks: VecDeque<(Seq, Look)>,
+    /// The names that the looks mean.
+    names: Names,
+    /// Looks that have been given their names, first come first out.
+    named: VecDeque<(Seq, InspectOrder)>,
 }
+
+/// An inspection that does not hold the endpoint's name yet. A name is a place in memory of its own, and so a look at it
+/// for each report waits for memory each time; looked up for many at once, the waits overlap.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) order: OrderId,
+    pub(crate) endpoint: EndpointIx,
+    pub(crate) target: Arc<Target>,
+}
+
+/// How many looks are given their names at once.
+const AT_ONCE: usize = 64;
 
 impl Outbox {
     /// An empty outbox.
@@ -43,13 +64,13 @@ impl Outbox {
     /// How many effects wait for their facts to be stored.
     #[must_use]
     pub fn pending_effects(&self) -> usize {
-        self.effects.len()
+        self.effects.len() + self.looks.len()
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.effects.is_empty()
+        self.facts.is_empty() && self.pending_effects() == 0
     }
 
     /// Drops the stored facts and hands out the effects that they explain.
@@ -64,7 +85,92 @@ impl Outbox {
         } else {
             self.facts.drain(..stored);
         }
-        let covered = self.effects.partition_point(|(seq, _)| *seq <= done.through);
-        self.effects.drain(..covered).map(|(_, effect)| effect)
+        let effects = self.effects.partition_point(|(seq, _)| *seq <= done.through);
+        let looks = self.looks.partition_point(|(seq, _)| *seq <= done.through);
+        Released { outbox: self, effects, looks }
+    }
+
+    pub(super) fn react(&mut self, seq: Seq, reaction: Reaction, names: &Names) {
+        match reaction {
+            Reaction::Effect(effect) => self.effects.push_back((seq, effect)),
+            Reaction::Look(look) => {
+                if self.names.len() != names.len() || !self.names.is_copy_of(names) {
+                    self.take_names(names);
+                }
+                self.looks.push_back((seq, look));
+            }
+        }
+    }
+
+    #[cold]
+    fn take_names(&mut self, names: &Names) {
+        if self.names.is_copy_of(names) {
+            return self.names.catch_up(names);
+        }
+        // Looks of another fleet, which this outbox held before, keep that one's names.
+        while !self.looks.is_empty() {
+            self.name_looks(AT_ONCE);
+        }
+        let named = self.named.drain(..).map(|(seq, look)| (seq, Effect::Inspect(look)));
+        self.effects.extend(named);
+        self.effects.make_contiguous().sort_by_key(|(seq, _)| *seq);
+        self.names = names.clone();
+    }
+
+    /// Gives the next looks their names.
+    fn name_looks(&mut self, at_most: usize) {
+        let Self { looks, names, named, .. } = self;
+        let next = at_most.min(looks.len()).min(AT_ONCE);
+        // Fetches the names, all at once, so that the second pass does not wait for each of them.
+        let first = |look: &Look| names.get(look.endpoint).and_then(|id| id.as_str().bytes().next());
+        let touched =
+            looks.iter().take(next).filter_map(|(_, look)| first(look)).fold(0, |all, one| all ^ one);
+        core::hint::black_box(touched);
+        named.extend(looks.drain(..next).filter_map(|(seq, Look { order, endpoint, target })| {
+            let endpoint = names.get(endpoint)?.clone();
+            Some((seq, InspectOrder { order, endpoint, target, reverting_to: None }))
+        }));
+    }
+}
+
+/// Effects that are covered by a receipt, in the order of their facts.
+struct Released<'a> {
+    outbox: &'a mut Outbox,
+    effects: usize,
+    looks: usize,
+}
+
+impl Iterator for Released<'_> {
+    type Item = Effect;
+
+    #[inline]
+    fn next(&mut self) -> Option<Effect> {
+        let Self { outbox, effects, looks } = self;
+        if outbox.named.is_empty() && *looks > 0 {
+            outbox.name_looks(*looks);
+        }
+        let effect = if *effects > 0 { outbox.effects.front().map(|(seq, _)| *seq) } else { None };
+        let look = outbox.named.front().map(|(seq, _)| *seq);
+        if look.is_some_and(|look| effect.is_none_or(|effect| look < effect)) {
+            *looks -= 1;
+            return outbox.named.pop_front().map(|(_, look)| Effect::Inspect(look));
+        }
+        *effects = effects.checked_sub(1)?;
+        outbox.effects.pop_front().map(|(_, effect)| effect)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.effects + self.looks, Some(self.effects + self.looks))
+    }
+}
+
+impl Drop for Released<'_> {
+    fn drop(&mut self) {
+        // What was not taken is gone, as the outbox says.
+        let ready = self.outbox.named.len().min(self.looks);
+        self.outbox.named.clear();
+        let Outbox { looks, effects, .. } = &mut *self.outbox;
+        looks.drain(..(self.looks - ready).min(looks.len()));
+        effects.drain(..self.effects.min(effects.len()));
     }
 }

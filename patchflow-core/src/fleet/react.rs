@@ -1,6 +1,7 @@
 //! Reactions: which effects a fact asks for. Never called in replay.
 
 use super::decide::At;
+use super::outbox::Look;
 use super::state::State;
 use super::{Effect, EndpointFact, Fact, InspectOrder, Notice, NoticeKind, RichFact};
 use crate::candidate::{Candidate, NonProduction, TrialPermit};
@@ -12,19 +13,31 @@ use crate::rollout::{
 use alloc::format;
 use alloc::string::String;
 
+/// What a fact asks for.
+pub(crate) enum Reaction {
+    /// An effect, in full.
+    Effect(Effect),
+    /// An inspection after an install or a reboot: there is one for every success, so its names are looked up late.
+    Look(Look),
+}
+
 impl State {
     /// The effects of a fact that has just been evolved.
-    pub(crate) fn react(&self, fact: &Fact, mut act: impl FnMut(Effect)) {
+    pub(crate) fn react(&self, fact: &Fact, mut act: impl FnMut(Reaction)) {
         match fact {
             Fact::Endpoint(fact) => {
-                if let Some(effect) = self.react_endpoint(fact) {
-                    act(effect);
+                if let Event::InstallReported | Event::Rebooted = fact.event {
+                    if let Some(look) = self.look(fact) {
+                        act(Reaction::Look(look));
+                    }
+                } else if let Some(effect) = self.react_endpoint(fact) {
+                    act(Reaction::Effect(effect));
                 }
                 if let Some(effect) = self.react_hook(fact) {
-                    act(effect);
+                    act(Reaction::Effect(effect));
                 }
             }
-            Fact::Rich(fact) => self.react_rich(fact, act),
+            Fact::Rich(fact) => self.react_rich(fact, |effect| act(Reaction::Effect(effect))),
         }
     }
 
@@ -143,6 +156,12 @@ impl State {
             Some(version) => RevertTo::Version { version: version.clone() },
             None => RevertTo::Absent,
         }
+    }
+
+    fn look(&self, fact: &EndpointFact) -> Option<Look> {
+        let at = self.member(fact.rollout, fact.member)?;
+        let target = self.candidate(at.rollout.candidate())?.target.clone();
+        Some(Look { order: self.order_id(at), endpoint: at.member.endpoint, target })
     }
 
     fn query(&self, at: At<'_>) -> Option<Effect> {

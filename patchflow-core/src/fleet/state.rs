@@ -193,6 +193,18 @@ pub(crate) struct Cache {
     pub(crate) candidate_agenda: BTreeSet<CandidateId>,
 }
 
+impl Cache {
+    /// Whether nothing that facts have put there is left to look at.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.rollout_agenda.is_empty()
+            && self.tending.is_empty()
+            && self.candidate_agenda.is_empty()
+            && self.budgets.is_quiet()
+            && self.groups.is_quiet()
+    }
+}
+
 impl State {
     pub(crate) fn candidate(&self, id: CandidateId) -> Option<&CandidateEntry> {
         self.candidates.get(id.index())
@@ -204,12 +216,14 @@ impl State {
 
     /// Whole seconds since the epoch, rounded down: what is due at it, is due.
     pub(crate) fn secs(&self, at: Timestamp) -> u32 {
-        u32::try_from(at.since(self.epoch).as_secs()).unwrap_or(u32::MAX)
+        let millis = at.as_millis().saturating_sub(self.epoch.as_millis()).max(0);
+        u32::try_from(millis / 1000).unwrap_or(u32::MAX)
     }
 
     /// A deadline in whole seconds since the epoch, rounded up, never 0.
     pub(crate) fn due(&self, at: Timestamp) -> u32 {
-        u32::try_from(at.since(self.epoch).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+        let millis = at.as_millis().saturating_sub(self.epoch.as_millis()).max(0);
+        u32::try_from(millis.saturating_add(999) / 1000).unwrap_or(u32::MAX).max(1)
     }
 
     pub(crate) fn at(&self, due: u32) -> Timestamp {

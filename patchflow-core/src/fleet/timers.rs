@@ -15,6 +15,8 @@ const LEFT_BEHIND: usize = 1024;
 /// The greatest capacity of a list that is kept for the next bucket, and how many lists are kept.
 const KEPT_CAPACITY: usize = 4096;
 const KEPT: usize = 256;
+/// How many buckets are found without the table; a power of two.
+const RECENT: usize = 8;
 
 #[derive(Debug)]
 struct Bucket {
@@ -31,6 +33,10 @@ pub(crate) struct Timers {
     buckets: Vec<Bucket>,
     by_key: HashTable<u32>,
     order: BTreeSet<(u32, u32)>,
+    /// Buckets that were found last, by their seconds.
+    recent: [u32; RECENT],
+    /// The first second of `order`.
+    first: Option<u32>,
     /// Empty lists with room, for the next buckets.
     kept: Vec<Vec<u32>>,
 }
@@ -42,7 +48,20 @@ fn key_hash(due: u32, rollout: u32) -> u64 {
 }
 
 impl Timers {
-    fn find(&self, due: u32, rollout: u32) -> Option<u32> {
+    #[inline]
+    fn find(&mut self, due: u32, rollout: u32) -> Option<u32> {
+        // Reports of one moment go from one bucket to another, time and again.
+        let place = due as usize % RECENT;
+        let recent = self.recent[place] as usize;
+        if self.buckets.get(recent).is_some_and(|it| it.due == due && it.rollout == rollout) {
+            return Some(recent as u32);
+        }
+        let found = self.look_up(due, rollout)?;
+        self.recent[place] = found;
+        Some(found)
+    }
+
+    fn look_up(&self, due: u32, rollout: u32) -> Option<u32> {
         self.by_key
             .find(key_hash(due, rollout), |i| {
                 let bucket = &self.buckets[*i as usize];
@@ -63,7 +82,7 @@ impl Timers {
     }
 
     fn begin(&mut self, due: u32, rollout: u32) -> usize {
-        let Self { buckets, by_key, order, kept } = self;
+        let Self { buckets, by_key, order, kept, first, .. } = self;
         let at = buckets.len();
         buckets.push(Bucket { due, rollout, live: 0, members: kept.pop().unwrap_or_default() });
         by_key.insert_unique(key_hash(due, rollout), at as u32, |i| {
@@ -71,6 +90,7 @@ impl Timers {
             key_hash(bucket.due, bucket.rollout)
         });
         order.insert((due, rollout));
+        *first = order.first().map(|(due, _)| *due);
         at
     }
 
@@ -103,6 +123,7 @@ impl Timers {
             }
         }
         self.order.remove(&(bucket.due, bucket.rollout));
+        self.first = self.order.first().map(|(due, _)| *due);
         bucket.members
     }
 
@@ -116,13 +137,16 @@ impl Timers {
 
     /// The earliest second that has a timer.
     pub(crate) fn first(&self) -> Option<u32> {
-        self.order.first().map(|(due, _)| *due)
+        self.first
     }
 
     /// Takes the earliest bucket that is due by `secs`: its second, its rollout, and its members in their order, some
     /// of which may have moved on.
     pub(crate) fn take_due(&mut self, secs: u32) -> Option<(u32, u32, Vec<u32>)> {
-        let (due, rollout) = self.order.first().copied().filter(|(due, _)| *due <= secs)?;
+        if self.first.is_none_or(|first| first > secs) {
+            return None;
+        }
+        let (due, rollout) = self.order.first().copied()?;
         let at = self.find(due, rollout)?;
         let mut members = self.end(at);
         members.sort_unstable();
@@ -165,7 +189,10 @@ impl Deadlines {
 
     /// The earliest deadline.
     pub(crate) fn first(&self) -> Option<u32> {
-        self.overdue.iter().map(|(due, _, _)| *due).chain(self.timers.first()).min()
+        match self.overdue.iter().map(|(due, _, _)| *due).min() {
+            None => self.timers.first,
+            Some(overdue) => Some(self.timers.first.map_or(overdue, |first| first.min(overdue))),
+        }
     }
 
     /// Takes deadlines that are due by `secs`: when, of which rollout, and of which members, some of which may have moved on.
@@ -187,6 +214,9 @@ impl Deadlines {
 
     /// Drops what was overdue and has moved on.
     pub(crate) fn trim(&mut self, counts: impl Fn(u32, u32, u32) -> bool) {
+        if self.overdue.is_empty() {
+            return;
+        }
         self.overdue.retain(|(due, rollout, member)| counts(*due, *rollout, *member));
     }
 }
@@ -196,11 +226,12 @@ impl Deadlines {
 pub(crate) struct Alarms<K> {
     at: BTreeMap<K, Timestamp>,
     order: BTreeSet<(Timestamp, K)>,
+    first: Option<Timestamp>,
 }
 
 impl<K> Default for Alarms<K> {
     fn default() -> Self {
-        Self { at: BTreeMap::new(), order: BTreeSet::new() }
+        Self { at: BTreeMap::new(), order: BTreeSet::new(), first: None }
     }
 }
 
@@ -219,17 +250,17 @@ impl<K: Copy + Ord> Alarms<K> {
         if let Some(before) = before {
             self.order.remove(&(before, of));
         }
+        self.first = self.order.first().map(|(at, _)| *at);
     }
 
     pub(crate) fn first(&self) -> Option<Timestamp> {
-        self.order.first().map(|(at, _)| *at)
+        self.first
     }
 
     /// Takes one that is due.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<K> {
-        let (at, of) = self.order.first().copied().filter(|(at, _)| *at <= now)?;
-        self.order.remove(&(at, of));
-        self.at.remove(&of);
+        let (_, of) = self.order.first().copied().filter(|(at, _)| *at <= now)?;
+        self.set(of, None);
         Some(of)
     }
 }

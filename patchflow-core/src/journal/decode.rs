@@ -53,20 +53,19 @@ impl<I> Decoder<I> {
     }
 
     /// Reads one record: gives its fact when it is a rich one, or fills the frame.
-    fn open(&mut self, record: &Record) -> Result<Option<Recorded>, Flaw> {
+    fn open(&mut self, record: &Record) -> Result<Held, Flaw> {
         let (header, after) = check(self.fleet, self.tail, record)?;
         let payload = match (header.kind, &record.payload) {
             (RecordKind::Baseline, _) => {
                 self.tail = after;
-                return Ok(None);
+                return Ok(Held::Baseline);
             }
             (RecordKind::Rich | RecordKind::Frame, None) => return Err(Flaw::Pruned),
             (RecordKind::Rich | RecordKind::Frame, Some(payload)) => payload,
         };
-        let mut rich = None;
-        if header.kind == RecordKind::Rich {
+        let held = if header.kind == RecordKind::Rich {
             let fact = Fact::from(TODAY.read(payload)?);
-            rich = Some(Recorded { seq: header.first, at: header.at, fact });
+            Held::Rich(Recorded { seq: header.first, at: header.at, fact })
         } else {
             let frame = &mut self.frame;
             let facts = unpack_frame(payload, header.first, header.at, |_, at, fact| frame.push((at, fact)));
@@ -79,9 +78,42 @@ impl<I> Decoder<I> {
                 return Err(flaw);
             }
             self.first = header.first;
-        }
+            Held::Frame
+        };
         self.tail = after;
-        Ok(rich)
+        Ok(held)
+    }
+}
+
+/// What a record held.
+enum Held {
+    Rich(Recorded),
+    /// The facts stand in the decoder's frame.
+    Frame,
+    Baseline,
+}
+
+/// What a record held, with its facts.
+pub(super) enum Opened<'a> {
+    Rich(Recorded),
+    Frame { first: Seq, facts: &'a [(Timestamp, EndpointFact)] },
+    Baseline,
+}
+
+impl<I> Decoder<I>
+where
+    I: Iterator<Item: Borrow<Record>>,
+{
+    /// The next record as a whole.
+    pub(super) fn open_next(&mut self) -> Result<Option<Opened<'_>>, CorruptJournal> {
+        self.frame.clear();
+        let Some(record) = self.records.next() else { return Ok(None) };
+        match self.open(record.borrow()) {
+            Ok(Held::Rich(fact)) => Ok(Some(Opened::Rich(fact))),
+            Ok(Held::Frame) => Ok(Some(Opened::Frame { first: self.first, facts: &self.frame })),
+            Ok(Held::Baseline) => Ok(Some(Opened::Baseline)),
+            Err(flaw) => Err(CorruptJournal { seq: self.tail.next, flaw }),
+        }
     }
 }
 
@@ -111,8 +143,8 @@ where
             self.given = 0;
             let record = self.records.next()?;
             match self.open(record.borrow()) {
-                Ok(Some(rich)) => return Some(Ok(rich)),
-                Ok(None) => {}
+                Ok(Held::Rich(rich)) => return Some(Ok(rich)),
+                Ok(Held::Frame | Held::Baseline) => {}
                 Err(flaw) => {
                     self.failed = true;
                     return Some(Err(CorruptJournal { seq: self.tail.next, flaw }));

@@ -263,14 +263,18 @@ fn left_over(starters: &[Starter<'_>], left: &[usize]) -> String {
 }
 
 /// Puts positions into the order of the stable hash, so that the oldest machines are not always first.
-fn sort_by_spread(chosen: &mut Vec<usize>, starters: &[Starter<'_>], hash: SpreadHash) {
-    let mut keyed: Vec<(u64, u32)> = chosen
-        .iter()
-        .map(|i| (hash.of(&[u64::from(starters[*i].endpoint.0)]), u32::try_from(*i).unwrap_or(u32::MAX)))
-        .collect();
-    keyed.sort_unstable();
-    chosen.clear();
-    chosen.extend(keyed.into_iter().map(|(_, i)| i as usize));
+///
+/// Each position stands in the low bits of its own key, so that what is sorted is plain numbers: the order is by as much
+/// of the hash as is left above them (44 bits for a million), then by position.
+fn sort_by_spread(chosen: &mut [usize], starters: &[Starter<'_>], hash: SpreadHash) {
+    let low = (1_u64 << (u64::BITS - (starters.len() as u64).leading_zeros())) - 1;
+    let key = |i: &usize| {
+        let hash = starters.get(*i).map_or(0, |starter| hash.of(&[u64::from(starter.endpoint.0)]));
+        (hash & !low) | (*i as u64 & low)
+    };
+    let mut keys: Vec<u64> = chosen.iter().map(key).collect();
+    keys.sort_unstable();
+    chosen.iter_mut().zip(keys).for_each(|(place, key)| *place = (key & low) as usize);
 }
 
 pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<DealtRing>) -> PlanFact {
@@ -284,13 +288,18 @@ pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<De
         paths: Vec::with_capacity(total),
     };
     let mut known: BTreeMap<Arc<str>, u16> = BTreeMap::new();
+    // Most endpoints share the very text of their version with the one before.
+    let mut last: Option<(&Arc<str>, u16)> = None;
     for DealtRing { name, gate, chosen, mirror } in rings {
         let size = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         fact.rings.push(PlanRingFact { name, size, gate, mirror });
         for starter in chosen.into_iter().map(|i| &starters[i]) {
             fact.members.push(starter.endpoint);
             let prior = starter.present.map_or(0, |version| {
-                known.get(version).copied().unwrap_or_else(|| {
+                if let Some((_, code)) = last.filter(|(seen, _)| Arc::ptr_eq(seen, version)) {
+                    return code;
+                }
+                let code = known.get(version).copied().unwrap_or_else(|| {
                     // Beyond 8 191 distinct versions of one package the way back is not recorded, and such an
                     // endpoint counts as one without a path: it does not start.
                     let code = u16::try_from(fact.levels.len() + 1)
@@ -302,7 +311,9 @@ pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<De
                         known.insert(version.clone(), code);
                     }
                     code
-                })
+                });
+                last = Some((version, code));
+                code
             });
             fact.priors.push(prior);
             let lost = prior == 0 && starter.present.is_some();

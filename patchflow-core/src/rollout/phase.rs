@@ -85,6 +85,11 @@ impl Phase {
         Self::Draining,
     ];
 
+    /// Everything that is counted of a phase, in one load: a move between phases that have the same is counted nowhere.
+    pub(crate) const fn tally(self) -> Tally {
+        TALLIES[self as usize]
+    }
+
     /// The class a member counts in (semantics S2): exactly one.
     #[must_use]
     pub const fn class(self) -> Class {
@@ -188,6 +193,33 @@ impl Phase {
         }
     }
 }
+
+/// What is counted of a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) class: Class,
+    pub(crate) operating: bool,
+    pub(crate) occupies: bool,
+    /// It may still move without a person, beyond waiting.
+    pub(crate) moving: bool,
+}
+
+static TALLIES: [Tally; Phase::ALL.len()] = {
+    let none = Tally { class: Class::Waiting, operating: false, occupies: false, moving: false };
+    let mut tallies = [none; Phase::ALL.len()];
+    let mut i = 0;
+    while i < tallies.len() {
+        let phase = Phase::ALL[i];
+        tallies[phase as usize] = Tally {
+            class: phase.class(),
+            operating: phase.is_operating(),
+            occupies: phase.occupies(),
+            moving: !matches!(phase, Phase::Waiting) && phase.is_open(),
+        };
+        i += 1;
+    }
+    tallies
+};
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

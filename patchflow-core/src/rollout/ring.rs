@@ -1,6 +1,6 @@
 //! One ring of a rollout: its gate, its state, and its members counted by class.
 
-use super::{Phase, Rollout};
+use super::Rollout;
 use crate::gate::{Class, Counts, LimitScope, Limits, Standing, Verdict};
 use crate::plan::Mirror;
 use crate::time::Timestamp;
@@ -88,9 +88,9 @@ impl Ring {
         Self { state, opened_at, ..Self::new("catch-up".into(), Limits::default(), first, 0) }
     }
 
-    pub(crate) fn recount(&mut self, from: Phase, to: Phase) {
-        self.counts[from.class() as usize] -= 1;
-        self.counts[to.class() as usize] += 1;
+    pub(crate) fn recount(&mut self, from: Class, to: Class) {
+        self.counts[from as usize] -= 1;
+        self.counts[to as usize] += 1;
         // One of those that were forgiven may have recovered; the next failure is a new one.
         self.forgiven = self.forgiven.min(self.bad());
     }

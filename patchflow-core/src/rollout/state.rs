@@ -73,8 +73,6 @@ pub struct Rollout {
     pub(crate) unplaced: BTreeSet<MemberIx>,
     /// Members of any ring that may still move without a person, beyond those that wait.
     pub(crate) moving: u32,
-    /// Members that wait for a reboot that is not ordered yet.
-    pub(crate) reboots_pending: u32,
     /// Why those who came too late are not brought along any more.
     pub(crate) catch_up_stopped: Option<Halt>,
     /// Members that became failed or unknown since it completed, less those that recovered.
@@ -150,7 +148,6 @@ impl Rollout {
             operating: 0,
             unplaced: BTreeSet::new(),
             moving: 0,
-            reboots_pending: 0,
             catch_up_stopped: None,
             catch_up_failures: 0,
             index: HashTable::new(),
@@ -179,9 +176,7 @@ impl Rollout {
     /// Counts anew what is kept as counts.
     pub(crate) fn recount(&mut self) {
         let count = |keep: fn(Phase) -> bool| self.members.iter().filter(|m| keep(m.phase)).count() as u32;
-        [self.moving, self.reboots_pending] =
-            [count(is_moving), count(|phase| phase == Phase::RebootPending)];
-        self.operating = 0;
+        (self.operating, self.moving) = (0, count(|phase| phase.tally().moving));
         for ring in &mut self.rings {
             (ring.counts, ring.operating) = ([0; 10], 0);
         }
@@ -236,25 +231,23 @@ impl Rollout {
         let member = self.members.get_mut(at.index())?;
         let from = member.phase;
         let to = member.apply(event, reason, due)?;
-        let number = member.ring;
-        let ring = &mut self.rings[usize::from(number)];
-        if from.class() != to.class() {
-            ring.recount(from, to);
-            let moves = matches!(to.class(), Class::Waiting | Class::InFlight);
-            if moves && matches!(ring.state, RingState::Settled | RingState::Held) {
-                ring.reopen(now);
-                self.queue.defers_anew();
+        let (was, is) = (from.tally(), to.tally());
+        if was != is {
+            let number = member.ring;
+            if was.class != is.class {
+                let ring = &mut self.rings[usize::from(number)];
+                ring.recount(was.class, is.class);
+                let moves = matches!(is.class, Class::Waiting | Class::InFlight);
+                if moves && matches!(ring.state, RingState::Settled | RingState::Held) {
+                    ring.reopen(now);
+                    self.queue.defers_anew();
+                }
+                self.note_failure(was.class, is.class);
             }
-            self.note_failure(from.class(), to.class());
-        }
-        if from.is_operating() != to.is_operating() {
-            self.move_place(at, number, event, to.is_operating());
-        }
-        self.moving = self.moving + u32::from(is_moving(to)) - u32::from(is_moving(from));
-        let pending = |phase| u32::from(phase == Phase::RebootPending);
-        self.reboots_pending = self.reboots_pending + pending(to) - pending(from);
-        if to == Phase::Waiting {
-            self.queue.waits_again(at);
+            if was.operating != is.operating {
+                self.move_place(at, number, event, is.operating);
+            }
+            self.moving = self.moving + u32::from(is.moving) - u32::from(was.moving);
         }
         Some((from, to))
     }
@@ -408,6 +401,27 @@ impl Rollout {
         self.rings.get_mut(usize::from(ring))
     }
 
+    /// Whether a move of one member leaves the rollout as a whole nothing to look at: no count has changed, or one member
+    /// more is verified of a ring that is not settled, and nobody waits for its place. Then no limit is newly broken
+    /// (failures stay, and what can still be reached stays), and nothing can be promoted yet.
+    pub(crate) fn is_unmoved(&self, ring: u8, from: Phase, to: Phase) -> bool {
+        if from.tally() == to.tally() {
+            return to != Phase::Waiting;
+        }
+        let ring_of = &self.rings[usize::from(ring)];
+        let [waiting, in_flight] =
+            [Class::Waiting, Class::InFlight].map(|class| ring_of.counts[class as usize]);
+        to == Phase::Verified
+            && from.tally().class == Class::InFlight
+            && self.state == RolloutState::Running
+            && ring == self.ring
+            && ring_of.state == RingState::Open
+            && in_flight > 0
+            && waiting == 0
+            && self.queue.again.is_empty()
+            && self.queue.parked.is_empty()
+    }
+
     /// Whether new orders may leave as far as the rollout itself is concerned.
     pub(crate) fn may_start(&self) -> bool {
         let ring = self.current_ring().state;
@@ -485,10 +499,6 @@ impl Rollout {
             Some(first)
         }
     }
-}
-
-fn is_moving(phase: Phase) -> bool {
-    phase != Phase::Waiting && phase.is_open()
 }
 
 fn slot_hash(endpoint: EndpointIx) -> u64 {

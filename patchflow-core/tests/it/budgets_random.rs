@@ -440,6 +440,7 @@ impl Story {
     }
 
     fn store(&mut self) {
+        let mut scanned = vec![];
         if let Some(last) = self.out.facts().last() {
             for recorded in self.out.facts() {
                 self.books.note(recorded);
@@ -452,9 +453,16 @@ impl Story {
                     Effect::RunHook(run) => {
                         self.hooks.push((run.order, run.stage));
                     }
+                    Effect::Scan { endpoints } => {
+                        scanned.extend(endpoints.iter().filter_map(|id| self.fleet.endpoint_ix(id.as_str())));
+                    }
                     _ => {}
                 }
             }
+        }
+        // Budgets alone are in question here: whoever is to be read is read at once.
+        if !scanned.is_empty() {
+            self.see(Observation::Read { endpoints: Cow::Owned(scanned) });
         }
         self.nobody_is_forgotten();
     }

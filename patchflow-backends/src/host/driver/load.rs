@@ -6,7 +6,7 @@ use patchflow_core::digest::Digest;
 use patchflow_core::error::{CorruptJournal, Flaw};
 use patchflow_core::fleet::Fleet;
 use patchflow_core::ids::FleetId;
-use patchflow_core::journal::{Record, RecordKind, Tail, decode, open_baseline};
+use patchflow_core::journal::{self, Record, RecordKind, Tail, open_baseline};
 use patchflow_core::sdk::{BackendError, Clock, JournalStore};
 use std::sync::Arc;
 
@@ -90,17 +90,7 @@ fn replay(
 ) -> Result<Loaded, CorruptJournal> {
     let opened = baseline.map(|(record, before)| open_baseline(fleet, record, *before)).transpose()?;
     let start = opened.map_or(Tail::EMPTY, |(_, tail)| tail);
-    let mut decoder = decode(fleet, start, records);
-    let mut corrupt = None;
-    let facts = decoder.by_ref().map_while(|fact| fact.map_err(|found| corrupt = Some(found)).ok());
-    let built = match opened {
-        Some((state, _)) => Fleet::resume(state, facts),
-        None => Fleet::replay(facts),
-    };
-    if let Some(corrupt) = corrupt {
-        return Err(corrupt);
-    }
-    let (built, tail) = (built?, decoder.tail());
+    let (built, tail) = journal::replay(fleet, start, opened.map(|(state, _)| state), records)?;
     if tail.next < expected.next {
         // The store says there is more than it gives out.
         return Err(CorruptJournal { seq: tail.next, flaw: Flaw::Gap { expected: tail.next } });

@@ -9,7 +9,12 @@ use crate::time::Timestamp;
 use alloc::format;
 
 impl State {
-    pub(super) fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
+    #[inline]
+    pub(in crate::fleet) fn evolve_endpoint(
+        &mut self,
+        at: Timestamp,
+        fact: &EndpointFact,
+    ) -> Result<(), Misfit> {
         let EndpointFact { rollout: id, member, event, reason, due } = *fact;
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
         let places = rollout.operating;
@@ -23,9 +28,13 @@ impl State {
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         let taken = rollout.operating.cmp(&places);
         if self.cache.live {
-            if !rollout.queue.queued {
+            let ring = rollout.members[member.index()].ring;
+            if !rollout.queue.queued && !rollout.is_unmoved(ring, from, to) {
                 rollout.queue.queued = true;
                 self.cache.rollout_agenda.push(id);
+            }
+            if to == Phase::Waiting {
+                rollout.queue.waits_again(member);
             }
             let members = &rollout.members;
             let counts =
@@ -50,12 +59,13 @@ impl State {
         let was_down = grouped.then(|| self.endpoints.slot(endpoint).is_some_and(|slot| slot.is_down()));
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
         // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
-        if (ordered || from.occupies() != to.occupies())
+        let occupies = to.tally().occupies;
+        if (ordered || from.tally().occupies != occupies)
             && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
         {
             slot.fence += u32::from(ordered);
-            slot.set_active(to.occupies().then_some((id, member)));
-            if !to.occupies() {
+            slot.set_active(occupies.then_some((id, member)));
+            if !occupies {
                 self.wake(endpoint);
             }
         }

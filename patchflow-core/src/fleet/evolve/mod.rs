@@ -38,15 +38,20 @@ impl State {
             Fact::Rich(fact) => self.evolve_rich(at, fact),
         };
         if let Err(state) = done {
-            let fact = match fact {
-                Fact::Endpoint(fact) => format!("{:?} of {} in {}", fact.event, fact.member, fact.rollout),
-                Fact::Rich(fact) => Self::kind_of(fact),
-            };
-            return Err(CorruptJournal { seq, flaw: Flaw::Misfit { fact, state } });
+            return Err(Self::misfit(seq, fact, state));
         }
         self.seq = seq;
         self.clock = self.clock.max(at);
         Ok(())
+    }
+
+    #[cold]
+    pub(in crate::fleet) fn misfit(seq: Seq, fact: &Fact, state: Misfit) -> CorruptJournal {
+        let fact = match fact {
+            Fact::Endpoint(fact) => format!("{:?} of {} in {}", fact.event, fact.member, fact.rollout),
+            Fact::Rich(fact) => Self::kind_of(fact),
+        };
+        CorruptJournal { seq, flaw: Flaw::Misfit { fact, state } }
     }
 
     fn entry(&mut self, id: CandidateId) -> Result<&mut CandidateEntry, Misfit> {
