@@ -104,7 +104,7 @@ fn attribute(words: &mut Words<'_>, of: &mut Cast, calendars: &mut Calendars) ->
             machine.levels.insert(package, version);
         }
         "lacks" => {
-            let package = words.word("a package")?.text.clone();
+            let package = package(words)?;
             machine.levels.remove(&package);
             of.said.push(package);
         }
@@ -138,6 +138,16 @@ pub(super) fn level(words: &mut Words<'_>) -> Read<(String, String)> {
         _ => Err(Diagnostic::new(token.at, format!("`{}` names no version", token.text))
             .hint("say it as webd=1.1")),
     }
+}
+
+/// `webd`, which is not there in any version.
+pub(super) fn package(words: &mut Words<'_>) -> Read<String> {
+    let token = words.word("a package")?;
+    if token.text.contains('=') {
+        return Err(Diagnostic::new(token.at, format!("`{}` names a version", token.text))
+            .hint("name the package alone, or say which version is there: `has webd=1.0`"));
+    }
+    Ok(token.text.clone())
 }
 
 const FIELDS: [&str; 13] = [

@@ -4,7 +4,7 @@ use super::super::diagnose::Diagnostic;
 use super::super::policy::{FAILURES, SEVERITIES, tag};
 use super::super::story::{Deed, Event, HookManner, Manner, Operated};
 use super::super::words::{Read, Words, time};
-use super::cast::{PATHS, level};
+use super::cast::{PATHS, level, package};
 use super::names::Names;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::HookStage;
@@ -195,7 +195,7 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             .cloned(),
         "joins" | "join" => Ok(Deed::Join),
         "has" | "have" => level(words).map(|(package, version)| Deed::Level(package, Some(version))),
-        "lacks" | "lack" => Ok(Deed::Level(words.word("a package")?.text.clone(), None)),
+        "lacks" | "lack" => Ok(Deed::Level(package(words)?, None)),
         "loses" | "lose" if words.take("manager") => Ok(Deed::Manager(None)),
         "loses" | "lose" => words.want("power").map(|()| Deed::PowerCut),
         "moves" | "move" => {

@@ -300,6 +300,9 @@ fn no(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
         return rolled(names, words).map(Condition::NoRollout);
     }
     let place = words.at();
+    if words.peek().is_some_and(|token| token.is("no")) {
+        return Err(words.expected("what there is none of"));
+    }
     let condition = condition(names, words)?;
     let none = Many::Exactly(0);
     match condition {
@@ -327,7 +330,7 @@ fn endpoints(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
             return Ok(Condition::Level { names: names.clone(), package, version: Some(version) });
         }
         if words.take("lacks") || words.take("lack") {
-            let package = words.word("a package")?.text.clone();
+            let package = super::cast::package(words)?;
             return Ok(Condition::Level { names: names.clone(), package, version: None });
         }
     }
