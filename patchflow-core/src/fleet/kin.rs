@@ -274,6 +274,12 @@ impl State {
         a.relations.conflicts.contains(&b.id) || b.relations.conflicts.contains(&a.id)
     }
 
+    /// Whether what replaces a candidate is on the endpoint already: to install it then would be a step back.
+    pub(crate) fn is_replaced_there(&self, id: CandidateId, endpoint: EndpointIx) -> bool {
+        !self.kin.superseded_by.is_empty()
+            && self.replacing(id).into_iter().any(|by| self.presence(by, endpoint) == Presence::There)
+    }
+
     /// Whether anything at all is said about a candidate that a start must look at.
     pub(crate) fn has_kin(&self, entry: &CandidateEntry) -> bool {
         let patch = entry.candidate.identified().patch();

@@ -217,6 +217,14 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
         Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
     }
+    if state.is_replaced_there(at.rollout.candidate(), at.member.endpoint) {
+        let text = "what replaces it is installed there";
+        return if fresh {
+            Some(Start::Settle(Event::Skipped, None))
+        } else {
+            settle(Event::Cancelled, FailureKind::Denied, text)
+        };
+    }
     if let Some(entry) = entry.filter(|entry| state.has_kin(entry)) {
         if let Some(conflict) = state.in_conflict(entry, at.member.endpoint) {
             return Some(Start::Settle(held, Some((FailureKind::Denied, conflict.into()))));

@@ -117,6 +117,8 @@ fn bad_operation(chance: &mut Chance) -> Operation {
         ends,
         reports_late_secs: if chance.one_in(3) { chance.between(1, 30_000) } else { 0 },
         doubled: chance.one_in(3),
+        put_off: None,
+        progress_secs: None,
         wants_reboot: chance.one_in(3),
         ignores_start_by: false,
     }
