@@ -5,7 +5,6 @@ use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{Effect, NeedSeen, Observation, Standing};
 use patchflow_core::ids::{EndpointIx, OrderId, PatchId};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::Selector;
 use patchflow_core::rollout::{Health, Inspection, Level, Order, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -37,10 +36,11 @@ impl Crowd {
                 standing: Standing::Needs,
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
+                path_valid_until: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
             rig.observe(Observation::Identified);
-            rig.start_draft(RolloutDraft { candidate, select: Selector::All });
+            rig.start_draft(RolloutDraft::of(candidate));
             rig.pack();
         }
         Self(rig)

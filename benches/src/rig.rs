@@ -17,7 +17,7 @@ use patchflow_core::journal::{Encoder, Record, Tail};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, Selector, WaiverByName,
+    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, WaiverByName,
 };
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind};
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
@@ -166,6 +166,8 @@ pub(crate) fn patch() -> Patch {
         severity: Severity::Critical,
         cves: vec!["CVE-2026-0001".into()],
         released: None,
+        disclosed: None,
+        exploited: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(b"openssl 3.0.22-1"),
@@ -236,6 +238,7 @@ impl Rig {
                 standing: Standing::Needs,
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
+                path_valid_until: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
         }
@@ -254,7 +257,7 @@ impl Rig {
 
     /// Starts the rollout. As many orders as may be under way are issued, and wait in the outbox.
     pub fn start(&mut self) -> RolloutId {
-        self.start_draft(RolloutDraft { candidate: self.candidate(), select: Selector::All })
+        self.start_draft(RolloutDraft::of(self.candidate()))
     }
 
     /// Lets the open ring pass, so that the next one opens.

@@ -19,6 +19,8 @@ pub fn patch(package: &str, version: &str) -> Patch {
         severity: Severity::Critical,
         cves: Vec::new(),
         released: None,
+        disclosed: None,
+        exploited: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(format!("{package}={version}").as_bytes()),

@@ -15,7 +15,7 @@ use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::ids::{Actor, EndpointId, FleetId, OrderId, RequestId};
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, Selector, WaiverByName};
+use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, WaiverByName};
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -79,13 +79,14 @@ impl FleetDesk {
                 standing: Standing::Needs,
                 present: present.map(Arc::from),
                 path,
+                path_valid_until: None,
             })
         };
         let needs = endpoints.iter().filter_map(need).collect::<Vec<_>>();
         desk.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
         desk.see(Observation::Identified);
         desk.ask("approve", Command::Approve { candidate, reason: "a test".into() })?;
-        desk.ask("start", Command::Start { draft: RolloutDraft { candidate, select: Selector::All } })?;
+        desk.ask("start", Command::Start { draft: RolloutDraft::of(candidate) })?;
         Ok(desk)
     }
 
@@ -226,6 +227,7 @@ fn policy() -> Policy {
     policy.single_ring = waiver();
     policy.deploy.acknowledge_within_secs = DAY;
     policy.deploy.report_within_secs = DAY;
+    policy.deploy.duration_secs_max = DAY;
     policy.deploy.inspect_within_secs = DAY;
     policy.retry.attempts_max = 100;
     policy.retry.on = vec![FailureKind::Busy];

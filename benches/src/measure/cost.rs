@@ -7,7 +7,7 @@ use patchflow_core::ids::{EndpointIx, FleetId};
 use patchflow_core::inventory::Attributes;
 use patchflow_core::journal::{Tail, replay};
 use patchflow_core::plan::{RollbackPath, RolloutDraft, SpreadHash, Starter};
-use patchflow_core::policy::{Policy, Selector};
+use patchflow_core::policy::Policy;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -162,7 +162,7 @@ fn plans(names: &Names) -> (f64, f64) {
     };
     let starters: Vec<Starter<'_>> = (0..n).map(starter).collect();
     let (policy, hash) = (Policy::standard("measured"), SpreadHash::new(42));
-    let draft = RolloutDraft { candidate, select: Selector::All };
+    let draft = RolloutDraft::of(candidate);
     let plan =
         sample(1, || (), |()| draft.check(approved, &policy, &starters, hash).expect("the draft is sound"));
     let keys = || (0..n).map(|i| hash.of(&[u64::from(i)])).collect::<Vec<u64>>();

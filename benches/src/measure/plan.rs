@@ -4,7 +4,7 @@ use patchflow_benches::{Names, Rig, Setup, sample};
 use patchflow_core::ids::{EndpointId, EndpointIx};
 use patchflow_core::inventory::Attributes;
 use patchflow_core::plan::{RollbackPath, RolloutDraft, SpreadHash, Starter};
-use patchflow_core::policy::{Policy, Selector};
+use patchflow_core::policy::Policy;
 use std::sync::Arc;
 
 pub(crate) fn run(names: &Names, runs: usize) {
@@ -39,7 +39,7 @@ pub(crate) fn run(names: &Names, runs: usize) {
         })
         .collect();
     let policy = Policy::standard("measured");
-    let draft = RolloutDraft { candidate, select: Selector::All };
+    let draft = RolloutDraft::of(candidate);
     let check = sample(
         runs,
         || (),

@@ -189,6 +189,8 @@ fn patch(
         severity: advisory.and_then(|advisory| advisory.severity).unwrap_or(Severity::Unknown),
         cves: advisory.map(|advisory| advisory.cves.clone()).unwrap_or_default(),
         released: advisory.and_then(|advisory| advisory.released),
+        disclosed: None,
+        exploited: None,
         reboot: match advisory {
             Some(advisory) if advisory.reboot => RebootBehaviour::Required,
             _ => RebootBehaviour::Possible,

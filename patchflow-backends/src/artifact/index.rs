@@ -99,6 +99,8 @@ impl Release {
             severity: self.severity,
             cves: self.cves.clone(),
             released: self.released,
+            disclosed: None,
+            exploited: None,
             reboot: self.reboot,
             relations: Relations {
                 supersedes: self.supersedes.iter().map(|id| id.as_str().into()).collect(),

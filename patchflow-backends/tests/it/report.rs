@@ -192,6 +192,8 @@ fn document() -> ReportDocument {
                 rolled_back: 1,
                 operator_needed: 0,
                 retried: 3,
+                excepted: 0,
+                time_exposed: None,
                 time_to_patch: Some(TimeToPatch { median_secs: 14, p90_secs: 22, in_time: Share { part: 52, whole: 52 } }),
             },
             candidates: vec![
@@ -347,6 +349,8 @@ fn a_report_of_nothing_is_a_page_too() {
     let mut document = document();
     document.summary = Summary {
         kpis: Kpis {
+            excepted: 0,
+            time_exposed: None,
             endpoints: 0,
             non_production: 0,
             compliance: Share::default(),

@@ -123,6 +123,10 @@ impl Approved {
         self.expires
     }
 
+    pub(super) fn identified_mut(&mut self) -> &mut Identified {
+        &mut self.trialled.identified
+    }
+
     pub(crate) fn trialled(&self) -> &Trialled {
         &self.trialled
     }

@@ -1,6 +1,9 @@
 //! A candidate in whichever state the world has brought it to.
 
 use super::{Approved, Identified, Rejected, Superseded, Trialled, Withdrawn};
+use crate::catalog::Patch;
+use crate::risk::Assessment;
+use alloc::sync::Arc;
 
 /// A candidate in one of its states.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +60,20 @@ impl Candidate {
             Self::Superseded(_) => "superseded",
             Self::Withdrawn(_) => "withdrawn",
         }
+    }
+
+    /// The same content under other words: the patch and its rating change, the state and an approval of the content
+    /// stay.
+    pub(crate) fn rerate(&mut self, patch: Arc<Patch>, risk: Assessment) {
+        let identified = match self {
+            Self::Identified(state) => state,
+            Self::Trialled(state) => &mut state.identified,
+            Self::Approved(state) => state.identified_mut(),
+            Self::Rejected(state) => &mut state.identified,
+            Self::Superseded(state) => &mut state.identified,
+            Self::Withdrawn(state) => &mut state.identified,
+        };
+        (identified.patch, identified.risk) = (patch, risk);
     }
 
     pub(crate) fn into_identified(self) -> Identified {

@@ -6,6 +6,8 @@
 mod patch;
 mod severity;
 pub mod version;
+mod walk;
 
 pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
+pub(crate) use walk::{circle, reach};

@@ -46,6 +46,10 @@ pub struct Relations {
     pub requires: Vec<PatchId>,
     /// Patches that must not be there.
     pub conflicts: Vec<PatchId>,
+    /// Versions of the same package that must be passed one after another before this one, the lowest first: each is
+    /// a patch of its own, approved and verified before the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floors: Vec<String>,
 }
 
 /// One patch as its source publishes it. Approval binds to [`Patch::content`].
@@ -63,8 +67,14 @@ pub struct Patch {
     pub severity: Severity,
     /// CVE numbers it closes.
     pub cves: Vec<String>,
-    /// When the vendor released it; unknown is a state that rules must cope with.
+    /// When the vendor released it, which is when a fix was available; unknown is a state that rules must cope with.
     pub released: Option<Timestamp>,
+    /// When what it closes was made public; `None` when that is unknown or it closes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disclosed: Option<Timestamp>,
+    /// Since when what it closes is known to be exploited; `None` when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exploited: Option<Timestamp>,
     /// Whether it asks for a reboot.
     pub reboot: RebootBehaviour,
     /// Relations to other patches.

@@ -11,8 +11,9 @@ use super::observation::Standing;
 use super::patience::{Deferrals, Patience};
 use super::reboots::RebootLog;
 use super::replay::Replay;
+use super::rescue::{Call, Way};
 use super::rounds::Rounds;
-use super::state::{Ask, CandidateEntry, Follower, Post, Resync, State};
+use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
@@ -25,7 +26,7 @@ use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
 use crate::policy::{Policy, REBOOTS_MAX, Selector};
 use crate::risk::Assessment;
-use crate::rollout::{Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -59,6 +60,10 @@ struct Snapshot {
     reboots: Vec<(EndpointIx, [u32; REBOOTS_MAX as usize])>,
     patience: Vec<((RolloutId, MemberIx), u32)>,
     deferrals: Vec<((RolloutId, MemberIx), Deferrals)>,
+    calls: Vec<(RolloutId, MemberIx, Call)>,
+    lapsed: Vec<(CandidateId, EndpointIx)>,
+    drilling: Vec<(RolloutId, MemberIx, RollbackPath)>,
+    ways: Vec<(RollbackPath, Way)>,
     policies: Vec<Arc<Policy>>,
     policy: Option<Digest>,
     reasons: Vec<(FailureKind, Arc<str>)>,
@@ -81,11 +86,16 @@ struct CandidateSnapshot {
     identified_at: Timestamp,
     state: StateSnapshot,
     revision: Revision,
-    needs: Vec<(EndpointIx, Standing, RollbackPath, u16)>,
+    needs: Vec<(EndpointIx, Standing, RollbackPath, u16, u16)>,
+    paths_until: Vec<(EndpointIx, Timestamp)>,
     levels: Vec<Arc<str>>,
     ask: Option<Ask>,
     trial: Option<(RolloutId, bool)>,
     deployments: Vec<RolloutId>,
+    deployments_before: usize,
+    clock: Clock,
+    held: Option<Arc<str>>,
+    reconsidered: bool,
     waived_by: Option<Arc<str>>,
 }
 
@@ -110,6 +120,8 @@ struct RolloutSnapshot {
     started_at: Timestamp,
     ended_at: Option<Timestamp>,
     halt: Option<Halt>,
+    emergency: Option<Emergency>,
+    outside: bool,
     ring: u8,
     rings: Vec<Ring>,
     levels: Vec<Arc<str>>,
@@ -177,6 +189,10 @@ impl State {
             reboots: self.reboots.all(),
             patience: self.patience.ends.iter().map(|(key, end)| (*key, *end)).collect(),
             deferrals: self.patience.deferrals.iter().map(|(key, known)| (*key, *known)).collect(),
+            calls: self.calls.iter().map(|((r, m), call)| (*r, *m, call.clone())).collect(),
+            lapsed: self.lapsed.iter().copied().collect(),
+            drilling: self.drilling.iter().map(|((r, m), path)| (*r, *m, *path)).collect(),
+            ways: self.ways.iter().map(|(path, way)| (*path, way.clone())).collect(),
             policies: self.policies.values().cloned().collect(),
             policy: self.policy.as_ref().map(|(_, digest)| *digest),
             reasons: self.reasons.all().to_vec(),
@@ -240,11 +256,16 @@ fn snapshot_candidate(entry: &CandidateEntry) -> CandidateSnapshot {
         identified_at: identified.identified_at(),
         state,
         revision: entry.revision,
-        needs: entry.needs.iter().map(|(ix, need)| (ix, need.standing, need.path, need.level)).collect(),
+        needs: entry.needs.iter().map(|(ix, n)| (ix, n.standing, n.path, n.level, n.day)).collect(),
+        paths_until: entry.paths_until.iter().map(|(ix, until)| (*ix, *until)).collect(),
         levels: entry.levels.clone(),
         ask: entry.ask.clone(),
         trial: entry.trial,
         deployments: entry.deployments.clone(),
+        deployments_before: entry.deployments_before,
+        clock: entry.clock,
+        held: entry.held.clone(),
+        reconsidered: entry.reconsidered,
         waived_by: entry.waived_by.clone(),
     }
 }
@@ -259,6 +280,8 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         started_at: rollout.started_at,
         ended_at: rollout.ended_at,
         halt: rollout.halt.clone(),
+        emergency: rollout.emergency.clone(),
+        outside: rollout.outside,
         ring: rollout.ring,
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
@@ -327,6 +350,10 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
             ends: snapshot.patience.into_iter().collect(),
             deferrals: snapshot.deferrals.into_iter().collect(),
         },
+        calls: snapshot.calls.into_iter().map(|(r, m, call)| ((r, m), call)).collect(),
+        lapsed: snapshot.lapsed.into_iter().collect(),
+        drilling: snapshot.drilling.into_iter().map(|(r, m, path)| ((r, m), path)).collect(),
+        ways: snapshot.ways.into_iter().collect(),
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
@@ -354,6 +381,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);
+        state.kin.add(id, &candidate.patch);
         state.candidates.push(restore_candidate(id, candidate));
     }
     for (i, rollout) in snapshot.rollouts.into_iter().enumerate() {
@@ -372,6 +400,8 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.started_at = rollout.started_at;
         restored.ended_at = rollout.ended_at;
         restored.halt = rollout.halt;
+        restored.emergency = rollout.emergency;
+        restored.outside = rollout.outside;
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
@@ -447,8 +477,10 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         StateSnapshot::Superseded { by, at } => Candidate::Identified(identified).superseded(by, at),
         StateSnapshot::Withdrawn { reason, at } => Candidate::Identified(identified).withdrawn(reason, at),
     };
-    let needs =
-        snapshot.needs.into_iter().map(|(ix, standing, path, level)| (ix, Need { standing, path, level }));
+    let needs = snapshot
+        .needs
+        .into_iter()
+        .map(|(ix, standing, path, level, day)| (ix, Need { standing, path, level, day }));
     let mut sorted = Needs::default();
     sorted.extend(needs);
     CandidateEntry {
@@ -457,9 +489,14 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         revision: snapshot.revision,
         needs: sorted,
         levels: snapshot.levels,
+        paths_until: snapshot.paths_until.into_iter().collect(),
         ask: snapshot.ask,
         trial: snapshot.trial,
         deployments: snapshot.deployments,
+        deployments_before: snapshot.deployments_before,
+        clock: snapshot.clock,
+        held: snapshot.held,
+        reconsidered: snapshot.reconsidered,
         waived_by: snapshot.waived_by,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A cache: it is found again after a replay by looking at every endpoint once. Who waits is kept by rollout and lane
 //! and not by member, under the budget that was found full, so that a freed place finds the first in line at once.
-//! First is priority, then due date, then the rollout's number.
+//! Emergencies are first, then priority, then due date, then the rollout's number.
 
 use super::endpoints::Endpoints;
 use crate::ids::{EndpointIx, RolloutId};
@@ -16,7 +16,10 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 /// How rollouts stand to each other: the least is first.
-pub(crate) type Rank = (Reverse<Priority>, Timestamp, RolloutId);
+pub(crate) type Rank = (Urgency, Timestamp, RolloutId);
+
+/// Emergencies first, then by priority.
+pub(crate) type Urgency = Reverse<(bool, Priority)>;
 
 /// An endpoint that no scope budget covers.
 const NO_SCOPE: u16 = u16::MAX;

@@ -59,6 +59,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Take a rejection or a revocation back: the question is open again, and people decide it.
+    Reconsider {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why.
+        reason: String,
+    },
     /// Take an approval back: no new orders, recall what has not begun.
     Revoke {
         /// The candidate.
@@ -179,6 +186,20 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Take care of an endpoint that can go neither forward nor back: no further level is called.
+    Acknowledge {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Take a verified install on a non-production endpoint back, to see that the way back leads back.
+    Drill {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
     /// Let a candidate near an endpoint again that was rolled back.
     ClearHold {
         /// The candidate.
@@ -199,6 +220,13 @@ pub enum Outcome {
     Started {
         /// Its index.
         rollout: RolloutId,
+    },
+    /// Orders were stopped.
+    Stopped {
+        /// Endpoints that have the patch, verified.
+        installed: u32,
+        /// Endpoints on which it is under way, or may be.
+        in_flight: u32,
     },
     /// The vote counts, and more are needed.
     VoteCounted {

@@ -186,8 +186,7 @@ impl State {
             let Some(member) = self.rollouts.get(i).and_then(|rollout| rollout.member_of(endpoint)) else {
                 continue;
             };
-            let (priority, due, _) = self.rank(id);
-            if self.cache.groups.forget(before, (priority, due, id, member))
+            if self.cache.groups.forget(before, (id, member))
                 && let Some(rollout) = self.rollouts.get_mut(i)
             {
                 rollout.queue.again.insert(member);

@@ -118,12 +118,28 @@ pub enum NoticeKind {
     Halted,
     /// A ring holds and asks a person.
     RingHeld,
+    /// A candidate's relations contradict each other.
+    CandidateHeld,
+    /// A due date comes near.
+    DeadlineNeared,
+    /// A due date has passed.
+    DeadlinePassed,
+    /// Endpoints are touched outside of their windows: for those who use them.
+    WindowPassed,
     /// A trial failed.
     TrialFailed,
     /// An approval is waited for.
     ApprovalAsked,
-    /// An endpoint needs an operator.
+    /// An endpoint needs an operator: one for each level that is called.
     OperatorNeeded,
+    /// A way back did not lead back in a drill.
+    DrillFailed,
+    /// A way back has ended, and must be looked at again before an order may leave.
+    PathLapsed,
+    /// A patch was withdrawn; says where it is and where it is on its way.
+    Withdrawn,
+    /// A way back has not been tried for too long.
+    DrillOverdue,
     /// A post hook failed or was late.
     HookFailed,
     /// An endpoint is not rebooted any more, or a cancelled reboot may still happen.

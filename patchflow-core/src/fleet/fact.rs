@@ -2,7 +2,8 @@
 //! later (ring membership, resolved instants, verdicts) stands in them.
 
 use super::EndpointSet;
-use super::observation::{EndpointSeen, Standing};
+use super::needs::NeedFact;
+use super::observation::EndpointSeen;
 use crate::candidate::{ApprovedBy, Evidence};
 use crate::catalog::Patch;
 use crate::digest::Digest;
@@ -12,7 +13,7 @@ use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, Req
 use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
-use crate::rollout::RolloutKind;
+use crate::rollout::{Emergency, RolloutKind};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -57,19 +58,6 @@ impl core::fmt::Display for MissedBecause {
             Self::NotTaken => "they were not reached, or another rollout had them",
         })
     }
-}
-
-/// How an endpoint stands to a candidate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NeedFact {
-    /// The endpoint.
-    pub endpoint: EndpointIx,
-    /// Needs it, has it, or has nothing to do with it.
-    pub standing: Standing,
-    /// The version that is there now; `None` when the package is not installed.
-    pub present: Option<Arc<str>>,
-    /// The way back from the candidate to that version.
-    pub path: RollbackPath,
 }
 
 /// Everything that is not one event of one member.
@@ -337,6 +325,57 @@ pub enum RichFact {
         /// The one that took its place.
         by: CandidateId,
     },
+    /// The same content was published with other words about it, or what it replaces was: it is rated anew.
+    CandidateRerated {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The patch as it is published now.
+        patch: Arc<Patch>,
+        /// The new rating; its due date is never later than the old one.
+        risk: Assessment,
+    },
+    /// A candidate goes nowhere: its relations contradict each other.
+    CandidateHeld {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Why, as a sentence that names all of the circle.
+        reason: String,
+    },
+    /// The contradiction is gone.
+    CandidateReleased {
+        /// The candidate.
+        candidate: CandidateId,
+    },
+    /// A candidate that was turned down or replaced is open again.
+    CandidateReopened {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The person who took the rejection back; `None` when what had replaced it is gone.
+        by: Option<Arc<str>>,
+        /// Why.
+        reason: String,
+    },
+    /// A due date comes near, and endpoints still need the candidate.
+    DeadlineNeared {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The due date.
+        due: Timestamp,
+        /// How many production endpoints still need it.
+        endpoints: u32,
+    },
+    /// A due date has passed on endpoints that still need the candidate: on most of them at the candidate's own, on
+    /// those that came to need it later, later.
+    DeadlinePassed {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The candidate's due date.
+        due: Timestamp,
+        /// How many production endpoints are past theirs now.
+        endpoints: u32,
+        /// When the next of the others passes, if it is not done by then.
+        next: Option<Timestamp>,
+    },
     /// A candidate must not be installed any more.
     CandidateWithdrawn {
         /// The candidate.
@@ -356,6 +395,16 @@ pub enum RichFact {
         policy: Digest,
         /// Who is in which ring.
         plan: PlanFact,
+        /// Who called it an emergency, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emergency: Option<Emergency>,
+    },
+    /// Orders of a rollout leave outside of the windows, for the first time: it is an emergency, or a due date passed.
+    WindowPassed {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why, as a sentence.
+        reason: String,
     },
     /// Endpoints became eligible after the plan was made, and join it: its last ring, or the catch-up after it.
     MembersJoined {
@@ -495,6 +544,64 @@ pub enum RichFact {
         rollout: RolloutId,
         /// Whether every ring passed.
         completed: bool,
+    },
+    /// An endpoint can go neither forward nor back, and a level of operators was called.
+    OperatorCalled {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// The level in the rollout's policy, from 0.
+        level: u8,
+        /// Until when somebody should acknowledge; then the next level is called, and the last one again.
+        until: Timestamp,
+    },
+    /// Somebody takes care of it.
+    OperatorAcknowledged {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// Who.
+        by: Arc<str>,
+    },
+    /// A way back had ended when an order would have left: none leaves until somebody has looked at it again.
+    PathLapsed {
+        /// The candidate.
+        candidate: CandidateId,
+        /// The endpoint.
+        endpoint: EndpointIx,
+        /// When it ended.
+        until: Timestamp,
+    },
+    /// A verified install on a non-production endpoint is taken back, to see that the way back leads back.
+    DrillStarted {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// The way back that is tried.
+        path: RollbackPath,
+        /// Who asked for it.
+        by: Arc<str>,
+    },
+    /// A drill came to its end.
+    DrillDone {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// The way back that was tried.
+        path: RollbackPath,
+        /// Whether the level from before was seen again.
+        ok: bool,
+    },
+    /// A way back that deployments count on has not been tried for longer than the policy allows.
+    DrillOverdue {
+        /// The way back.
+        path: RollbackPath,
+        /// When it was last tried with success; `None` for never.
+        last: Option<Timestamp>,
     },
     /// A person cleared a hold.
     HoldCleared {

@@ -2,6 +2,7 @@
 
 use super::budget::Rank;
 use super::decide::{self, Facts, Full, Start};
+use super::openings::Turn;
 use super::state::State;
 use super::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
@@ -32,9 +33,14 @@ impl Fleet {
                 facts.push(at.fact(Event::Released, 0, 0));
             }
             match start {
-                Start::Order { due } => facts.push(self.state.begin(now, at, due)),
+                Start::Order { due } => {
+                    if matches!(turn, Turn::Open { outside: true, .. }) {
+                        decide::outside(&self.state, at, facts);
+                    }
+                    facts.push(self.state.begin(now, at, due));
+                }
                 Start::Settle(event, reason) => {
-                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
+                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, &text));
                     facts.push(at.fact(event, code, 0));
                 }
                 Start::Attach => facts.push(at.fact(Event::Attached, 0, 0)),
@@ -49,6 +55,11 @@ impl Fleet {
                 Start::Busy => self.await_turn(id, ix),
                 Start::Full(full) => self.state.park(id, ix, full),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
+                Start::Waits => self.await_kin(id, ix),
+                Start::Lapsed => {
+                    facts.extend(decide::lapsed(&self.state, at));
+                    self.await_kin(id, ix);
+                }
                 Start::Nothing => {}
             }
             self.apply_all(now, facts, out);
@@ -70,8 +81,15 @@ impl Fleet {
         {
             return;
         }
-        let (priority, due, rollout) = self.state.rank(rollout);
-        self.state.cache.turns.entry(endpoint).or_default().insert((priority, due, rollout, member));
+        self.await_kin(rollout, member);
+    }
+
+    /// The member looks again when something happens on its endpoint.
+    fn await_kin(&mut self, rollout: RolloutId, member: MemberIx) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let endpoint = at.member.endpoint();
+        let (urgency, due, rollout) = self.state.rank(rollout);
+        self.state.cache.turns.entry(endpoint).or_default().insert((urgency, due, rollout, member));
     }
 }
 
@@ -86,14 +104,15 @@ impl State {
         at.fact(Event::Ordered, 0, due)
     }
 
-    /// How a rollout stands to others: priority, then due date, then its number.
+    /// How a rollout stands to others: emergencies first, then priority, then due date, then its number.
     pub(super) fn rank(&self, id: RolloutId) -> Rank {
-        let risk = self
-            .rollout(id)
+        let rollout = self.rollout(id);
+        let emergency = rollout.is_some_and(|rollout| rollout.emergency().is_some());
+        let risk = rollout
             .and_then(|rollout| self.candidate(rollout.candidate()))
             .map(|entry| entry.candidate.identified().risk());
         let priority = risk.map_or(crate::risk::Priority::Low, |risk| risk.priority);
-        (Reverse(priority), risk.and_then(|risk| risk.due).unwrap_or(Timestamp::MAX), id)
+        (Reverse((emergency, priority)), risk.and_then(|risk| risk.due).unwrap_or(Timestamp::MAX), id)
     }
 
     /// Puts a rollout in line when it has somebody to start; whether it has.
@@ -110,10 +129,10 @@ impl State {
 
     /// The next rollout to fill: the first in line of those that may find a place.
     pub(super) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
-        for (priority, due, id, member) in self.cache.groups.next() {
+        for (urgency, due, id, member) in self.cache.groups.next() {
             if let Some(rollout) = self.rollouts.get_mut(id.index()) {
                 rollout.queue.again.insert(member);
-                self.cache.budgets.want((priority, due, id));
+                self.cache.budgets.want((urgency, due, id));
             }
         }
         let is_open = self.cache.budgets.somebody_waits() && self.fleet_is_open(now);
@@ -149,10 +168,10 @@ impl State {
             }
             Full::Group(number) => {
                 let endpoint = rollout.members()[member.index()].endpoint();
-                let (priority, due, id) = rank;
-                self.cache.groups.wait(number, (priority, due, id, member));
+                let (urgency, due, id) = rank;
+                self.cache.groups.wait(number, (urgency, due, id, member));
                 // Should the endpoint itself fail meanwhile, the group no longer stands in its way.
-                self.cache.turns.entry(endpoint).or_default().insert((priority, due, id, member));
+                self.cache.turns.entry(endpoint).or_default().insert((urgency, due, id, member));
             }
         }
     }

@@ -4,6 +4,7 @@
 //! failed, and while nobody knows. A cache; whether an endpoint is broken stands in its slot.
 
 use super::state::Turn;
+use crate::ids::{MemberIx, RolloutId};
 use crate::policy::Amount;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -81,9 +82,13 @@ impl Groups {
         }
     }
 
-    /// A member waits no more, because its endpoint left the group.
-    pub(crate) fn forget(&mut self, number: u32, turn: Turn) -> bool {
-        self.group(number).is_some_and(|group| group.waiting.remove(&turn))
+    /// A member waits no more, because its endpoint left the group. Whether it did wait: its place in line may be one
+    /// from before its patch was rated anew.
+    pub(crate) fn forget(&mut self, number: u32, who: (RolloutId, MemberIx)) -> bool {
+        let Some(group) = self.group(number) else { return false };
+        let before = group.waiting.len();
+        group.waiting.retain(|(_, _, rollout, member)| (*rollout, *member) != who);
+        group.waiting.len() < before
     }
 
     /// Whether no endpoint became available for which somebody waits.

@@ -54,6 +54,8 @@ impl Fleet {
             | Start::Busy
             | Start::Full(_)
             | Start::Later(_)
+            | Start::Waits
+            | Start::Lapsed
             | Start::Nothing => at.fact(Event::HookUndone, 0, 0),
         });
         true

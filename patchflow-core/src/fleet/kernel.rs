@@ -147,6 +147,8 @@ impl Fleet {
         let alarms = [
             cache.alarms.first(),
             cache.candidate_alarms.first(),
+            cache.call_alarms.first(),
+            cache.drill_look,
             self.state.starts_alarm(),
             self.state.next_scan_due(),
         ];
@@ -266,6 +268,9 @@ impl Fleet {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
+                decide::drills(&self.state, now, &mut facts);
+                self.apply_all(now, &mut facts, out);
             } else if let Some(rollout) = self.state.next_to_fill(now) {
                 self.fill(now, rollout, &mut facts, out);
                 self.look_ahead(now, rollout);
@@ -284,6 +289,9 @@ impl Fleet {
         }
         while let Some(id) = self.state.cache.alarms.take_due(now) {
             self.state.put_on_agenda(id);
+        }
+        while let Some(call) = self.state.cache.call_alarms.take_due(now) {
+            self.state.cache.tending.push(call);
         }
         while let Some(id) = self.state.cache.candidate_alarms.take_due(now) {
             self.state.cache.candidate_agenda.insert(id);
@@ -511,12 +519,20 @@ impl State {
                 self.put_on_agenda(id);
             }
         }
+        self.recover_ways();
+        let mut looks = alloc::vec::Vec::new();
         for (i, entry) in self.candidates.iter().enumerate() {
             // What is only identified waits for the next comparison of inventory and catalogue.
             if entry.trial.is_some() || !matches!(entry.candidate, crate::candidate::Candidate::Identified(_))
             {
                 self.cache.candidate_agenda.insert(CandidateId(i as u32));
+            } else {
+                let mut due = Facts::new();
+                let look = decide::clock(self, self.clock, entry, &mut due);
+                let look = if due.is_empty() { look } else { Some(self.clock) };
+                looks.push((CandidateId(i as u32), look));
             }
         }
+        looks.into_iter().for_each(|(id, look)| self.cache.candidate_alarms.set(id, look));
     }
 }

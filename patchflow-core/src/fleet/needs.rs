@@ -3,27 +3,87 @@
 use super::observation::Standing;
 use crate::ids::EndpointIx;
 use crate::plan::RollbackPath;
+use crate::time::Timestamp;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// How an endpoint stands to a candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedFact {
+    /// The endpoint.
+    pub endpoint: EndpointIx,
+    /// Needs it, has it, or has nothing to do with it.
+    pub standing: Standing,
+    /// The version that is there now; `None` when the package is not installed.
+    pub present: Option<Arc<str>>,
+    /// The way back from the candidate to that version.
+    pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_valid_until: Option<Timestamp>,
+}
 
 /// How one endpoint stands to one candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) standing: Standing,
     pub(crate) path: RollbackPath,
-    /// 1 + index into the candidate's table of versions, or 0 when nothing is installed.
+    /// 1 + index into the candidate's table of versions, or 0 when nothing is installed; at most [`LEVELS_MAX`].
     pub(crate) level: u16,
+    /// 1 + the day since the fleet's epoch on which it was first needed there, or 0 when it never was.
+    pub(crate) day: u16,
+}
+
+/// Distinct versions kept for one candidate, as many as a member of a rollout can name.
+pub(crate) const LEVELS_MAX: u16 = 8_191;
+/// Days that can be told apart, almost 45 years.
+pub(crate) const DAYS_MAX: u16 = 16_383;
+
+/// A need in 4 bytes: 13 bits of level, 14 of day, 2 of standing, 3 of path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed(u32);
+
+impl Packed {
+    fn new(need: Need) -> Self {
+        let level = u32::from(need.level.min(LEVELS_MAX));
+        let day = u32::from(need.day.min(DAYS_MAX));
+        Self(level << 19 | day << 5 | (need.standing as u32) << 3 | need.path as u32)
+    }
+
+    fn need(self) -> Need {
+        let standing = match self.0 >> 3 & 3 {
+            0 => Standing::Needs,
+            1 => Standing::Has,
+            // Two bits have room for more; only these three are ever written.
+            _ => Standing::NotApplicable,
+        };
+        Need {
+            standing,
+            path: RollbackPath::from_code((self.0 & 7) as u16),
+            level: (self.0 >> 19) as u16,
+            day: (self.0 >> 5 & 0x3fff) as u16,
+        }
+    }
+
+    /// The later word about an endpoint counts; the day on which it was first needed there stays.
+    fn then(self, later: Self) -> Self {
+        let first = self.need().day;
+        let need = later.need();
+        Self::new(Need { day: if first == 0 { need.day } else { first }, ..need })
+    }
 }
 
 /// A sorted list: inventories tell endpoints in batches and mostly in order, so that appending is the common case.
 #[derive(Debug, Default)]
-pub(crate) struct Needs(Vec<(EndpointIx, Need)>);
+pub(crate) struct Needs(Vec<(EndpointIx, Packed)>);
 
-const _: () = assert!(size_of::<(EndpointIx, Need)>() == 8);
+const _: () = assert!(size_of::<(EndpointIx, Packed)>() == 8);
 
 impl Needs {
-    pub(crate) fn get(&self, endpoint: EndpointIx) -> Option<&Need> {
+    pub(crate) fn get(&self, endpoint: EndpointIx) -> Option<Need> {
         let at = self.0.binary_search_by_key(&endpoint, |(ix, _)| *ix).ok()?;
-        Some(&self.0[at].1)
+        Some(self.0[at].1.need())
     }
 
     pub(crate) fn remove(&mut self, endpoint: EndpointIx) {
@@ -32,15 +92,15 @@ impl Needs {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (EndpointIx, &Need)> + '_ {
-        self.0.iter().map(|(ix, need)| (*ix, need))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (EndpointIx, Need)> + '_ {
+        self.0.iter().map(|(ix, need)| (*ix, need.need()))
     }
 
     /// Takes a batch over; the last word about an endpoint counts. One pass over the list when the batch does not
     /// simply follow it.
     pub(crate) fn extend(&mut self, batch: impl IntoIterator<Item = (EndpointIx, Need)>) {
         let before = self.0.len();
-        self.0.extend(batch);
+        self.0.extend(batch.into_iter().map(|(ix, need)| (ix, Packed::new(need))));
         self.0.shrink_to(self.0.len() + self.0.len() / 8);
         let from = before.saturating_sub(1);
         if !self.0[from..].is_sorted_by(|a, b| a.0 < b.0) {
@@ -49,7 +109,7 @@ impl Needs {
             self.0.dedup_by(|later, kept| {
                 let same = later.0 == kept.0;
                 if same {
-                    *kept = *later;
+                    kept.1 = kept.1.then(later.1);
                 }
                 same
             });
@@ -62,7 +122,7 @@ mod tests {
     use super::*;
 
     fn need(level: u16) -> Need {
-        Need { standing: Standing::Needs, path: RollbackPath::None, level }
+        Need { standing: Standing::Needs, path: RollbackPath::None, level, day: 0 }
     }
 
     #[test]
@@ -75,6 +135,23 @@ mod tests {
         assert_eq!(all, [(1, 5), (5, 1), (7, 6), (9, 3)]);
         needs.remove(EndpointIx(5));
         needs.remove(EndpointIx(6));
-        assert_eq!((needs.get(EndpointIx(5)), needs.get(EndpointIx(7))), (None, Some(&need(6))));
+        assert_eq!((needs.get(EndpointIx(5)), needs.get(EndpointIx(7))), (None, Some(need(6))));
+    }
+
+    #[test]
+    fn every_need_survives_being_packed_and_the_first_day_stays() {
+        for standing in [Standing::Needs, Standing::Has, Standing::NotApplicable] {
+            for path in (0..5).map(RollbackPath::from_code) {
+                for (level, day) in [(0, 0), (1, 2), (LEVELS_MAX, DAYS_MAX)] {
+                    let need = Need { standing, path, level, day };
+                    assert_eq!(Packed::new(need).need(), need);
+                }
+            }
+        }
+        let mut needs = Needs::default();
+        needs.extend([(EndpointIx(5), Need { day: 3, ..need(1) })]);
+        needs.extend([(EndpointIx(5), Need { standing: Standing::Has, ..need(2) })]);
+        needs.extend([(EndpointIx(5), Need { day: 9, ..need(1) })]);
+        assert_eq!(needs.get(EndpointIx(5)), Some(Need { day: 3, ..need(1) }), "its clock does not restart");
     }
 }

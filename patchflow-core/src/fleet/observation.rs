@@ -88,12 +88,23 @@ pub struct NeedSeen {
     pub present: Option<Arc<str>>,
     /// The way back to it.
     pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it. It is looked at again before each order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_valid_until: Option<Timestamp>,
+}
+
+impl NeedSeen {
+    /// An endpoint that needs a candidate, with the version that is there and a way back to it that nothing ends.
+    pub fn needs(endpoint: EndpointIx, present: Option<Arc<str>>, path: RollbackPath) -> Self {
+        Self { endpoint, standing: Standing::Needs, present, path, path_valid_until: None }
+    }
 }
 
 /// One thing that the world shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "seen", rename_all = "snake_case")]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and a patch is mostly lent")]
 pub enum Observation<'a> {
     /// Time went by; ask for it at [`crate::fleet::Fleet::next_deadline`].
     Time,

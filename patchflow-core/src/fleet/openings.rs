@@ -13,7 +13,11 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Now, and until then at the latest.
-    Open { last_start: Timestamp },
+    Open {
+        last_start: Timestamp,
+        /// Whether no window is open, and something else lets it start.
+        outside: bool,
+    },
     /// Then, and not before.
     Later(Timestamp),
     /// Never: no opening is long enough, or the policy does not have its calendar.
@@ -136,11 +140,13 @@ impl State {
         let Some(at) = self.member(id, ix) else { return Turn::Never };
         let endpoint = at.member.endpoint;
         if !at.rollout.queue.windowed && self.endpoints.calendars_are_unused() {
-            return Turn::Open { last_start: Timestamp::MAX };
+            return Turn::Open { last_start: Timestamp::MAX, outside: false };
         }
         let calendar = self.calendar_of(endpoint);
         let spread_secs = u64::from(at.rollout.policy().calendars.spread_secs);
-        let Some(opening) = self.opening(now, id, calendar, needed_secs) else { return Turn::Never };
+        let Some(opening) = self.opening(now, id, calendar, needed_secs) else {
+            return self.hasten(now, id, ix, needed_secs, Turn::Never);
+        };
         let starts = opening.began.map_or(opening.opens, |began| {
             // S4: hash(rollout, endpoint, occurrence) modulo min(spread, window - needed).
             let room = spread_secs.min(opening.last_start.since(began).as_secs());
@@ -152,7 +158,10 @@ impl State {
             began.plus_secs(hash % room)
         });
         let starts = starts.max(opening.opens);
-        if starts > now { Turn::Later(starts) } else { Turn::Open { last_start: opening.last_start } }
+        if starts > now {
+            return self.hasten(now, id, ix, needed_secs, Turn::Later(starts));
+        }
+        Turn::Open { last_start: opening.last_start, outside: false }
     }
 
     /// Lets a member be looked at again at an instant.

@@ -69,16 +69,6 @@ impl State {
             Event::WentSilent | Event::RevertWentSilent => self.query(at),
             Event::StayedSilent if fact.due != 0 => self.inspect(at),
             Event::InstallReported | Event::Rebooted | Event::RevertReported => self.inspect(at),
-            Event::OperatorNeeded => {
-                let why = self.reasons.get(at.member.reason).map_or("no reason was given", |(_, text)| text);
-                let text = format!("{} needs an operator: {why}", self.name_of(at)?);
-                Some(self.notice(
-                    NoticeKind::OperatorNeeded,
-                    Some(at.rollout.id()),
-                    Some(at.rollout.candidate()),
-                    text,
-                ))
-            }
             Event::Acknowledged
             | Event::Expired
             | Event::RetryScheduled
@@ -96,7 +86,9 @@ impl State {
             | Event::Removed
             | Event::RolledBack
             | Event::Attached
-            | Event::Detached => None,
+            | Event::Detached
+            // Whom to call is a fact of its own.
+            | Event::OperatorNeeded => None,
         }
     }
 
@@ -210,6 +202,72 @@ impl State {
                 let text = format!("{} waits for approval: {rule}", self.title(*candidate));
                 act(self.notice(NoticeKind::ApprovalAsked, None, Some(*candidate), text));
             }
+            RichFact::CandidateHeld { candidate, reason } => {
+                let text = format!("{} is held: {reason}", self.title(*candidate));
+                act(self.notice(NoticeKind::CandidateHeld, None, Some(*candidate), text));
+            }
+            RichFact::DeadlineNeared { candidate, due, endpoints } => {
+                let text = format!(
+                    "{} is due {due}, and {endpoints} endpoints still need it",
+                    self.title(*candidate)
+                );
+                act(self.notice(NoticeKind::DeadlineNeared, None, Some(*candidate), text));
+            }
+            RichFact::DeadlinePassed { candidate, due, endpoints, next: _ } => {
+                let text = format!(
+                    "{} was due {due}, and {endpoints} endpoints are past their date",
+                    self.title(*candidate)
+                );
+                act(self.notice(NoticeKind::DeadlinePassed, None, Some(*candidate), text));
+            }
+            RichFact::OperatorCalled { rollout, member, level, until } => {
+                let Some(at) = self.member(*rollout, *member) else { return };
+                let Some(name) = self.name_of(at) else { return };
+                let called =
+                    at.rollout.policy().operators.get(usize::from(*level)).map_or("", |l| l.role.as_str());
+                let why = self.reasons.get(at.member.reason).map_or("no reason was given", |(_, text)| text);
+                let text =
+                    format!("{name} needs an operator: {why}; {called} should acknowledge until {until}");
+                act(self.notice(
+                    NoticeKind::OperatorNeeded,
+                    Some(*rollout),
+                    Some(at.rollout.candidate()),
+                    text,
+                ));
+            }
+            RichFact::DrillDone { rollout, member, path, ok: false } => {
+                let Some(at) = self.member(*rollout, *member) else { return };
+                let Some(name) = self.name_of(at) else { return };
+                let text = format!("the drill on {name} failed: {} did not lead back", path.words());
+                act(self.notice(NoticeKind::DrillFailed, Some(*rollout), Some(at.rollout.candidate()), text));
+            }
+            RichFact::PathLapsed { candidate, endpoint, until } => {
+                let Some(name) = self.endpoints.id(*endpoint) else { return };
+                let text = format!("{name}: its way back held until {until}; look at it again");
+                act(self.notice(NoticeKind::PathLapsed, None, Some(*candidate), text));
+            }
+            RichFact::CandidateWithdrawn { candidate, reason } => {
+                let [installed, in_flight] = self.reached(*candidate);
+                let text = format!(
+                    "{} was withdrawn: {reason}; it is installed on {} and under way on {}",
+                    self.title(*candidate),
+                    self.listed(&installed),
+                    self.listed(&in_flight)
+                );
+                act(self.notice(NoticeKind::Withdrawn, None, Some(*candidate), text));
+            }
+            RichFact::DrillOverdue { path, last } => {
+                let last =
+                    last.map_or_else(|| "never been tried".into(), |last| format!("last led back {last}"));
+                let text = format!("a drill is overdue: {} has {last}", path.words());
+                act(self.notice(NoticeKind::DrillOverdue, None, None, text));
+            }
+            RichFact::WindowPassed { rollout, reason } => {
+                let Some(at) = self.rollout(*rollout) else { return };
+                let title = self.title(at.candidate());
+                let text = format!("{title} is installed outside of the windows: {reason}");
+                act(self.notice(NoticeKind::WindowPassed, Some(*rollout), Some(at.candidate()), text));
+            }
             RichFact::TrialFailed { candidate, rollout } => {
                 let text = format!("the trial of {} failed", self.title(*candidate));
                 act(self.notice(NoticeKind::TrialFailed, Some(*rollout), Some(*candidate), text));
@@ -312,7 +370,9 @@ impl State {
             | RichFact::ApprovalRejected { .. }
             | RichFact::ApprovalEnded { .. }
             | RichFact::CandidateSuperseded { .. }
-            | RichFact::CandidateWithdrawn { .. }
+            | RichFact::CandidateRerated { .. }
+            | RichFact::CandidateReleased { .. }
+            | RichFact::CandidateReopened { .. }
             | RichFact::RolloutStarted { .. }
             | RichFact::MembersJoined { .. }
             | RichFact::RingOpened { .. }
@@ -325,6 +385,9 @@ impl State {
             | RichFact::HaltLifted { .. }
             | RichFact::RolloutPaused { .. }
             | RichFact::RolloutResumed { .. }
+            | RichFact::OperatorAcknowledged { .. }
+            | RichFact::DrillStarted { .. }
+            | RichFact::DrillDone { .. }
             | RichFact::HoldCleared { .. }
             | RichFact::AlertsSeen { .. }
             | RichFact::WindowMissed { .. }

@@ -1,14 +1,16 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
-use super::budget::Budgets;
+use super::budget::{Budgets, Urgency};
 use super::endpoints::Endpoints;
-use super::fact::NeedFact;
 use super::groups::Groups;
-use super::needs::{Need, Needs};
+use super::kin::Kin;
+use super::needs::{DAYS_MAX, LEVELS_MAX, Need, NeedFact, Needs};
+use super::observation::Standing;
 use super::openings::Openings;
 use super::patience::Patience;
 use super::reasons::Reasons;
 use super::reboots::RebootLog;
+use super::rescue::{Call, Way};
 use super::rounds::Rounds;
 use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
@@ -20,14 +22,12 @@ use crate::ids::{
 };
 use crate::plan::RollbackPath;
 use crate::policy::{PersonApproval, Policy};
-use crate::risk::Priority;
 use crate::rollout::Rollout;
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 /// Requests whose outcome is remembered. A repeated id older than this many requests is a new request.
 pub(crate) const REQUESTS_MAX: usize = 4096;
@@ -41,13 +41,34 @@ pub(crate) struct CandidateEntry {
     pub(crate) revision: Revision,
     pub(crate) needs: Needs,
     pub(crate) levels: Vec<Arc<str>>,
+    /// Until when ways back hold that do not hold for ever. Rare, so beside the needs.
+    pub(crate) paths_until: BTreeMap<EndpointIx, Timestamp>,
     pub(crate) ask: Option<Ask>,
     /// The last trial, and whether it failed.
     pub(crate) trial: Option<(RolloutId, bool)>,
     /// Deployments of it.
     pub(crate) deployments: Vec<RolloutId>,
+    /// How many of them there were when the candidate was opened again; only later ones count as its start.
+    pub(crate) deployments_before: usize,
+    /// What has been told of its due date.
+    pub(crate) clock: Clock,
+    /// Why it goes nowhere: its relations lead back to it.
+    pub(crate) held: Option<Arc<str>>,
+    /// Whether a person took a rejection back: from then on people decide, and no rule.
+    pub(crate) reconsidered: bool,
     /// Who waived its trial, and so must not approve it.
     pub(crate) waived_by: Option<Arc<str>>,
+}
+
+/// What has been told of a due date.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Clock {
+    /// That it comes near.
+    pub(crate) warned: bool,
+    /// Of all endpoints whose due date had passed by then.
+    pub(crate) told: Option<Timestamp>,
+    /// When the next one passes.
+    pub(crate) next: Option<Timestamp>,
 }
 
 /// A question to people that is open.
@@ -60,7 +81,7 @@ pub(crate) struct Ask {
 }
 
 impl CandidateEntry {
-    pub(crate) fn level(&self, need: &Need) -> Option<&Arc<str>> {
+    pub(crate) fn level(&self, need: Need) -> Option<&Arc<str>> {
         self.levels.get(usize::from(need.level).checked_sub(1)?)
     }
 }
@@ -72,8 +93,8 @@ pub(crate) struct Resync {
     pub(crate) open: BTreeSet<(RolloutId, MemberIx)>,
 }
 
-/// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
-pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
+/// Members that wait for an endpoint another rollout has: emergencies first, then by priority, by due date, by rollout.
+pub(crate) type Turn = (Urgency, Timestamp, RolloutId, MemberIx);
 
 /// A post hook that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -101,11 +122,19 @@ pub(crate) struct State {
     pub(crate) endpoints: Endpoints,
     pub(crate) candidates: Vec<CandidateEntry>,
     pub(crate) by_patch: BTreeMap<PatchId, CandidateId>,
+    pub(crate) kin: Kin,
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) holds: BTreeSet<(CandidateId, EndpointIx)>,
     pub(crate) rounds: Rounds,
     pub(crate) reboots: RebootLog,
     pub(crate) patience: Patience,
+    /// Open calls to operators.
+    pub(crate) calls: BTreeMap<(RolloutId, MemberIx), Call>,
+    /// Ways back that have ended and that somebody was told of.
+    pub(crate) lapsed: BTreeSet<(CandidateId, EndpointIx)>,
+    /// Drills under way.
+    pub(crate) drilling: BTreeMap<(RolloutId, MemberIx), RollbackPath>,
+    pub(crate) ways: BTreeMap<RollbackPath, Way>,
     pub(crate) policy: Option<(Arc<Policy>, Digest)>,
     pub(crate) policies: BTreeMap<Digest, Arc<Policy>>,
     pub(crate) reasons: Reasons,
@@ -149,6 +178,10 @@ pub(crate) struct Cache {
     /// When questions to the inventory are over.
     pub(crate) scans: BTreeSet<(u32, EndpointIx)>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
+    /// When the next level of operators is called.
+    pub(crate) call_alarms: Alarms<(RolloutId, MemberIx)>,
+    /// When a way back becomes overdue for a drill that nobody has been told of.
+    pub(crate) drill_look: Option<Timestamp>,
     /// Members to look at for what their phase leaves to do.
     pub(crate) tending: Vec<(RolloutId, MemberIx)>,
     /// Whether facts come from decisions; in replay the caches are left alone and found again at its end.
@@ -206,19 +239,34 @@ impl State {
         }
     }
 
+    /// The day of an instant, counted from the fleet's epoch, from 1.
+    pub(crate) fn day(&self, at: Timestamp) -> u16 {
+        u16::try_from(at.since(self.epoch).as_secs() / 86_400 + 1).unwrap_or(DAYS_MAX)
+    }
+
+    /// When a day began.
+    pub(crate) fn day_began(&self, day: u16) -> Timestamp {
+        self.epoch.plus_secs(u64::from(day.saturating_sub(1)) * 86_400)
+    }
+
     /// The packed form of a need; a version that is new gets the next number.
-    pub(crate) fn pack_need(levels: &mut Vec<Arc<str>>, need: &NeedFact) -> (EndpointIx, Need) {
+    pub(crate) fn pack_need(levels: &mut Vec<Arc<str>>, need: &NeedFact, day: u16) -> (EndpointIx, Need) {
         let level = need.present.as_ref().map_or(0, |version| {
             let known = levels.iter().position(|level| level == version);
             let index = known.unwrap_or_else(|| {
-                levels.push(version.clone());
-                levels.len() - 1
+                if levels.len() < usize::from(LEVELS_MAX) {
+                    levels.push(version.clone());
+                    levels.len() - 1
+                } else {
+                    usize::from(LEVELS_MAX)
+                }
             });
-            u16::try_from(index + 1).unwrap_or(0)
+            u16::try_from(index + 1).ok().filter(|level| *level <= LEVELS_MAX).unwrap_or(0)
         });
-        // Beyond 65 535 distinct versions the way back is not recorded, and counts as none.
+        // Beyond 8 191 distinct versions the way back is not recorded, and counts as none.
         let path = if level == 0 && need.present.is_some() { RollbackPath::None } else { need.path };
-        (need.endpoint, Need { standing: need.standing, path, level })
+        let day = if need.standing == Standing::Needs { day } else { 0 };
+        (need.endpoint, Need { standing: need.standing, path, level, day })
     }
 
     /// Remembers what came of a request, and forgets the oldest beyond the limit.

@@ -3,7 +3,9 @@
 use super::Fleet;
 use super::decide::{self, Full};
 use super::endpoints::EndpointView;
+use super::needs::Need;
 use super::observation::Standing;
+use super::state::CandidateEntry;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;
@@ -31,6 +33,34 @@ pub struct NeedView<'a> {
     pub present: Option<&'a Arc<str>>,
     /// The way back to it.
     pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it.
+    pub path_valid_until: Option<Timestamp>,
+    /// The beginning of the day, counted from the fleet's founding, on which it was first needed there.
+    pub needed_since: Option<Timestamp>,
+}
+
+/// A call to operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallView<'a> {
+    /// The level, from 0.
+    pub level: u8,
+    /// Its role.
+    pub role: &'a str,
+    /// Until when somebody should acknowledge.
+    pub until: Timestamp,
+    /// Who has.
+    pub acknowledged: Option<&'a str>,
+}
+
+/// A way back and its drills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayView {
+    /// The way back.
+    pub path: RollbackPath,
+    /// When it was last drilled, and whether it led back.
+    pub tried: Option<(Timestamp, bool)>,
+    /// When the next drill is due; `None` while no deployment counts on it.
+    pub due: Option<Timestamp>,
 }
 
 /// A question to people that is open.
@@ -133,22 +163,71 @@ impl Fleet {
 
     /// How endpoints stand to a candidate, in the order of their indices.
     pub fn needs(&self, id: CandidateId) -> impl Iterator<Item = NeedView<'_>> + '_ {
-        self.state.candidate(id).into_iter().flat_map(|entry| {
-            entry.needs.iter().map(|(endpoint, need)| NeedView {
-                endpoint,
-                standing: need.standing,
-                present: entry.level(need),
-                path: need.path,
-            })
-        })
+        self.state
+            .candidate(id)
+            .into_iter()
+            .flat_map(|entry| entry.needs.iter().map(|(ix, need)| self.need_view(entry, ix, need)))
     }
 
     /// How one endpoint stands to a candidate.
     #[must_use]
     pub fn need(&self, id: CandidateId, endpoint: EndpointIx) -> Option<NeedView<'_>> {
         let entry = self.state.candidate(id)?;
-        let need = entry.needs.get(endpoint)?;
-        Some(NeedView { endpoint, standing: need.standing, present: entry.level(need), path: need.path })
+        Some(self.need_view(entry, endpoint, entry.needs.get(endpoint)?))
+    }
+
+    fn need_view<'a>(&self, entry: &'a CandidateEntry, endpoint: EndpointIx, need: Need) -> NeedView<'a> {
+        NeedView {
+            endpoint,
+            standing: need.standing,
+            present: entry.level(need),
+            path: need.path,
+            path_valid_until: entry.paths_until.get(&endpoint).copied(),
+            needed_since: (need.day > 0).then(|| self.state.day_began(need.day)),
+        }
+    }
+
+    /// Endpoints on which a rollout or trial of a candidate has verified it, in the order of their indices.
+    pub fn installed(&self, id: CandidateId) -> impl Iterator<Item = EndpointIx> + '_ {
+        let [installed, _] = self.state.reached(id);
+        installed.into_iter()
+    }
+
+    /// Whom to turn to about a member that can go neither forward nor back; `None` when it can.
+    #[must_use]
+    pub fn call(&self, rollout: RolloutId, endpoint: EndpointIx) -> Option<CallView<'_>> {
+        let at = self.state.rollout(rollout)?;
+        let call = self.state.calls.get(&(rollout, at.member_of(endpoint)?))?;
+        let role = at.policy().operators.get(usize::from(call.level)).map_or("", |level| level.role.as_str());
+        Some(CallView {
+            level: call.level,
+            role,
+            until: call.until,
+            acknowledged: call.acknowledged.as_deref(),
+        })
+    }
+
+    /// The ways back that deployments count on or that were drilled, with their last drills.
+    pub fn ways_back(&self) -> impl Iterator<Item = WayView> + '_ {
+        let every = self.state.policy.as_ref().map(|(policy, _)| policy.rollback.drill_every_secs);
+        self.state.ways.iter().map(move |(path, way)| WayView {
+            path: *path,
+            tried: way.tried,
+            due: every.and_then(|every| way.overdue_from(every)),
+        })
+    }
+
+    /// What must be on an endpoint before a candidate and is not there yet, such as `waits for KB5005112`; `None` when
+    /// nothing is missing.
+    #[must_use]
+    pub fn waits_for(&self, id: CandidateId, endpoint: EndpointIx) -> Option<String> {
+        self.state.missing_before(self.state.candidate(id)?, endpoint)
+    }
+
+    /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.
+    #[must_use]
+    pub fn held_for(&self, id: CandidateId) -> Option<&str> {
+        self.state.candidate(id)?.held.as_deref()
     }
 
     /// What the check makes of a draft now, without starting anything.

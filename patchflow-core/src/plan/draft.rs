@@ -37,6 +37,10 @@ pub struct RolloutDraft {
     pub candidate: CandidateId,
     /// Which of the production endpoints that need it are meant.
     pub select: Selector,
+    /// Why it is an emergency, which may do what [`EmergencyPolicy`](crate::policy::EmergencyPolicy) says; `None` when
+    /// it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<String>,
 }
 
 /// An endpoint that may take part: it needs the candidate.
@@ -80,6 +84,18 @@ impl RolloutPlan {
         &self.fact.members
     }
 
+    /// No ring bakes longer than this.
+    pub(crate) fn shorten_bakes(&mut self, secs: u32) {
+        self.fact
+            .rings
+            .iter_mut()
+            .for_each(|ring| ring.gate.bake_secs_min = ring.gate.bake_secs_min.min(secs));
+    }
+
+    pub(super) fn of(candidate: CandidateId, fact: PlanFact) -> Self {
+        Self { candidate, fact }
+    }
+
     pub(crate) fn into_fact(self) -> PlanFact {
         self.fact
     }
@@ -105,6 +121,19 @@ impl RolloutPlan {
 }
 
 impl RolloutDraft {
+    /// A candidate over all production endpoints that need it; the rest is set by name.
+    ///
+    /// ```
+    /// use patchflow_core::{ids::CandidateId, inventory::ScopePath, plan::RolloutDraft, policy::Selector};
+    /// let select = Selector::Scope { within: ScopePath("acme/berlin".into()) };
+    /// let berlin = RolloutDraft { select, ..RolloutDraft::of(CandidateId(3)) };
+    /// assert_eq!(berlin.emergency, None);
+    /// ```
+    #[must_use]
+    pub fn of(candidate: CandidateId) -> Self {
+        Self { candidate, select: Selector::All, emergency: None }
+    }
+
     /// Checks the draft against an approval and a policy, and deals the starters out to rings.
     ///
     /// # Errors
@@ -152,11 +181,11 @@ impl RolloutDraft {
 /// A member keeps its prior level in 13 bits.
 pub(crate) const LEVELS_MAX: u16 = 8_191;
 
-struct DealtRing {
-    name: String,
-    gate: Limits,
-    chosen: Vec<usize>,
-    mirror: Option<Mirror>,
+pub(super) struct DealtRing {
+    pub(super) name: String,
+    pub(super) gate: Limits,
+    pub(super) chosen: Vec<usize>,
+    pub(super) mirror: Option<Mirror>,
 }
 
 /// Deals the starters out: selector rings take theirs, count rings take from the rest, percentage rings share what
@@ -248,7 +277,7 @@ fn sort_by_spread(chosen: &mut [usize], starters: &[Starter<'_>], hash: SpreadHa
     chosen.iter_mut().zip(keys).for_each(|(place, key)| *place = (key & low) as usize);
 }
 
-fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<DealtRing>) -> PlanFact {
+pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<DealtRing>) -> PlanFact {
     let total = rings.iter().map(|ring| ring.chosen.len()).sum();
     let mut fact = PlanFact {
         select,

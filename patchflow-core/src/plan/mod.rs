@@ -2,6 +2,7 @@
 
 mod draft;
 mod fact;
+mod moved;
 mod path;
 mod revision;
 mod rings;

@@ -20,6 +20,18 @@ pub enum RollbackPath {
 }
 
 impl RollbackPath {
+    /// In words, as the subject of a sentence.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::None => "no way back",
+            Self::Reinstall => "installing the previous version",
+            Self::Uninstall => "uninstalling",
+            Self::Switch => "switching back",
+            Self::Snapshot => "restoring a snapshot",
+        }
+    }
+
     /// The path with this number in a packed member.
     pub(crate) const fn from_code(code: u16) -> Self {
         match code {

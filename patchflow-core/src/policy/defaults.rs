@@ -1,8 +1,9 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, EndpointPolicy,
-    PersonApproval, Policy, RebootPolicy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy,
+    EmergencyPolicy, EndpointPolicy, PersonApproval, Policy, RebootPolicy, RelationPolicy, RetryPolicy,
+    RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
@@ -59,6 +60,10 @@ impl Policy {
             budgets: BudgetPolicy::default(),
             endpoints: EndpointPolicy::default(),
             reboot: RebootPolicy::default(),
+            clock: ClockPolicy::default(),
+            emergency: EmergencyPolicy::default(),
+            operators: super::operators::standard(),
+            relations: RelationPolicy::default(),
             retry: RetryPolicy::default(),
             catch_up: CatchUpPolicy::default(),
             rollback: RollbackPolicy::default(),

@@ -2,8 +2,8 @@
 
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
-    BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, EndpointPolicy, RebootPolicy, RetryPolicy,
-    RingPolicy, RollbackPolicy, TrialPolicy,
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
+    OperatorLevel, RebootPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -31,6 +31,14 @@ pub struct Policy {
     pub budgets: BudgetPolicy,
     /// What must be known of an endpoint before it is ordered anything.
     pub endpoints: EndpointPolicy,
+    /// Due dates, and what happens when they come near.
+    pub clock: ClockPolicy,
+    /// What an emergency may do that others may not.
+    pub emergency: EmergencyPolicy,
+    /// Who is called when an endpoint can go neither forward nor back, level by level; at least one.
+    pub operators: Vec<OperatorLevel>,
+    /// What happens when a patch is replaced under way.
+    pub relations: RelationPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
     /// Reboots.

@@ -1,5 +1,6 @@
 //! What is rolled back, and what must be known beforehand (semantics S10).
 
+use super::defaults::HOUR;
 use super::{Say, WaiverByName};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ pub struct RollbackPolicy {
     pub on_halt: OnHalt,
     /// Lets endpoints without a known rollback path start, by name and reason.
     pub without_path: Option<WaiverByName>,
+    /// Each way back that deployments count on is tried on non-production at least so often, in seconds; not 0.
+    pub drill_every_secs: u32,
 }
 
 /// What happens to a member that failed for good.
@@ -40,12 +43,20 @@ pub enum OnHalt {
 
 impl Default for RollbackPolicy {
     fn default() -> Self {
-        Self { on_failure: OnFailure::Leave, on_halt: OnHalt::Failed, without_path: None }
+        Self {
+            on_failure: OnFailure::Leave,
+            on_halt: OnHalt::Failed,
+            without_path: None,
+            drill_every_secs: 90 * 24 * HOUR,
+        }
     }
 }
 
 impl RollbackPolicy {
     pub(super) fn check(&self, say: &mut Say<'_>) {
+        if self.drill_every_secs == 0 {
+            say("rollback.drill_every_secs".into(), "0 would be overdue at once; a quarter is 7776000");
+        }
         super::check::waiver("rollback.without_path", self.without_path.as_ref(), say);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::History;
 use super::explain::explain;
-use super::outcome::{last_rollout_of, member_step, reason};
+use super::outcome::{member_step, reason};
 use super::share::{Share, TimeToPatch};
 use super::summary::{
     CandidateSummary, EndpointSummary, FailureSummary, Kpis, Outcome, RingSummary, RolloutSummary, StageSpan,
@@ -26,16 +26,28 @@ use alloc::vec::Vec;
 /// fleet (a pruned journal); what it lacks is left out.
 #[must_use]
 pub fn summarize(fleet: &Fleet, history: &History) -> Summary {
+    let mut rollouts = Rollouts::new();
+    for rollout in fleet.rollouts() {
+        rollouts.entry(rollout.candidate()).or_default().push(rollout);
+    }
     let endpoints: Vec<EndpointSummary> = fleet
         .endpoints()
         .filter(|endpoint| !endpoint.is_gone())
-        .map(|endpoint| of_endpoint(fleet, history, &endpoint))
+        .map(|endpoint| of_endpoint(fleet, history, &rollouts, &endpoint))
         .collect();
+    // One pass over all outcomes, not one for each candidate.
+    let mut shares: BTreeMap<CandidateId, Share> = BTreeMap::new();
+    for (endpoint, outcome) in endpoints.iter().flat_map(|e| e.outcomes.iter().map(move |of| (e, of))) {
+        let share = shares.entry(outcome.candidate).or_default();
+        share.part += u32::from(is_compliant(endpoint, outcome));
+        share.whole += 1;
+    }
+    let share = |candidate: &Candidate| shares.get(&candidate.identified().id()).copied().unwrap_or_default();
     Summary {
         kpis: kpis(fleet, history, &endpoints),
         candidates: fleet
             .candidates()
-            .map(|candidate| of_candidate(fleet, history, candidate, &endpoints))
+            .map(|candidate| of_candidate(history, &rollouts, candidate, share(candidate)))
             .collect(),
         rollouts: fleet.rollouts().map(|rollout| of_rollout(fleet, rollout)).collect(),
         failures: failures(fleet, history),
@@ -44,9 +56,19 @@ pub fn summarize(fleet: &Fleet, history: &History) -> Summary {
     }
 }
 
-fn of_endpoint(fleet: &Fleet, history: &History, endpoint: &EndpointView<'_>) -> EndpointSummary {
-    let outcomes =
-        fleet.candidates().filter_map(|candidate| of_pair(fleet, history, candidate, endpoint.ix()));
+/// The rollouts and trials of each candidate, in the order of their start.
+type Rollouts<'a> = BTreeMap<CandidateId, Vec<&'a Rollout>>;
+
+fn of_endpoint(
+    fleet: &Fleet,
+    history: &History,
+    rollouts: &Rollouts<'_>,
+    endpoint: &EndpointView<'_>,
+) -> EndpointSummary {
+    let outcomes = fleet.candidates().filter_map(|candidate| {
+        let of_candidate = rollouts.get(&candidate.identified().id()).map_or(&[][..], |all| all);
+        of_pair(fleet, history, of_candidate, candidate, endpoint.ix())
+    });
     EndpointSummary {
         ix: endpoint.ix(),
         id: endpoint.id().to_string(),
@@ -59,11 +81,18 @@ fn of_endpoint(fleet: &Fleet, history: &History, endpoint: &EndpointView<'_>) ->
 }
 
 /// `None` when the candidate has nothing to do with the endpoint.
-fn of_pair(fleet: &Fleet, history: &History, candidate: &Candidate, endpoint: EndpointIx) -> Option<Outcome> {
+fn of_pair(
+    fleet: &Fleet,
+    history: &History,
+    rollouts: &[&Rollout],
+    candidate: &Candidate,
+    endpoint: EndpointIx,
+) -> Option<Outcome> {
     let identified = candidate.identified();
     let to = identified.patch().target.version.clone();
-    if let Some((rollout, member)) = last_rollout_of(fleet, identified.id(), endpoint) {
-        let ix = rollout.member_of(endpoint)?;
+    let taken_up = rollouts.iter().rev().find_map(|rollout| Some((rollout, rollout.member_of(endpoint)?)));
+    if let Some((rollout, ix)) = taken_up {
+        let member = rollout.members().get(ix.index())?;
         let phase = member.phase();
         let ring = rollout.rings().get(usize::from(member.ring()));
         let times = history.member(rollout.id(), ix);
@@ -137,7 +166,13 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
     let mut counts = Counts::default();
     let mut compliance = Share::default();
     let (mut untouched, mut rolled_back, mut operator_needed, mut retried) = (0, 0, 0, 0);
-    let mut times = Vec::new();
+    let rejected: BTreeSet<CandidateId> = fleet
+        .candidates()
+        .filter(|candidate| matches!(candidate, Candidate::Rejected(_)))
+        .map(|candidate| candidate.identified().id())
+        .collect();
+    let mut excepted = 0;
+    let (mut times, mut exposures) = (Vec::new(), Vec::new());
     for (endpoint, outcome) in
         endpoints.iter().flat_map(|e| e.outcomes.iter().map(move |outcome| (e, outcome)))
     {
@@ -149,10 +184,14 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
             compliance.whole += 1;
             compliance.part += u32::from(is_compliant(endpoint, outcome));
         }
+        excepted += u32::from(rejected.contains(&outcome.candidate) && !is_compliant(endpoint, outcome));
         rolled_back += u32::from(outcome.phase == Some(Phase::RolledBack));
         operator_needed += u32::from(outcome.phase == Some(Phase::NeedsOperator));
         retried += u32::from(outcome.phase == Some(Phase::Verified) && outcome.attempts > 1);
-        times.extend(patched_in(fleet, history, endpoint.ix, outcome));
+        if let Some(patched) = patched_in(fleet, history, endpoint.ix, outcome) {
+            times.push((patched.clock_started, patched.verified, patched.due));
+            exposures.push((patched.exposed_since, patched.verified, patched.due));
+        }
     }
     let settled = counts.verified + counts.failed + counts.unknown;
     let non_production = endpoints.iter().filter(|e| e.environment == Environment::NonProduction).count();
@@ -167,21 +206,34 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         rolled_back,
         operator_needed,
         retried,
+        excepted,
         time_to_patch: TimeToPatch::of(&times),
+        time_exposed: TimeToPatch::of(&exposures),
     }
 }
 
-/// From the later of the patch's clock and the day it was first needed there, until verified (semantics S7).
-fn patched_in(
-    fleet: &Fleet,
-    history: &History,
-    endpoint: EndpointIx,
-    outcome: &Outcome,
-) -> Option<(Timestamp, Timestamp, Option<Timestamp>)> {
+/// How one installation came to its end, by both clocks.
+struct Patched {
+    exposed_since: Timestamp,
+    clock_started: Timestamp,
+    verified: Timestamp,
+    due: Option<Timestamp>,
+}
+
+/// Each clock starts at the later of the patch's own and the day it was first needed there (semantics S7).
+fn patched_in(fleet: &Fleet, history: &History, endpoint: EndpointIx, outcome: &Outcome) -> Option<Patched> {
     let verified = outcome.verified_at?;
     let risk = fleet.candidate(outcome.candidate)?.identified().risk();
-    let needed = history.candidate(outcome.candidate)?.needed_since.get(&endpoint).copied();
-    Some((risk.clock_started.max(needed.unwrap_or(risk.clock_started)), verified, risk.due))
+    let told =
+        history.candidate(outcome.candidate).and_then(|times| times.needed_since.get(&endpoint).copied());
+    let kept = || fleet.need(outcome.candidate, endpoint)?.needed_since;
+    let needed = told.or_else(kept).unwrap_or(risk.exposed_since);
+    Some(Patched {
+        exposed_since: risk.exposed_since.max(needed),
+        clock_started: risk.clock_started.max(needed),
+        verified,
+        due: risk.due_there(needed),
+    })
 }
 
 fn count(n: usize) -> u32 {
@@ -189,21 +241,13 @@ fn count(n: usize) -> u32 {
 }
 
 fn of_candidate(
-    fleet: &Fleet,
     history: &History,
+    rollouts: &Rollouts<'_>,
     candidate: &Candidate,
-    endpoints: &[EndpointSummary],
+    compliance: Share,
 ) -> CandidateSummary {
     let identified = candidate.identified();
     let patch = identified.patch();
-    let outcomes = endpoints
-        .iter()
-        .flat_map(|e| e.outcomes.iter().map(move |outcome| (e, outcome)))
-        .filter(|(_, outcome)| outcome.candidate == identified.id());
-    let compliance = outcomes.fold(Share::default(), |share, (endpoint, outcome)| Share {
-        part: share.part + u32::from(is_compliant(endpoint, outcome)),
-        whole: share.whole + 1,
-    });
     let decided = match candidate {
         Candidate::Identified(_) | Candidate::Trialled(_) => None,
         Candidate::Approved(approved) => Some(approved_sentence(approved.by())),
@@ -226,14 +270,15 @@ fn of_candidate(
         state: candidate.state().into(),
         decided,
         compliance,
-        stages: stages(fleet, history, identified.id()),
+        stages: stages(history, rollouts, identified.id()),
     }
 }
 
 /// Where the time went: waiting for the trial to start, trial, approval, rollout.
-fn stages(fleet: &Fleet, history: &History, id: CandidateId) -> Vec<StageSpan> {
+fn stages(history: &History, rollouts: &Rollouts<'_>, id: CandidateId) -> Vec<StageSpan> {
     let Some(times) = history.candidate(id) else { return Vec::new() };
-    let of_kind = |kind| fleet.rollouts().filter(move |r| r.candidate() == id && r.kind() == kind);
+    let own = rollouts.get(&id).map_or(&[][..], |all| all);
+    let of_kind = |kind| own.iter().copied().filter(move |rollout| rollout.kind() == kind);
     let trial = of_kind(RolloutKind::Trial).next();
     let deployment = of_kind(RolloutKind::Deployment).next();
     let ended = of_kind(RolloutKind::Deployment).filter_map(last_instant).max();

@@ -83,6 +83,10 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
 /// Test and approval, as far as the candidate has come.
 fn stages_before(fleet: &Fleet, candidate: &Candidate, chain: &mut Vec<Step>) {
     use PipelineStage::{Approve, Test};
+    if let Some(why) = fleet.held_for(candidate.identified().id()) {
+        chain.push(stopped(Test, format!("held: {why}")));
+        return;
+    }
     match candidate {
         Candidate::Identified(identified) => chain.push(trial(fleet, identified)),
         Candidate::Trialled(trialled) => {

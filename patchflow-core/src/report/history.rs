@@ -215,6 +215,36 @@ impl History {
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.of_candidate(at, Stopped, *candidate, format!("superseded by candidate {by}"));
             }
+            RichFact::CandidateRerated { candidate, risk, .. } => {
+                self.of_candidate(
+                    at,
+                    Step,
+                    *candidate,
+                    format!("rated anew, {} priority: {}", risk.priority, risk.why),
+                );
+            }
+            RichFact::DeadlineNeared { candidate, due, endpoints } => {
+                self.of_candidate(
+                    at,
+                    Waits,
+                    *candidate,
+                    format!("due {due}, {endpoints} endpoints still need it"),
+                );
+            }
+            RichFact::DeadlinePassed { candidate, due, endpoints, .. } => {
+                let text = format!("was due {due}, {endpoints} endpoints are past their date");
+                self.of_candidate(at, Stopped, *candidate, text);
+            }
+            RichFact::CandidateHeld { candidate, reason } => {
+                self.of_candidate(at, Stopped, *candidate, format!("held: {reason}"));
+            }
+            RichFact::CandidateReleased { candidate } => {
+                self.of_candidate(at, Step, *candidate, "released, its relations are mended".to_string());
+            }
+            RichFact::CandidateReopened { candidate, by, reason } => {
+                let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+                self.of_candidate(at, Step, *candidate, format!("open again{by}: {reason}"));
+            }
             RichFact::CandidateWithdrawn { candidate, reason } => {
                 self.of_candidate(at, Stopped, *candidate, format!("withdrawn: {reason}"));
             }
@@ -290,6 +320,36 @@ impl History {
             }
             RichFact::HaltLifted { rollout, by, reason } => {
                 self.of_rollout(at, Step, *rollout, format!("halt lifted by {by}: {reason}"));
+            }
+            RichFact::OperatorCalled { rollout, level, until, .. } => {
+                let level = u32::from(*level) + 1;
+                self.of_rollout(
+                    at,
+                    Waits,
+                    *rollout,
+                    format!("operators of level {level} called until {until}"),
+                );
+            }
+            RichFact::OperatorAcknowledged { rollout, by, .. } => {
+                self.of_rollout(at, Step, *rollout, format!("{by} takes care of an endpoint"));
+            }
+            RichFact::PathLapsed { candidate, until, .. } => {
+                let text = format!("a way back had ended at {until}, no order until it is looked at again");
+                self.of_candidate(at, Waits, *candidate, text);
+            }
+            RichFact::DrillStarted { rollout, path, by, .. } => {
+                self.of_rollout(at, Step, *rollout, format!("drill of {} asked for by {by}", path.words()));
+            }
+            RichFact::DrillDone { rollout, path, ok, .. } => {
+                let (kind, how) = if *ok { (Passed, "led back") } else { (Stopped, "did not lead back") };
+                self.of_rollout(at, kind, *rollout, format!("drill: {} {how}", path.words()));
+            }
+            RichFact::DrillOverdue { path, .. } => {
+                let text = format!("a drill of {} is overdue", path.words());
+                self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
+            }
+            RichFact::WindowPassed { rollout, reason } => {
+                self.of_rollout(at, Step, *rollout, format!("installed outside of the windows: {reason}"));
             }
             RichFact::RolloutPaused { rollout, by } => {
                 self.of_rollout(at, Waits, *rollout, format!("paused by {by}"));

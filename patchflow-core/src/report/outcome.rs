@@ -215,6 +215,15 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     if let Some(text) = fleet.endpoint(member.endpoint()).and_then(|there| condition_sentence(&there)) {
         return format!("waiting in ring {name}: {text}");
     }
+    let need = fleet.need(rollout.candidate(), member.endpoint());
+    if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {
+        return format!(
+            "waiting in ring {name}: its way back held until {until} and must be looked at again"
+        );
+    }
+    if let Some(missing) = fleet.waits_for(rollout.candidate(), member.endpoint()) {
+        return format!("waiting in ring {name}: {missing}");
+    }
     let deploy = &rollout.policy().deploy;
     let needed = u64::from(deploy.expected_secs);
     let Some(schedule) = fleet.schedule_for(rollout, member.endpoint()) else {

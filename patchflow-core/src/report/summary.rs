@@ -53,8 +53,14 @@ pub struct Kpis {
     pub operator_needed: u32,
     /// Verified only after a retry.
     pub retried: u32,
-    /// From an endpoint's clock to its verification; `None` while nothing is verified.
+    /// Applicable, not there, and turned down by people: shown beside compliance and not counted in it.
+    #[serde(default)]
+    pub excepted: u32,
+    /// From an endpoint's due clock to its verification; `None` while nothing is verified.
     pub time_to_patch: Option<TimeToPatch>,
+    /// The same from the exposure clock: the earliest of disclosure, known exploitation and release.
+    #[serde(default)]
+    pub time_exposed: Option<TimeToPatch>,
 }
 
 /// A candidate.

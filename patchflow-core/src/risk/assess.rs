@@ -1,4 +1,4 @@
-//! Priority, the due clock, and which input decided (semantics S7).
+//! Priority, the two clocks, and which input decided (semantics S7).
 
 use super::Priority;
 use crate::catalog::{Category, Patch, Severity};
@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct Assessment {
     /// How urgent.
     pub priority: Priority,
-    /// When the due clock started: the vendor's release, else the day it was first seen here.
+    /// When the exposure clock started: the earliest of disclosure, known exploitation and the vendor's release.
+    pub exposed_since: Timestamp,
+    /// When the due clock started: the vendor's release of a first fix, else the day it was first seen here.
     pub clock_started: Timestamp,
     /// Until when it should be verified everywhere; `None` at low priority.
     pub due: Option<Timestamp>,
@@ -20,22 +22,56 @@ pub struct Assessment {
     pub why: String,
 }
 
-const DAY_SECS: u64 = 24 * 60 * 60;
+const DAY_SECS: u32 = 24 * 60 * 60;
 
-/// Rates a patch by the field's defaults: critical 7 days, high 30 days, moderate 30 days as the end of a monthly
-/// cycle, low at convenience. A severity that nobody stated is rated high for security updates (fail closed: an
-/// unknown is not a low) and low for anything else; feature, driver and firmware classes never inherit security rules.
+/// How long a patch of each priority may take from the start of its due clock, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueLimits {
+    /// Critical.
+    pub critical_secs: u32,
+    /// High.
+    pub high_secs: u32,
+    /// Moderate.
+    pub moderate_secs: u32,
+}
+
+impl Default for DueLimits {
+    /// The field's: 7 days, 30 days, and 30 days as the end of a monthly cycle.
+    fn default() -> Self {
+        Self { critical_secs: 7 * DAY_SECS, high_secs: 30 * DAY_SECS, moderate_secs: 30 * DAY_SECS }
+    }
+}
+
+impl DueLimits {
+    /// The limit of a priority, in seconds; `None` at low, which has none.
+    #[must_use]
+    pub const fn of(&self, priority: Priority) -> Option<u32> {
+        match priority {
+            Priority::Critical => Some(self.critical_secs),
+            Priority::High => Some(self.high_secs),
+            Priority::Moderate => Some(self.moderate_secs),
+            Priority::Low => None,
+        }
+    }
+}
+
+/// Rates a patch. A severity that nobody stated is rated high for security updates (fail closed: an unknown is not a
+/// low) and low for anything else; feature, driver and firmware classes never inherit security rules.
 ///
-/// `first_seen` starts the clock when the vendor's release date is unknown or lies in the future.
+/// `first_seen` stands for dates that are unknown or lie in the future.
 ///
 /// ```
-/// # use patchflow_core::doc::patch;
-/// use patchflow_core::risk::{assess, Priority};
-/// let rated = assess(&patch("openssl", "3.0.22"), "2026-11-01T00:00:00Z".parse().unwrap());
+/// # use patchflow_core::{doc::patch, time::Timestamp};
+/// use patchflow_core::risk::{assess, DueLimits, Priority};
+/// let on = |day: &str| -> Timestamp { format!("2026-11-{day}T00:00:00Z").parse().unwrap() };
+/// let mut openssl = patch("openssl", "3.0.22");
+/// (openssl.disclosed, openssl.released) = (Some(on("01")), Some(on("04")));
+/// let rated = assess(&openssl, on("05"), &DueLimits::default());
 /// assert_eq!(rated.priority, Priority::Critical);
+/// assert_eq!((rated.exposed_since, rated.due), (on("01"), Some(on("11"))));
 /// ```
 #[must_use]
-pub fn assess(patch: &Patch, first_seen: Timestamp) -> Assessment {
+pub fn assess(patch: &Patch, first_seen: Timestamp, limits: &DueLimits) -> Assessment {
     let (priority, why) = match (patch.category, patch.severity) {
         (Category::Security, Severity::Critical) => {
             (Priority::Critical, "a security update of critical severity".into())
@@ -58,11 +94,110 @@ pub fn assess(patch: &Patch, first_seen: Timestamp) -> Assessment {
             (Priority::Low, format!("a {category} update, which no security rule covers"))
         }
     };
-    let clock_started = patch.released.filter(|released| *released <= first_seen).unwrap_or(first_seen);
-    let days = match priority {
-        Priority::Critical => Some(7),
-        Priority::High | Priority::Moderate => Some(30),
-        Priority::Low => None,
-    };
-    Assessment { priority, clock_started, due: days.map(|d| clock_started.plus_secs(d * DAY_SECS)), why }
+    let seen = |at: Option<Timestamp>| at.filter(|at| *at <= first_seen);
+    let clock_started = seen(patch.released).unwrap_or(first_seen);
+    let exposed_since =
+        [seen(patch.disclosed), seen(patch.exploited)].into_iter().flatten().fold(clock_started, Ord::min);
+    let due = limits.of(priority).map(|secs| clock_started.plus_secs(secs.into()));
+    Assessment { priority, exposed_since, clock_started, due, why }
+}
+
+impl Assessment {
+    /// This rating of the same patch after an older one, made at `now`: the clocks neither restart nor pause, so the
+    /// due date is the earlier of the old one and the new limit counted from the new rating.
+    #[must_use]
+    pub fn after(self, older: &Self, now: Timestamp, limits: &DueLimits) -> Self {
+        let anew = limits.of(self.priority).map(|secs| now.plus_secs(secs.into()));
+        Self {
+            exposed_since: self.exposed_since.min(older.exposed_since),
+            clock_started: self.clock_started.min(older.clock_started),
+            due: older.due.into_iter().chain(anew).min(),
+            ..self
+        }
+    }
+
+    /// This rating of a patch that replaces another: it takes over the earlier clocks and the earlier due date.
+    /// Feature, driver and firmware classes take over nothing.
+    #[must_use]
+    pub fn replacing(self, category: Category, older: &Self) -> Self {
+        match category {
+            Category::Feature | Category::Driver | Category::Firmware => self,
+            Category::Security | Category::Bugfix => Self {
+                exposed_since: self.exposed_since.min(older.exposed_since),
+                clock_started: self.clock_started.min(older.clock_started),
+                due: older.due.into_iter().chain(self.due).min(),
+                ..self
+            },
+        }
+    }
+
+    /// Until when it should be verified on an endpoint on which it was first needed at `applicable`: an endpoint's
+    /// clock starts at the later of that day and the patch's.
+    #[must_use]
+    pub fn due_there(&self, applicable: Timestamp) -> Option<Timestamp> {
+        let later = applicable.since(self.clock_started);
+        self.due.map(|due| due.plus(later))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doc::patch;
+
+    fn on(day: u32) -> Timestamp {
+        Timestamp::from_secs(i64::from(day * DAY_SECS))
+    }
+
+    #[test]
+    fn the_exposure_clock_starts_with_the_earliest_and_the_due_clock_with_the_fix() {
+        let mut update = patch("openssl", "3.0.22");
+        (update.disclosed, update.exploited, update.released) = (Some(on(3)), Some(on(2)), Some(on(4)));
+        let rated = assess(&update, on(5), &DueLimits::default());
+        assert_eq!((rated.exposed_since, rated.clock_started, rated.due), (on(2), on(4), Some(on(11))));
+        (update.disclosed, update.exploited, update.released) = (Some(on(9)), None, Some(on(8)));
+        let rated = assess(&update, on(5), &DueLimits::default());
+        assert_eq!((rated.exposed_since, rated.clock_started), (on(5), on(5)), "the future starts no clock");
+    }
+
+    #[test]
+    fn a_new_rating_never_moves_the_due_date_back() {
+        let mut update = patch("openssl", "3.0.22");
+        update.released = Some(on(4));
+        let limits = DueLimits::default();
+        let critical = assess(&update, on(5), &limits);
+        update.severity = Severity::High;
+        let high = assess(&update, on(6), &limits).after(&critical, on(6), &limits);
+        assert_eq!((high.priority, high.due), (Priority::High, Some(on(11))), "still the 11th");
+        update.severity = Severity::Critical;
+        let was_high = Assessment { due: Some(on(34)), ..high };
+        let again = assess(&update, on(20), &limits).after(&was_high, on(20), &limits);
+        assert_eq!(again.due, Some(on(27)), "seven days from the new rating, not from the release");
+        let was_low = Assessment { due: None, ..again };
+        let raised = assess(&update, on(20), &limits).after(&was_low, on(20), &limits);
+        assert_eq!(raised.due, Some(on(27)));
+    }
+
+    #[test]
+    fn a_successor_takes_over_the_clock_and_a_feature_takes_over_none() {
+        let limits = DueLimits::default();
+        let mut older = patch("openssl", "3.0.22");
+        older.released = Some(on(4));
+        let older = assess(&older, on(5), &limits);
+        let mut newer = patch("openssl", "3.0.23");
+        newer.released = Some(on(9));
+        let own = assess(&newer, on(9), &limits);
+        let rated = own.clone().replacing(Category::Security, &older);
+        assert_eq!((rated.clock_started, rated.due), (on(4), Some(on(11))));
+        assert_eq!(own.clone().replacing(Category::Firmware, &older), own);
+    }
+
+    #[test]
+    fn an_endpoints_clock_starts_at_the_later_day() {
+        let mut update = patch("openssl", "3.0.22");
+        update.released = Some(on(4));
+        let rated = assess(&update, on(5), &DueLimits::default());
+        assert_eq!(rated.due_there(on(1)), Some(on(11)));
+        assert_eq!(rated.due_there(on(8)), Some(on(15)));
+    }
 }

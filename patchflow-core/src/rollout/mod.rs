@@ -20,5 +20,5 @@ pub use phase::Phase;
 pub(crate) use queue::Watch;
 pub use report::{Failure, Health, Inspection, Level, QueryAnswer, RecallAnswer, Report, ReportKind};
 pub use ring::{Ring, RingState};
-pub use state::{Halt, Rollout, RolloutKind, RolloutState};
+pub use state::{Emergency, Halt, Rollout, RolloutKind, RolloutState};
 pub use table::{Event, diagram};

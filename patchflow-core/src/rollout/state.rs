@@ -56,6 +56,9 @@ pub struct Rollout {
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) halt: Option<Halt>,
+    pub(crate) emergency: Option<Emergency>,
+    /// Whether orders of it have left outside of the windows.
+    pub(crate) outside: bool,
     /// The ring whose turn it is.
     pub(crate) ring: u8,
     pub(crate) rings: Vec<Ring>,
@@ -76,6 +79,15 @@ pub struct Rollout {
     pub(crate) catch_up_failures: u32,
     index: HashTable<u32>,
     pub(crate) queue: Queue,
+}
+
+/// Why a rollout goes ahead of others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emergency {
+    /// Who says so.
+    pub by: Arc<str>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Why a rollout is halted.
@@ -126,6 +138,8 @@ impl Rollout {
             started_at,
             ended_at: None,
             halt: None,
+            emergency: None,
+            outside: false,
             ring: 0,
             rings,
             members,
@@ -312,6 +326,12 @@ impl Rollout {
     #[must_use]
     pub fn halt(&self) -> Option<&Halt> {
         self.halt.as_ref()
+    }
+
+    /// Who called it an emergency, and why.
+    #[must_use]
+    pub fn emergency(&self) -> Option<&Emergency> {
+        self.emergency.as_ref()
     }
 
     /// When it started.

@@ -149,6 +149,18 @@ impl Schedule {
         matches!(self, Self::Anytime { freezes } if freezes.is_empty())
     }
 
+    /// The same without its windows (open at all times), without its freezes, or without both.
+    #[must_use]
+    pub fn without(&self, windows: bool, freezes: bool) -> Self {
+        let kept = if freezes { Vec::new() } else { self.freezes().to_vec() };
+        match self {
+            Self::Weekly { windows: all, .. } if !windows => {
+                Self::Weekly { windows: all.clone(), freezes: kept }
+            }
+            Self::Weekly { .. } | Self::Anytime { .. } => Self::Anytime { freezes: kept },
+        }
+    }
+
     fn freezes(&self) -> &[Freeze] {
         match self {
             Self::Anytime { freezes } | Self::Weekly { freezes, .. } => freezes,

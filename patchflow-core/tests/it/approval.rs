@@ -165,7 +165,12 @@ fn starting_on_request_waits_for_the_request_and_checks_the_draft() {
     policy.deploy.start = StartMode::OnRequest;
     let mut world = World::new(40, 2, policy);
     let candidate = world.publish(patch("openssl", "3.0.22"));
-    let draft = |select| Command::Start { draft: patchflow_core::plan::RolloutDraft { candidate, select } };
+    let draft = |select| Command::Start {
+        draft: patchflow_core::plan::RolloutDraft {
+            select,
+            ..patchflow_core::plan::RolloutDraft::of(candidate)
+        },
+    };
     assert!(
         matches!(world.ask("ada", &[], draft(Selector::All)), Err(Refusal::WrongState { .. })),
         "not approved yet"

@@ -19,7 +19,7 @@ fn twice(policy: Policy, does: Does) -> (World, CandidateId) {
     let mut world = World::new(3, 0, policy);
     world.script.extend((0..3).map(|i| (format!("prod-{i}"), does.clone())));
     let candidate = world.publish(patch("openssl", "2.0"));
-    let draft = RolloutDraft { candidate, select: Selector::All };
+    let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
     world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
     (world, candidate)
 }

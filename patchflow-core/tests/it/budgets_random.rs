@@ -419,6 +419,7 @@ impl Story {
             standing: Standing::Needs,
             present: Some(Arc::from("1.0")),
             path: RollbackPath::Reinstall,
+            path_valid_until: None,
         });
         let needs = Cow::Owned(needs.collect());
         self.see(Observation::Needs { candidate, needs });
@@ -571,7 +572,9 @@ impl Story {
                 let reason = String::from("because");
                 let candidate = self.fleet.rollout(rollout).unwrap().candidate();
                 self.ask(match command {
-                    7 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
+                    7 => Command::Start {
+                        draft: RolloutDraft { candidate, select: Selector::All, emergency: None },
+                    },
                     0 => Command::Pause { rollout },
                     1 => Command::Resume { rollout },
                     2 => Command::Halt { rollout, reason },

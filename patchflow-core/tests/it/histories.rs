@@ -8,10 +8,12 @@ use patchflow_core::fleet::{
     Standing,
 };
 use patchflow_core::gate::Counts;
-use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
+use patchflow_core::ids::{
+    Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, PatchId, RequestId, RolloutId,
+};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
-use patchflow_core::policy::{Amount, OnFailure, OnHalt, Selector, StartsMax};
+use patchflow_core::policy::{Amount, OnFailure, OnHalt, OnSuperseded, StartsMax};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -68,9 +70,9 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         1 => any::<u8>().prop_map(Goes),
-        1 => (0u8..7).prop_map(Publishes),
+        1 => (0u8..8).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        6 => (0u8..25, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        6 => (0u8..30, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
         3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
@@ -103,6 +105,8 @@ impl Story {
         policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);
         policy.reboot.preflight = seed.is_multiple_of(3);
         policy.reboot.max_reboots = 1 + (seed % 2) as u8;
+        policy.relations.superseded =
+            [OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move][seed as usize % 3];
         policy.catch_up.newcomers = !seed.is_multiple_of(3);
         policy.catch_up.deferred = !seed.is_multiple_of(7);
         policy.catch_up.max_failures = (seed % 4) as u32;
@@ -136,6 +140,23 @@ impl Story {
     fn publish(&mut self, which: u8) {
         let mut update =
             patch(if which.is_multiple_of(2) { "lib" } else { "tool" }, &format!("2.{}", which / 2));
+        // Replaces, needs, or cannot be beside the one before; the last closes a circle.
+        let before = PatchId::from(format!("lib=2.{}", (which / 2).wrapping_sub(1)));
+        match which {
+            2 | 4 => update.relations.supersedes = vec![before],
+            3 => update.relations.requires = vec!["lib=2.1".into()],
+            5 => update.relations.conflicts = vec!["lib=2.0".into()],
+            6 => {
+                (update.relations.supersedes, update.relations.requires) =
+                    (vec!["lib=2.2".into()], vec![before])
+            }
+            7 => update.relations.requires = vec!["tool=2.3".into()],
+            _ => {}
+        }
+        if self.asked % 3 == 1 {
+            // The same content under other words.
+            update.released = Some(start());
+        }
         if which % 3 == 2 {
             update.category = patchflow_core::catalog::Category::Feature;
         }
@@ -150,6 +171,7 @@ impl Story {
                 standing: Standing::Needs,
                 present: Some(Arc::from("1.0")),
                 path: if e.ix().0 == 4 { RollbackPath::None } else { RollbackPath::Reinstall },
+                path_valid_until: None,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
@@ -312,6 +334,7 @@ impl Story {
                     standing,
                     present: Some(Arc::from("1.0")),
                     path: RollbackPath::Reinstall,
+                    path_valid_until: (e % 5 == 0).then(|| self.now.plus_secs(600)),
                 };
                 self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
             }
@@ -379,8 +402,14 @@ impl Story {
                     2 | 3 => Command::Approve { candidate, reason },
                     4 => Command::Reject { candidate, reason },
                     5 => Command::Revoke { candidate, reason },
+                    21 => Command::Acknowledge { rollout, endpoint },
+                    22 => Command::Drill { candidate, endpoint },
+                    23 => Command::Start {
+                        draft: RolloutDraft { emergency: Some(reason), ..RolloutDraft::of(candidate) },
+                    },
+                    20 => Command::Reconsider { candidate, reason },
                     6 => Command::Withdraw { candidate, reason },
-                    7 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
+                    7 => Command::Start { draft: RolloutDraft::of(candidate) },
                     8 => Command::Pause { rollout },
                     9 => Command::Resume { rollout },
                     10 => Command::Halt { rollout, reason },
@@ -397,10 +426,10 @@ impl Story {
                         Command::Revise { rollout, revision, reason }
                     }
                     14 => Command::Remove { rollout, endpoint },
-                    20 => Command::ClearQuarantine { endpoint, reason },
-                    21 => Command::DeclareOwnership { endpoint, reason },
-                    22 | 23 => Command::CancelReboot { rollout, endpoint, reason },
-                    24 => Command::AllowReboots { endpoint, reason },
+                    24 => Command::ClearQuarantine { endpoint, reason },
+                    25 => Command::DeclareOwnership { endpoint, reason },
+                    26 | 27 => Command::CancelReboot { rollout, endpoint, reason },
+                    28 => Command::AllowReboots { endpoint, reason },
                     _ => Command::ClearHold { candidate, endpoint },
                 });
             }

@@ -34,8 +34,13 @@ fn comes_as(world: &mut World, name: &str, candidate: CandidateId, environment: 
 
 fn needs(world: &mut World, name: &str, candidate: CandidateId, standing: Standing, present: &str) {
     let endpoint = world.fleet.endpoint_ix(name).unwrap();
-    let need =
-        NeedSeen { endpoint, standing, present: Some(Arc::from(present)), path: RollbackPath::Reinstall };
+    let need = NeedSeen {
+        endpoint,
+        standing,
+        present: Some(Arc::from(present)),
+        path: RollbackPath::Reinstall,
+        path_valid_until: None,
+    };
     world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
 }
 
@@ -153,7 +158,9 @@ fn only_whom_the_draft_means_joins() {
     let mut world = World::new(40, 0, policy);
     let candidate = world.publish(patch("webd", "1.1"));
     let select = Selector::Scope { within: ScopePath("acme".into()) };
-    world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select } }).unwrap();
+    world
+        .ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select, emergency: None } })
+        .unwrap();
     let rollout = world.deployment_of(candidate);
     comes_as(&mut world, "ours", candidate, Environment::Production, "acme/berlin");
     comes_as(&mut world, "theirs", candidate, Environment::Production, "other");
@@ -343,7 +350,7 @@ fn a_later_rollout_takes_over_whom_it_means() {
     let mut world = World::new(40, 0, policy);
     let candidate = world.publish(patch("webd", "1.1"));
     let begin = |world: &mut World| {
-        let draft = RolloutDraft { candidate, select: Selector::All };
+        let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
         world.ask("ada", &[], Command::Start { draft }).unwrap();
         world.deployment_of(candidate)
     };
@@ -384,6 +391,7 @@ fn one_fact_holds_all_who_come_together() {
         standing: Standing::Needs,
         present: Some(Arc::from("1.0")),
         path: RollbackPath::Reinstall,
+        path_valid_until: None,
     });
     let needs: Vec<_> = needs.collect();
     world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });

@@ -22,7 +22,7 @@ use patchflow_core::plan::{
 };
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
-use patchflow_core::rollout::{Event, RolloutKind};
+use patchflow_core::rollout::{Emergency, Event, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::sync::Arc;
@@ -88,11 +88,14 @@ fn patch() -> Patch {
         severity: Severity::Critical,
         cves: vec!["CVE-2026-0001".into(), "CVE-2026-0002".into()],
         released: Some(t("2026-11-20T00:00:00Z")),
+        disclosed: Some(t("2026-11-18T00:00:00Z")),
+        exploited: Some(t("2026-11-19T00:00:00Z")),
         reboot: RebootBehaviour::Possible,
         relations: Relations {
             supersedes: vec![PatchId::from("DSA-5999-1")],
             requires: vec![PatchId::from("DSA-5000-1")],
             conflicts: vec![PatchId::from("DSA-4000-1")],
+            floors: vec!["3.0.20".into()],
         },
         content: Digest::of(b"content"),
         source: "apt lab-security".into(),
@@ -180,6 +183,7 @@ fn rich() -> Vec<RichFact> {
         standing,
         present: present.map(Into::into),
         path,
+        path_valid_until: None,
     };
     vec![
         RichFact::FleetFounded {
@@ -244,6 +248,7 @@ fn rich() -> Vec<RichFact> {
             patch: Arc::new(patch()),
             risk: Assessment {
                 priority: Priority::Critical,
+                exposed_since: t("2026-11-18T00:00:00Z"),
                 clock_started: t("2026-11-20T00:00:00Z"),
                 due: Some(t("2026-11-27T00:00:00Z")),
                 why: "a security update of critical severity".into(),
@@ -308,6 +313,28 @@ fn rich() -> Vec<RichFact> {
             end: EndReason::Revoked { by: bo.clone(), reason: "pulled".into() },
         },
         RichFact::CandidateSuperseded { candidate: CANDIDATE, by: CandidateId(4) },
+        RichFact::CandidateRerated {
+            candidate: CANDIDATE,
+            patch: Arc::new(patch()),
+            risk: Assessment {
+                priority: Priority::High,
+                exposed_since: t("2026-11-18T00:00:00Z"),
+                clock_started: t("2026-11-20T00:00:00Z"),
+                due: None,
+                why: "a security update of high severity".into(),
+            },
+        },
+        RichFact::DeadlineNeared { candidate: CANDIDATE, due: until, endpoints: 7 },
+        RichFact::DeadlinePassed { candidate: CANDIDATE, due: until, endpoints: 3, next: Some(until) },
+        RichFact::WindowPassed { rollout: ROLLOUT, reason: "ada called it an emergency: wormable".into() },
+        RichFact::CandidateHeld { candidate: CANDIDATE, reason: "a circle: a -> b -> a".into() },
+        RichFact::CandidateReleased { candidate: CANDIDATE },
+        RichFact::CandidateReopened { candidate: CANDIDATE, by: None, reason: "b was withdrawn".into() },
+        RichFact::CandidateReopened {
+            candidate: CANDIDATE,
+            by: Some(ada.clone()),
+            reason: "a mistake".into(),
+        },
         RichFact::CandidateWithdrawn { candidate: CANDIDATE, reason: "withdrawn by its vendor".into() },
         RichFact::RolloutStarted {
             rollout: RolloutId(1),
@@ -315,6 +342,7 @@ fn rich() -> Vec<RichFact> {
             kind: RolloutKind::Trial,
             policy: Digest::of(b"policy"),
             plan: PlanFact::default(),
+            emergency: None,
         },
         RichFact::RolloutStarted {
             rollout: ROLLOUT,
@@ -322,6 +350,7 @@ fn rich() -> Vec<RichFact> {
             kind: RolloutKind::Deployment,
             policy: Digest::of(b"policy"),
             plan: plan(),
+            emergency: Some(Emergency { by: ada.clone(), reason: "wormable".into() }),
         },
         RichFact::MembersJoined {
             rollout: ROLLOUT,
@@ -410,6 +439,17 @@ fn rich() -> Vec<RichFact> {
         RichFact::RolloutPaused { rollout: ROLLOUT, by: ada.clone() },
         RichFact::RolloutResumed { rollout: ROLLOUT, by: ada.clone() },
         RichFact::RolloutEnded { rollout: ROLLOUT, completed: true },
+        RichFact::OperatorCalled { rollout: ROLLOUT, member: MemberIx(3), level: 1, until },
+        RichFact::OperatorAcknowledged { rollout: ROLLOUT, member: MemberIx(3), by: ada.clone() },
+        RichFact::PathLapsed { candidate: CANDIDATE, endpoint: EndpointIx(2), until },
+        RichFact::DrillStarted {
+            rollout: ROLLOUT,
+            member: MemberIx(4),
+            path: RollbackPath::Snapshot,
+            by: ada.clone(),
+        },
+        RichFact::DrillDone { rollout: ROLLOUT, member: MemberIx(4), path: RollbackPath::Snapshot, ok: true },
+        RichFact::DrillOverdue { path: RollbackPath::Switch, last: Some(until) },
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: Some(2) },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: None },
@@ -459,6 +499,12 @@ fn rich() -> Vec<RichFact> {
             by: ada.clone(),
             asked: Digest::of(b"asked"),
             outcome: Outcome::Started { rollout: ROLLOUT },
+        },
+        RichFact::RequestDone {
+            request: RequestId::from("req-4"),
+            by: ada.clone(),
+            asked: Digest::of(b"asked"),
+            outcome: Outcome::Stopped { installed: 12, in_flight: 3 },
         },
         RichFact::RequestDone {
             request: RequestId::from("req-3"),

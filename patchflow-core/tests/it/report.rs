@@ -154,6 +154,7 @@ fn before_the_rollout_the_open_stage_is_told() {
     assert!(why(&world, "prod-0", candidate).contains("turned down by ada: not in December"));
     let summary = summary(&world);
     assert_eq!(summary.kpis.compliance, Share::default(), "what was turned down is not asked for");
+    assert_eq!(summary.kpis.excepted, 10, "and is shown beside it");
     assert_eq!(summary.candidates[0].compliance, Share { part: 2, whole: 12 });
     assert_eq!(summary.candidates[0].decided.as_deref(), Some("turned down by ada: not in December"));
 }
@@ -247,4 +248,20 @@ fn a_history_may_be_read_in_pieces_and_twice() {
     let bare = summarize(&world.fleet, &History::default());
     assert_eq!(bare.kpis.compliance, Share { part: 12, whole: 12 });
     assert_eq!((bare.kpis.time_to_patch, bare.timeline.len()), (None, 0));
+}
+
+#[test]
+fn time_to_patch_is_told_from_both_clocks() {
+    let mut world = World::new(10, 2, policy());
+    let before = |secs: i64| patchflow_core::time::Timestamp::from_secs(world.now.as_secs() - secs);
+    let mut update = patch("openssl", "1.1");
+    (update.disclosed, update.released) = (Some(before(9 * 86_400)), Some(before(8 * 86_400)));
+    world.publish(update);
+    world.pass(12 * 3600);
+    let kpis = summary(&world).kpis;
+    let (patched, exposed) = (kpis.time_to_patch.unwrap(), kpis.time_exposed.unwrap());
+    // Each endpoint's clocks start on the day it was first seen to need it, not before.
+    assert_eq!((patched.median_secs, patched.in_time), (exposed.median_secs, exposed.in_time));
+    assert_eq!(patched.in_time, Share { part: 12, whole: 12 }, "due seven days from that day");
+    assert!(patched.median_secs < 12 * 3600);
 }

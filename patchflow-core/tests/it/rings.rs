@@ -162,15 +162,20 @@ fn selectors_combine_and_who_is_left_over_is_named() {
     ];
     let mut world = mixed(policy.clone(), &[3, 2, 2], &[]);
     let candidate = world.publish(patch("openssl", "3.0.22"));
-    let refused =
-        world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select: Selector::All } });
+    let refused = world.ask(
+        "ada",
+        &[],
+        Command::Start { draft: RolloutDraft { candidate, select: Selector::All, emergency: None } },
+    );
     let Err(Refusal::Unsound { findings }) = refused else { panic!("{refused:?}") };
     assert_eq!(
         findings[0].message,
         "no ring takes 3 of the endpoints: a-0, a-1, a-2; add a ring that ends at 100 %, or select less"
     );
     let select = Selector::AllOf { of: vec![Selector::All, Selector::Not { of: Box::new(tag("a")) }] };
-    world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select } }).unwrap();
+    world
+        .ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select, emergency: None } })
+        .unwrap();
     let rollout = world.deployment_of(candidate);
     assert_eq!(kinds_in(&world.ring(rollout, 0)), [('c', 2)].into());
     assert_eq!(kinds_in(&world.ring(rollout, 1)), [('b', 2)].into());
@@ -189,10 +194,14 @@ fn a_draft_that_contradicts_itself_is_refused_with_every_finding_at_once() {
         Err(Refusal::Unsound { findings }) => findings.into_iter().map(|f| f.path).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
-    let refused = world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select } });
-    assert_eq!(paths(refused), ["select.of[1].of", "select", "rings[0].size"]);
     let refused =
-        world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select: Selector::All } });
+        world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select, emergency: None } });
+    assert_eq!(paths(refused), ["select.of[1].of", "select", "rings[0].size"]);
+    let refused = world.ask(
+        "ada",
+        &[],
+        Command::Start { draft: RolloutDraft { candidate, select: Selector::All, emergency: None } },
+    );
     assert_eq!(paths(refused), ["rings", "rings[0].size"]);
 }
 

@@ -149,6 +149,7 @@ impl World {
                 standing: Standing::Needs,
                 present: Some(Arc::from("1.0")),
                 path,
+                path_valid_until: None,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });

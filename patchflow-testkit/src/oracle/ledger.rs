@@ -399,7 +399,7 @@ impl Ledger {
             }
             RichFact::CandidateSuperseded { candidate, .. } => self.retire(*candidate, "superseded")?,
             RichFact::CandidateWithdrawn { candidate, .. } => self.retire(*candidate, "withdrawn")?,
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency: _ } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("{rollout} came after {} rollouts", self.rollouts.len()));
                 }

@@ -84,7 +84,8 @@ impl Stage {
 
     pub(super) fn candidate(&mut self, category: Category, severity: Severity) -> &mut Self {
         let patch = patchflow_core::catalog::Patch { category, severity, ..patch("webd", "1.1") };
-        let risk = patchflow_core::risk::assess(&patch, self.now);
+        let risk =
+            patchflow_core::risk::assess(&patch, self.now, &patchflow_core::risk::DueLimits::default());
         let candidate = CandidateId(0);
         self.rich(RichFact::CandidateIdentified { candidate, patch: Arc::new(patch), risk });
         let evidence = Evidence::Passed { rollout: RolloutId(99), counts: Counts::default(), at: self.now };
@@ -126,7 +127,8 @@ impl Stage {
         let rollout = RolloutId(self.rollouts);
         self.rollouts += 1;
         let (kind, policy) = (RolloutKind::Deployment, self.policy.digest());
-        self.rich(RichFact::RolloutStarted { rollout, candidate: CandidateId(0), kind, policy, plan })
+        let candidate = CandidateId(0);
+        self.rich(RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency: None })
     }
 
     /// Endpoints, an approved candidate, a rollout, and its first ring open.

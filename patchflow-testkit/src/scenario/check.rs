@@ -111,6 +111,14 @@ impl Stage<'_> {
                 let n = self.world.orders().iter().filter(|order| self.is_meant(order, orders)).count();
                 many.check(u32::try_from(n).unwrap_or(u32::MAX), "orders")
             }
+            Condition::Hooks { stage, on, many } => {
+                let on = self.names(on);
+                let asked =
+                    self.world.hooks().iter().filter(|run| {
+                        run.stage == *stage && on.iter().any(|name| name == run.endpoint.as_str())
+                    });
+                many.check(u32::try_from(asked.count()).unwrap_or(u32::MAX), "runs of the hook")
+            }
             Condition::OrderLeaves { orders, meanwhile } => {
                 let left = &self.world.orders()[self.looked_at..self.left_at.len()];
                 match left.iter().find(|order| self.is_meant(order, orders)) {

@@ -1,9 +1,9 @@
 //! The stage on which a story is played: the simulated world, and how the sentences of a story move it.
 
-use super::story::{Ask, Asked, Cast, Deed, Event, Manner, Operated, Ring, Rolled, Story, Whom};
-use crate::sim::{Change, Ends, Happening, Machine, Operation, Reading, World};
+use super::story::{Ask, Asked, Cast, Deed, Event, HookManner, Manner, Operated, Ring, Rolled, Story, Whom};
+use crate::sim::{Change, Ends, Happening, Hook, Machine, Operation, Reading, World};
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Command, Observation, Outcome};
+use patchflow_core::fleet::{Command, HookStage, Observation, Outcome};
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
@@ -147,7 +147,7 @@ impl<'a> Stage<'a> {
             Ask::Revoke(patch, reason) => Command::Revoke { candidate: candidate(patch)?, reason },
             Ask::Withdraw(patch, reason) => Command::Withdraw { candidate: candidate(patch)?, reason },
             Ask::Start(patch, select) => {
-                Command::Start { draft: RolloutDraft { candidate: candidate(patch)?, select } }
+                Command::Start { draft: RolloutDraft { select, ..RolloutDraft::of(candidate(patch)?) } }
             }
             Ask::Pause(of) => Command::Pause { rollout: rollout(of)? },
             Ask::Resume(of) => Command::Resume { rollout: rollout(of)? },
@@ -250,6 +250,14 @@ impl<'a> Stage<'a> {
             Deed::Scope(scope) => Change::Scope(ScopePath(scope.clone())),
             Deed::Calendar(name) => Change::Calendar(Some(name.as_str().into())),
             Deed::Tag(name, value) => Change::Tag(name.clone(), Some(value.clone())),
+            Deed::Group(name) => Change::Group(name.as_deref().map(Into::into)),
+            Deed::Hook(stage, manner) => {
+                manner.shape(match stage {
+                    HookStage::Pre => &mut behaviour.drain,
+                    HookStage::Post => &mut behaviour.resume,
+                });
+                Change::Behaves(Box::new(behaviour))
+            }
             Deed::PowerCut => Change::PowerCut,
             Deed::Leave => return self.world.leave(name),
             Deed::Join => return self.join(name),
@@ -261,6 +269,19 @@ impl<'a> Stage<'a> {
         let cast = self.story.endpoints.iter().find(|cast| cast.machine.id.as_str() == name);
         if let Some(machine) = cast.map(|cast| self.machine(cast)) {
             self.world.join([machine]);
+        }
+    }
+}
+
+impl HookManner {
+    fn shape(&self, hook: &mut Hook) {
+        match self.clone() {
+            Self::Takes(secs) => *hook = Hook { takes_secs: Some(secs), fails: None },
+            Self::Fails(kind, first, detail) => {
+                hook.takes_secs = hook.takes_secs.or(Hook::default().takes_secs);
+                hook.fails = Some((kind, detail, first));
+            }
+            Self::NeverEnds => *hook = Hook { takes_secs: None, fails: None },
         }
     }
 }

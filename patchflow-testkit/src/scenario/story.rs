@@ -3,7 +3,7 @@
 use crate::sim::Machine;
 use patchflow_core::catalog::Patch;
 use patchflow_core::error::{FailureKind, Position};
-use patchflow_core::fleet::NoticeKind;
+use patchflow_core::fleet::{HookStage, NoticeKind};
 use patchflow_core::ids::Actor;
 use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
@@ -127,6 +127,17 @@ pub(super) enum Manner {
     WantsReboot,
 }
 
+/// How a hook goes.
+#[derive(Clone, Debug)]
+pub(super) enum HookManner {
+    /// Takes so many seconds.
+    Takes(u64),
+    /// Fails, perhaps only the first so many times.
+    Fails(FailureKind, Option<u32>, String),
+    /// Never ends.
+    NeverEnds,
+}
+
 /// What endpoints do or become.
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
@@ -150,6 +161,10 @@ pub(super) enum Deed {
     Scope(String),
     /// They go by another calendar.
     Calendar(String),
+    /// They belong to another availability group, or to none.
+    Group(Option<String>),
+    /// Their drain or resume hook goes another way.
+    Hook(HookStage, HookManner),
     /// They get a tag.
     Tag(String, String),
     /// The power is cut and comes back.
@@ -282,6 +297,8 @@ pub(super) enum Condition {
     Candidate { patch: usize, state: String },
     /// Members by class, in a ring or the whole rollout; classes that are not named are 0.
     Counts { of: Rolled, ring: Option<Ring>, counts: Vec<(String, u32)> },
+    /// How many times a hook was asked for so far, before or after operations.
+    Hooks { stage: HookStage, on: Whom, many: Many },
     /// How many orders left so far.
     Orders { orders: Orders, many: Many },
     /// An order leaves, perhaps while something else is so.

@@ -3,7 +3,7 @@
 
 use super::{Ends, Machine, Operation, Reading};
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{InspectOrder, Observation};
+use patchflow_core::fleet::{HookStage, InspectOrder, Observation};
 use patchflow_core::ids::{EndpointIx, Fence, OrderId};
 use patchflow_core::rollout::{
     Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
@@ -37,6 +37,8 @@ pub struct Agent {
     begun: Option<Fence>,
     /// Operations of each kind so far: installs, rollbacks, reboots.
     counts: [u32; 3],
+    /// Hooks so far: before operations, after them.
+    hooks: [u32; 2],
     pub(super) inbox: Vec<Letter>,
     pub(super) outbox: Vec<Observation<'static>>,
 }
@@ -79,7 +81,7 @@ pub(super) enum Letter {
 /// What an agent wants done.
 #[derive(Debug)]
 pub(super) enum Todo {
-    Say(u64, Observation<'static>),
+    Say(u64, Box<Observation<'static>>),
     Finish(u64, OrderId),
     Began(Order),
     Ended(Order, Stage),
@@ -102,6 +104,17 @@ impl Machine {
             Letter::Inspect(look) => self.inspect(&look, todo),
             Letter::Scan(endpoint) => self.scan(endpoint, todo),
         }
+    }
+
+    /// How long a hook takes here, and how it fails; `None` when it never ends.
+    pub(super) fn run_hook(&mut self, stage: HookStage) -> Option<(u64, Option<Failure<'static>>)> {
+        let (hook, n) = match stage {
+            HookStage::Pre => (&self.behaviour.drain, &mut self.agent.hooks[0]),
+            HookStage::Post => (&self.behaviour.resume, &mut self.agent.hooks[1]),
+        };
+        *n += 1;
+        let failure = hook.fails.clone().filter(|(_, _, first)| first.is_none_or(|first| *n <= first));
+        Some((hook.takes_secs?, failure.map(|(kind, detail, _)| Failure::new(kind, detail))))
     }
 
     fn operation(&self, order: &Order) -> &Operation {
@@ -128,9 +141,9 @@ impl Machine {
         todo: &mut Vec<Todo>,
     ) {
         if doubled {
-            todo.push(Todo::Say(after + 7, report(id, kind.clone())));
+            todo.push(Todo::Say(after + 7, Box::new(report(id, kind.clone()))));
         }
-        todo.push(Todo::Say(after, report(id, kind)));
+        todo.push(Todo::Say(after, Box::new(report(id, kind))));
     }
 
     fn submit(&mut self, now: Timestamp, order: Order, todo: &mut Vec<Todo>) {
@@ -146,12 +159,12 @@ impl Machine {
                 Stage::Failed(failure) => ReportKind::Failed(failure.clone()),
                 Stage::Recalled => ReportKind::Failed(refused("it was recalled", FailureKind::Stopped)),
             };
-            todo.push(Todo::Say(0, report(id, kind)));
+            todo.push(Todo::Say(0, Box::new(report(id, kind))));
             return;
         }
         if self.agent.begun.is_some_and(|begun| order.fence() < begun) {
             let failure = refused("a higher fence was begun here", FailureKind::Denied);
-            todo.push(Todo::Say(0, report(id, ReportKind::Failed(failure))));
+            todo.push(Todo::Say(0, Box::new(report(id, ReportKind::Failed(failure)))));
             return;
         }
         if late {
@@ -182,7 +195,7 @@ impl Machine {
             }
             if self.agent.begun.is_some_and(|begun| order.fence() < begun) {
                 let failure = refused("overtaken by a higher fence", FailureKind::Denied);
-                todo.push(Todo::Say(0, report(id, ReportKind::Failed(failure.clone()))));
+                todo.push(Todo::Say(0, Box::new(report(id, ReportKind::Failed(failure.clone())))));
                 self.set(id, Stage::Failed(failure));
                 continue;
             }
@@ -293,7 +306,7 @@ impl Machine {
             Some(Stage::Lost) => return,
             Some(Stage::Running | Stage::Done | Stage::Failed(_)) => RecallAnswer::AlreadyStarted,
         };
-        todo.push(Todo::Say(after, Observation::RecallAnswered { order, answer }));
+        todo.push(Todo::Say(after, Box::new(Observation::RecallAnswered { order, answer })));
     }
 
     fn query(&self, order: OrderId, todo: &mut Vec<Todo>) {
@@ -309,7 +322,7 @@ impl Machine {
                 QueryAnswer::Failed(refused("it was recalled before it began", FailureKind::Stopped))
             }
         };
-        todo.push(Todo::Say(after, Observation::Answered { order, answer }));
+        todo.push(Todo::Say(after, Box::new(Observation::Answered { order, answer })));
     }
 
     fn inspect(&self, look: &InspectOrder, todo: &mut Vec<Todo>) {
@@ -320,14 +333,14 @@ impl Machine {
         };
         let (order, reboot_required, health) = (look.order, self.reboot_pending, self.health());
         let seen = Inspection { order, level, reboot_required, health };
-        todo.push(Todo::Say(after, Observation::Inspected(seen)));
+        todo.push(Todo::Say(after, Box::new(Observation::Inspected(seen))));
     }
 
     /// The inventory is read anew; what the endpoint needs has not changed by itself.
     fn scan(&self, endpoint: EndpointIx, todo: &mut Vec<Todo>) {
         if let Reading::Shows { after_secs } = &self.behaviour.inspect {
             let endpoints = vec![endpoint].into();
-            todo.push(Todo::Say(*after_secs, Observation::Read { endpoints }));
+            todo.push(Todo::Say(*after_secs, Box::new(Observation::Read { endpoints })));
         }
     }
 
@@ -354,7 +367,7 @@ impl Machine {
     fn cut_off(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
         if let Some(id) = self.agent.running.take() {
             let failure = refused("cut off", FailureKind::Interrupted);
-            todo.push(Todo::Say(1, report(id, ReportKind::Failed(failure.clone()))));
+            todo.push(Todo::Say(1, Box::new(report(id, ReportKind::Failed(failure.clone())))));
             let stage = Stage::Failed(failure);
             if let Some((order, _)) = self.agent.orders.get(&id) {
                 todo.push(Todo::Ended(order.clone(), stage.clone()));

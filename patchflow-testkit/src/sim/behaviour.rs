@@ -108,6 +108,22 @@ pub enum Reading {
     Silent,
 }
 
+/// A hook before or after operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// How long it takes, in seconds; `None` when it never ends.
+    pub takes_secs: Option<u64>,
+    /// How it fails, if it does: kind, text, and only the first so many times (`None` for every one).
+    pub fails: Option<(FailureKind, String, Option<u32>)>,
+}
+
+impl Default for Hook {
+    /// Does what it should, in ten seconds.
+    fn default() -> Self {
+        Self { takes_secs: Some(10), fails: None }
+    }
+}
+
 /// Everything an endpoint does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
@@ -119,6 +135,10 @@ pub struct Behaviour {
     pub reboot: Operation,
     /// When its inventory is read.
     pub inspect: Reading,
+    /// What runs before its operations, where the policy asks for it.
+    pub drain: Hook,
+    /// What runs after them.
+    pub resume: Hook,
     /// How long after a query or recall the answer leaves, in seconds; `None` for no answer.
     pub answers_after_secs: Option<u64>,
 }
@@ -131,6 +151,8 @@ impl Default for Behaviour {
             revert: quick(30),
             reboot: quick(30),
             inspect: Reading::Shows { after_secs: 1 },
+            drain: Hook::default(),
+            resume: Hook::default(),
             answers_after_secs: Some(1),
         }
     }

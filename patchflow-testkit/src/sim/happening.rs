@@ -28,6 +28,8 @@ pub enum Change {
     Tag(String, Option<String>),
     /// It goes by another calendar of the policy (`None`: by the policy's schedule).
     Calendar(Option<std::sync::Arc<str>>),
+    /// It belongs to another availability group (`None`: to none).
+    Group(Option<std::sync::Arc<str>>),
     /// It is production, or not.
     Environment(Environment),
     /// The power is cut and comes back.

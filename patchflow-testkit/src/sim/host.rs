@@ -362,8 +362,7 @@ impl World {
             Effect::AskApproval { ask, candidate, role, quorum, .. } => {
                 self.questions.push(super::world::Question { ask, candidate, role, quorum });
             }
-            // Stories tell of no hooks yet: one that is asked for never ends, and so is late.
-            Effect::RunHook(_) => {}
+            Effect::RunHook(run) => self.run_hook(run),
             Effect::Notify(notice) => self.notices.push((self.now, notice)),
         }
     }

@@ -23,6 +23,8 @@ pub struct Machine {
     pub tags: BTreeMap<String, String>,
     /// The calendar of the policy that it goes by, when it names one.
     pub calendar: Option<Arc<str>>,
+    /// The availability group it belongs to.
+    pub group: Option<Arc<str>>,
     /// What is installed, by package name.
     pub levels: BTreeMap<String, String>,
     /// Packages that are not there and should be: a patch of one is missing, not inapplicable.
@@ -56,6 +58,7 @@ impl Machine {
             scope: ScopePath("acme".into()),
             tags: BTreeMap::new(),
             calendar: None,
+            group: None,
             levels: BTreeMap::new(),
             wants: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -98,6 +101,13 @@ impl Machine {
         self
     }
 
+    /// In an availability group.
+    #[must_use]
+    pub fn grouped(mut self, group: &str) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
     /// What it does with install orders.
     #[must_use]
     pub fn installing(mut self, operation: Operation) -> Self {
@@ -112,6 +122,7 @@ impl Machine {
             scope: self.scope.clone(),
             tags: self.tags.clone(),
             calendar: self.calendar.clone(),
+            group: self.group.clone(),
             ..EndpointSeen::new(self.id.clone(), self.environment)
         }
     }
@@ -134,7 +145,7 @@ impl Machine {
             (None, RollbackPath::Reinstall) => RollbackPath::Uninstall,
             (_, path) => path,
         };
-        NeedSeen { endpoint, standing, present: level.map(|level| Arc::from(level.as_str())), path }
+        NeedSeen { standing, ..NeedSeen::needs(endpoint, level.map(|level| Arc::from(level.as_str())), path) }
     }
 
     /// What its inventory shows of a package.

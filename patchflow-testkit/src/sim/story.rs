@@ -7,7 +7,7 @@ use crate::oracle::{Panel, Violation};
 use patchflow_core::fleet::{Command, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, RolloutId, Seq};
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
-use patchflow_core::policy::{Policy, Selector};
+use patchflow_core::policy::Policy;
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 
@@ -230,7 +230,7 @@ impl Story {
             Deed::Reject => Command::Reject { candidate, reason },
             Deed::Revoke => Command::Revoke { candidate, reason },
             Deed::Withdraw => Command::Withdraw { candidate, reason },
-            Deed::Start => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
+            Deed::Start => Command::Start { draft: RolloutDraft::of(candidate) },
             Deed::Pause => Command::Pause { rollout },
             Deed::Resume => Command::Resume { rollout },
             Deed::Halt => Command::Halt { rollout, reason },

@@ -6,7 +6,9 @@ use super::queue::Queue;
 use super::{Chance, Change, Happening, Machine, Network, Purpose, Sight, Transcript, Watch};
 use patchflow_core::catalog::Patch;
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Command, Fleet, Notice, Observation, Outbox, Outcome, Recorded, Request};
+use patchflow_core::fleet::{
+    Command, Fleet, HookRun, Notice, Observation, Outbox, Outcome, Recorded, Request,
+};
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointId, FleetId, OrderId, PatchId, RequestId};
 use patchflow_core::policy::Policy;
 use patchflow_core::rollout::Order;
@@ -57,6 +59,7 @@ pub struct World {
     pub(super) orders: Vec<Order>,
     pub(super) questions: Vec<Question>,
     pub(super) notices: Vec<(Timestamp, Notice)>,
+    pub(super) hooks: Vec<HookRun>,
     pub(super) defects: Vec<String>,
     machines: Vec<Machine>,
     names: BTreeMap<EndpointId, u32>,
@@ -95,6 +98,7 @@ impl World {
             orders: Vec::new(),
             questions: Vec::new(),
             notices: Vec::new(),
+            hooks: Vec::new(),
             defects: Vec::new(),
             machines: Vec::new(),
             names: BTreeMap::new(),
@@ -168,6 +172,12 @@ impl World {
     #[must_use]
     pub fn notices(&self) -> &[(Timestamp, Notice)] {
         &self.notices
+    }
+
+    /// Every hook that was asked for, again after crashes.
+    #[must_use]
+    pub fn hooks(&self) -> &[HookRun] {
+        &self.hooks
     }
 
     /// Every request that was refused, and when.
@@ -452,6 +462,16 @@ impl World {
         }
     }
 
+    /// A hook runs beside the endpoint, so that it runs although messages to the endpoint do not get through.
+    pub(super) fn run_hook(&mut self, run: HookRun) {
+        let at = self.names.get(&run.endpoint).copied();
+        if let Some((after, failure)) = at.and_then(|at| self.machines[at as usize].run_hook(run.stage)) {
+            let done = Observation::HookDone { order: run.order, stage: run.stage, failure };
+            self.queue.put(self.now.plus_secs(after), Event::ToHost(Box::new(done)));
+        }
+        self.hooks.push(run);
+    }
+
     fn hand_over(&mut self, to: u32, letter: Letter) {
         let machine = &mut self.machines[to as usize];
         if machine.gone {
@@ -477,7 +497,7 @@ impl World {
         for what in todo.drain(..) {
             match what {
                 Todo::Say(after, seen) => {
-                    self.queue.put(self.now.plus_secs(after), Event::Says(machine, Box::new(seen)));
+                    self.queue.put(self.now.plus_secs(after), Event::Says(machine, seen));
                 }
                 Todo::Finish(after, order) => {
                     self.queue.put(self.now.plus_secs(after), Event::Finish(machine, order));
@@ -587,6 +607,7 @@ impl World {
             Change::RebootPending(pending) => machine.reboot_pending = pending,
             Change::Scope(scope) => (machine.scope, told) = (scope, true),
             Change::Calendar(calendar) => (machine.calendar, told) = (calendar, true),
+            Change::Group(group) => (machine.group, told) = (group, true),
             Change::Tag(name, Some(value)) => {
                 machine.tags.insert(name, value);
                 told = true;

@@ -142,7 +142,6 @@ pub(crate) fn policy(speed: Speed) -> Policy {
         ],
     };
     Policy {
-        name: "quickstart".into(),
         trial: TrialPolicy {
             required_for: vec![everything],
             required_for_reboot: true,
@@ -192,7 +191,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
         rollback: RollbackPolicy {
             on_failure: OnFailure::RollBack,
             on_halt: OnHalt::Ring,
-            without_path: None,
+            ..RollbackPolicy::default()
         },
         schedule: Schedule::anytime(),
         ..Policy::standard("quickstart")

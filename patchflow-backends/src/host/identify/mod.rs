@@ -232,7 +232,7 @@ fn number(fleet: &Fleet, candidate: CandidateId, found: Vec<Found>) -> Vec<NeedS
     let number = |Found { endpoint, standing, present, path }| {
         let endpoint = fleet.endpoint_ix(endpoint.as_str())?;
         let is_news = standing != Standing::NotApplicable || fleet.need(candidate, endpoint).is_some();
-        is_news.then_some(NeedSeen { endpoint, standing, present, path })
+        is_news.then_some(NeedSeen { endpoint, standing, present, path, path_valid_until: None })
     };
     found.into_iter().filter_map(number).collect()
 }

@@ -214,6 +214,8 @@ impl World {
             severity: Severity::Critical,
             cves: vec!["CVE-2026-0001".into()],
             released: Some(super::start_of_time()),
+            disclosed: None,
+            exploited: None,
             reboot: RebootBehaviour::Never,
             relations: Relations::default(),
             content: Digest::of(b"shop 2"),

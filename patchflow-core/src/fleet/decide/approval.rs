@@ -1,7 +1,6 @@
 //! Who approves: the first rule that matches decides, nothing matches means a person does (semantics S8).
 
 use super::Facts;
-use super::join::stop_catch_up;
 use crate::candidate::{ApprovedBy, Trialled};
 use crate::fleet::RichFact;
 use crate::fleet::state::{CandidateEntry, State};
@@ -19,8 +18,12 @@ enum Way<'a> {
     Ask { rule: String, from: &'a PersonApproval },
 }
 
-fn way<'a>(policy: &'a Policy, trialled: &Trialled, now: Timestamp) -> Way<'a> {
+fn way<'a>(policy: &'a Policy, entry: &CandidateEntry, trialled: &Trialled, now: Timestamp) -> Way<'a> {
     let patch = trialled.identified().patch();
+    if entry.reconsidered {
+        // What a person turned down is not approved by a rule, whoever opened it again.
+        return Way::Ask { rule: "it was turned down before".into(), from: &policy.otherwise };
+    }
     let Some(rule) = policy.approval.iter().find(|rule| rule.when.matches(patch)) else {
         return Way::Ask { rule: "no rule matches".into(), from: &policy.otherwise };
     };
@@ -53,10 +56,10 @@ pub(super) fn approve(
     facts: &mut Facts,
 ) -> Option<Timestamp> {
     let (policy, _) = state.policy.as_ref()?;
-    match way(policy, trialled, now) {
+    match way(policy, entry, trialled, now) {
         Way::Grant { rule } => {
             let by = ApprovedBy::Rule { rule: rule.into() };
-            granted(state, now, id, trialled, by, policy.otherwise.expires_secs, facts);
+            granted(now, id, trialled, by, policy.otherwise.expires_secs, facts);
             None
         }
         Way::Later { at } => Some(at),
@@ -70,9 +73,8 @@ pub(super) fn approve(
     }
 }
 
-/// The granted fact, and what the newly approved candidate supersedes (semantics S11).
+/// The granted fact. What the newly approved candidate replaces looks at that in its own step (semantics S11).
 fn granted(
-    state: &State,
     now: Timestamp,
     id: CandidateId,
     trialled: &Trialled,
@@ -83,32 +85,6 @@ fn granted(
     let patch = trialled.identified().patch();
     let expires = now.plus_secs(expires_secs.into());
     facts.push(RichFact::ApprovalGranted { candidate: id, by, content: patch.content, expires }.into());
-    for older in
-        patch.relations.supersedes.iter().filter_map(|older| state.by_patch.get(older)).filter(|o| **o != id)
-    {
-        supersede(state, *older, id, facts);
-    }
-}
-
-/// Another candidate takes the place of `older`: no new orders for it, the rest waits for the successor's own rollout.
-pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, facts: &mut Facts) {
-    let Some(entry) = state.candidate(older) else { return };
-    let retired = match entry.candidate {
-        crate::candidate::Candidate::Superseded(_) | crate::candidate::Candidate::Withdrawn(_) => true,
-        crate::candidate::Candidate::Identified(_)
-        | crate::candidate::Candidate::Trialled(_)
-        | crate::candidate::Candidate::Approved(_)
-        | crate::candidate::Candidate::Rejected(_) => false,
-    };
-    if retired {
-        return;
-    }
-    facts.push(RichFact::CandidateSuperseded { candidate: older, by }.into());
-    stop_catch_up(state, older, None, &format!("superseded by {by}"), facts);
-    for rollout in state.rollouts_of(older).filter(|rollout| !rollout.is_over()) {
-        let reason = format!("superseded by {by}");
-        facts.push(RichFact::RolloutCancelled { rollout: rollout.id(), by: None, reason }.into());
-    }
 }
 
 /// One person approves. What is missing to the quorum afterwards, or why the vote does not count.
@@ -147,7 +123,7 @@ pub(super) fn vote(
         names.extend(ask.votes.iter().cloned());
         names.push(by.name.clone());
         let approved_by = ApprovedBy::People { names, rule: ask.rule.clone(), reason: reason.into() };
-        granted(state, now, id, trialled, approved_by, ask.from.expires_secs, facts);
+        granted(now, id, trialled, approved_by, ask.from.expires_secs, facts);
     }
     Ok(u8::try_from(missing).unwrap_or(u8::MAX))
 }

@@ -11,8 +11,8 @@ use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, RolloutId};
 use crate::inventory::Environment;
 use crate::plan::{RolloutDraft, RolloutPlan, Starter};
-use crate::policy::{Policy, Selector, StartMode};
-use crate::rollout::{Rollout, RolloutKind, RolloutState};
+use crate::policy::{Policy, StartMode};
+use crate::rollout::{Emergency, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::vec::Vec;
@@ -52,7 +52,12 @@ impl State {
         draft.check(approved, policy, &starters, Rollout::hash(self.seed, id))
     }
 
-    pub(super) fn started(&self, kind: RolloutKind, plan: RolloutPlan) -> Option<RichFact> {
+    pub(super) fn started(
+        &self,
+        kind: RolloutKind,
+        plan: RolloutPlan,
+        emergency: Option<Emergency>,
+    ) -> Option<RichFact> {
         let (_, policy) = self.policy.as_ref()?;
         Some(RichFact::RolloutStarted {
             rollout: RolloutId(self.rollouts.len() as u32),
@@ -60,6 +65,7 @@ impl State {
             kind,
             policy: *policy,
             plan: plan.into_fact(),
+            emergency,
         })
     }
 
@@ -79,7 +85,7 @@ impl State {
             self.starters(entry, Environment::Production)
         };
         let plan = RolloutPlan::trial(id, &starters, &production, trial, hash);
-        self.started(RolloutKind::Trial, plan)
+        self.started(RolloutKind::Trial, plan, None)
     }
 }
 
@@ -105,7 +111,21 @@ fn trial_rule(policy: &Policy, identified: &Identified) -> Option<&'static str> 
 /// The next step of one candidate. Returns when to look again, if time alone may change something.
 pub(crate) fn step(state: &State, now: Timestamp, id: CandidateId, facts: &mut Facts) -> Option<Timestamp> {
     let entry = state.candidate(id)?;
+    let due = super::clock::clock(state, now, entry, facts);
+    due.into_iter().chain(own_step(state, now, id, entry, facts)).min()
+}
+
+fn own_step(
+    state: &State,
+    now: Timestamp,
+    id: CandidateId,
+    entry: &CandidateEntry,
+    facts: &mut Facts,
+) -> Option<Timestamp> {
     let (policy, _) = state.policy.as_ref()?;
+    if super::kin::step(state, id, entry, facts) {
+        return None;
+    }
     match &entry.candidate {
         Candidate::Identified(identified) => {
             identified_step(state, policy, entry, identified, facts);
@@ -118,10 +138,12 @@ pub(crate) fn step(state: &State, now: Timestamp, id: CandidateId, facts: &mut F
                 facts.push(RichFact::ApprovalEnded { candidate: id, end }.into());
                 return None;
             }
-            if policy.deploy.start == StartMode::WhenApproved && entry.deployments.is_empty() {
-                let draft = RolloutDraft { candidate: id, select: Selector::All };
+            let is_started = entry.deployments.len() > entry.deployments_before
+                || state.rollouts_of(id).any(|r| r.kind() == RolloutKind::Deployment && !r.is_over());
+            if policy.deploy.start == StartMode::WhenApproved && !is_started {
+                let draft = RolloutDraft::of(id);
                 if let Ok(plan) = state.plan(approved, &draft) {
-                    facts.extend(state.started(RolloutKind::Deployment, plan).map(Into::into));
+                    facts.extend(state.started(RolloutKind::Deployment, plan, None).map(Into::into));
                 }
             }
             Some(approved.expires())

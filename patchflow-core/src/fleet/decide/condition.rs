@@ -26,7 +26,8 @@ pub(super) fn keeps_back(slot: &Slot, at: At<'_>) -> Option<Start> {
     }
     // A member that has failed once counts as started: it is not held any more, it waits.
     let fresh = at.member.phase == Phase::Waiting;
-    let held = |text| Some(Start::Settle(Event::Held, Some((FailureKind::Denied, text))));
+    let held =
+        |text: &'static str| Some(Start::Settle(Event::Held, Some((FailureKind::Denied, text.into()))));
     if has.has(Bits::QUARANTINED) && fresh {
         return held("two machines report under its name; a person must look");
     }

@@ -3,9 +3,11 @@
 mod approval;
 mod attach;
 mod candidate;
+mod clock;
 mod command;
 mod condition;
 mod join;
+mod kin;
 mod patience;
 mod reboot;
 mod report;
@@ -17,6 +19,7 @@ mod window;
 mod world;
 
 pub(crate) use candidate::step;
+pub(crate) use clock::{clock, outside};
 pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
@@ -27,8 +30,8 @@ pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{halts_now, next_look, review};
-pub(crate) use start::{Full, Start, full, goes_on, needed_secs, start, starts_now};
-pub(crate) use tend::{is_to_be_reverted, tend};
+pub(crate) use start::{Full, Start, full, goes_on, lapsed, needed_secs, start, starts_now};
+pub(crate) use tend::{drills, is_to_be_reverted, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 

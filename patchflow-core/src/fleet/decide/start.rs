@@ -10,10 +10,12 @@ use crate::fleet::conditions::Bits;
 use crate::fleet::observation::Standing;
 use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
+use crate::fleet::{Fact, RichFact};
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
 use crate::rollout::{Event, Phase, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
+use alloc::borrow::Cow;
 
 /// What comes of looking at one member.
 pub(crate) enum Start {
@@ -24,7 +26,7 @@ pub(crate) enum Start {
     /// Its endpoint is read first.
     Read,
     /// It does not start, and its phase says so.
-    Settle(Event, Option<(FailureKind, &'static str)>),
+    Settle(Event, Option<(FailureKind, Cow<'static, str>)>),
     /// Another rollout of the same patch has the endpoint, and its outcome counts here too.
     Attach,
     /// Another rollout has the endpoint, or its condition keeps it.
@@ -33,6 +35,10 @@ pub(crate) enum Start {
     Full(Full),
     /// Its window opens then, or its place in the spread comes.
     Later(Timestamp),
+    /// Something must be there before it, and is not yet.
+    Waits,
+    /// Its way back has ended: somebody must look at it again.
+    Lapsed,
     /// It is not its turn any more, or its window never opens.
     Nothing,
 }
@@ -73,7 +79,8 @@ pub(super) fn is_permitted(state: &State, now: Timestamp, rollout: &Rollout) -> 
     let Some(entry) = state.candidate(rollout.candidate()) else { return false };
     match rollout.kind() {
         RolloutKind::Deployment => {
-            entry.candidate.approved().is_some_and(|approved| now < approved.expires())
+            let approved = entry.candidate.approved().is_some_and(|approved| now < approved.expires());
+            approved && entry.held.is_none()
         }
         RolloutKind::Trial => matches!(entry.candidate, crate::candidate::Candidate::Identified(_)),
     }
@@ -121,10 +128,10 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     }
     let last_start = match turn {
         // An order that expires as it leaves is worth a try, and only one.
-        Turn::Open { last_start } if last_start <= now && at.member.operation > 0 => {
+        Turn::Open { last_start, .. } if last_start <= now && at.member.operation > 0 => {
             return Start::Later(now.plus_secs(1));
         }
-        Turn::Open { last_start } => last_start,
+        Turn::Open { last_start, .. } => last_start,
         Turn::Later(at) => return Start::Later(at),
         Turn::Never => return Start::Nothing,
     };
@@ -134,12 +141,12 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     };
     if is_taken_over(state, at) {
         let text = "a later rollout has taken it up";
-        return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text)));
+        return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text.into())));
     }
     if let Some(kept) = keeps_back(slot, at) {
         return kept;
     }
-    if let Some(settle) = stands_against(state, slot.environment, at) {
+    if let Some(settle) = stands_against(state, now, slot.environment, at) {
         return settle;
     }
     if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
@@ -182,8 +189,8 @@ pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.
-fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option<Start> {
-    let settle = |event, kind, text| Some(Start::Settle(event, Some((kind, text))));
+fn stands_against(state: &State, now: Timestamp, environment: Environment, at: At<'_>) -> Option<Start> {
+    let settle = |event, kind, text: &'static str| Some(Start::Settle(event, Some((kind, text.into()))));
     // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
     let fresh = matches!(at.member.phase, Phase::Waiting | Phase::Draining | Phase::Deferred);
     let held = if fresh { Event::Held } else { Event::Cancelled };
@@ -199,18 +206,44 @@ fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option
         return settle(held, FailureKind::Denied, "it was rolled back from this version and is held");
     }
     let entry = state.candidate(at.rollout.candidate());
-    match entry.and_then(|entry| entry.needs.get(at.member.endpoint)).map(|need| need.standing) {
+    let need = entry.and_then(|entry| entry.needs.get(at.member.endpoint));
+    match need.map(|need| need.standing) {
         Some(Standing::Needs) => {}
         // Whoever has failed and has it now is ordered once more: the look after it verifies.
         Some(Standing::Has) if !fresh => {}
         Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
         Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
     }
-    if at.member.path() == RollbackPath::None && at.rollout.policy().rollback.without_path.is_none() {
-        return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
+    if let Some(entry) = entry.filter(|entry| state.has_kin(entry)) {
+        if let Some(conflict) = state.in_conflict(entry, at.member.endpoint) {
+            return Some(Start::Settle(held, Some((FailureKind::Denied, conflict.into()))));
+        }
+        if state.missing_before(entry, at.member.endpoint).is_some() {
+            return Some(Start::Waits);
+        }
+    }
+    if at.rollout.policy().rollback.without_path.is_none() {
+        // The plan's way back is looked at again: it may be gone by now, or have ended.
+        let path = need.map_or(RollbackPath::None, |need| need.path);
+        if at.member.path() == RollbackPath::None || path == RollbackPath::None {
+            return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
+        }
+        if state.path_ended(at.rollout.candidate(), at.member.endpoint, now).is_some() {
+            return Some(Start::Lapsed);
+        }
     }
     if at.member.operation == u8::MAX {
         return settle(held, FailureKind::Other, "255 orders were issued for it already");
     }
     None
+}
+
+/// A way back that has ended is a fact, once for each time that it does.
+pub(crate) fn lapsed(state: &State, at: At<'_>) -> Option<Fact> {
+    let (candidate, endpoint) = (at.rollout.candidate(), at.member.endpoint);
+    let until = *state.candidate(candidate)?.paths_until.get(&endpoint)?;
+    if state.lapsed.contains(&(candidate, endpoint)) {
+        return None;
+    }
+    Some(RichFact::PathLapsed { candidate, endpoint, until }.into())
 }

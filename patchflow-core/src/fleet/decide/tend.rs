@@ -4,6 +4,7 @@ use super::At;
 use super::Facts;
 use super::condition::NO_ORDERS;
 use crate::error::FailureKind;
+use crate::fleet::RichFact;
 use crate::fleet::conditions::Bits;
 use crate::fleet::endpoints::Slot;
 use crate::fleet::state::State;
@@ -32,6 +33,11 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         Phase::Ordered if stopped => recall(state, now, at, facts),
         // It may still stand in a queue on the endpoint: asked once, when the halt comes.
         Phase::Running if stopped && sweep => recall(state, now, at, facts),
+        Phase::NeedsOperator => {
+            drilled(state, at, false, facts);
+            call(state, now, at, facts);
+        }
+        Phase::RolledBack => drilled(state, at, true, facts),
         Phase::Failed | Phase::Verified if is_to_be_reverted(at) => revert(state, now, at, facts),
         Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
         Phase::Draining => {}
@@ -50,8 +56,6 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         | Phase::Reverting
         | Phase::Reverted
         | Phase::RevertSilent
-        | Phase::RolledBack
-        | Phase::NeedsOperator
         | Phase::Deferred
         | Phase::Skipped
         | Phase::Cancelled
@@ -63,6 +67,39 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
 /// Whether the endpoint has none of these conditions. When they change, the member is looked at again.
 fn may_be_ordered(state: &State, at: At<'_>, none_of: Bits) -> bool {
     state.endpoints.slot(at.member.endpoint).is_some_and(|slot| !slot.conditions.has(none_of))
+}
+
+/// The end of a drill is a fact.
+fn drilled(state: &State, at: At<'_>, ok: bool, facts: &mut Facts) {
+    let (rollout, member) = (at.rollout.id(), at.ix);
+    if let Some(path) = state.drilling.get(&(rollout, member)).copied() {
+        facts.push(RichFact::DrillDone { rollout, member, path, ok }.into());
+    }
+}
+
+/// Calls the first level of operators, or the next one when nobody has acknowledged in time, the last again and again.
+fn call(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
+    let levels = &at.rollout.policy().operators;
+    let level = match state.calls.get(&(at.rollout.id(), at.ix)) {
+        None => 0,
+        Some(call) if call.acknowledged.is_some() || now < call.until => return,
+        Some(call) => (usize::from(call.level) + 1).min(levels.len().saturating_sub(1)),
+    };
+    let Some(next) = levels.get(level) else { return };
+    let until = now.plus_secs(next.acknowledge_within_secs.into());
+    let level = u8::try_from(level).unwrap_or(u8::MAX);
+    facts.push(RichFact::OperatorCalled { rollout: at.rollout.id(), member: at.ix, level, until }.into());
+}
+
+/// Ways back that deployments count on and nobody has tried for too long.
+pub(crate) fn drills(state: &State, now: Timestamp, facts: &mut Facts) {
+    let Some((policy, _)) = &state.policy else { return };
+    for (path, way) in &state.ways {
+        let from = way.overdue_from(policy.rollback.drill_every_secs);
+        if !way.told && from.is_some_and(|from| from <= now) {
+            facts.push(RichFact::DrillOverdue { path: *path, last: way.led_back }.into());
+        }
+    }
 }
 
 fn recall(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {

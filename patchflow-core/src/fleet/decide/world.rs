@@ -1,15 +1,15 @@
 //! What the world shows beyond single orders: endpoints, patches, needs, alerts, answers from outside.
 
 use super::Facts;
-use super::approval::{self, supersede};
+use super::approval;
 use super::condition;
 use super::join::stop_catch_up;
+use super::kin::supersede;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
 use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, EndpointSeen, Fact, NeedFact, NeedSeen, RichFact};
 use crate::ids::{Actor, AskId, CandidateId, EndpointIx, PatchId, RolloutId};
-use crate::risk::assess;
 use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -80,18 +80,40 @@ pub(crate) fn endpoint_gone(state: &State, endpoint: EndpointIx, facts: &mut Fac
     true
 }
 
-/// A source publishes a patch. Changed content is a new candidate, which takes the place of the old one.
+/// A source publishes a patch. Changed content is a new candidate, which takes the place of the old one; other words
+/// about the same content are a new rating.
 pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mut Facts) {
     let known = state.by_patch.get(&patch.id).and_then(|id| Some((*id, state.candidate(*id)?)));
-    if known.is_some_and(|(_, entry)| entry.candidate.identified().patch().content == patch.content) {
-        return;
-    }
-    let candidate = CandidateId(state.candidates.len() as u32);
-    let risk = assess(patch, now);
-    facts.push(RichFact::CandidateIdentified { candidate, patch: Arc::new(patch.clone()), risk }.into());
-    condition::read_for_candidate(state, facts);
-    if let Some((older, _)) = known {
-        supersede(state, older, candidate, facts);
+    let same = known.filter(|(_, entry)| {
+        let before = entry.candidate.identified().patch();
+        before.content == patch.content && before.target == patch.target
+    });
+    let candidate = match same {
+        Some((_, entry)) if **entry.candidate.identified().patch() == *patch => return,
+        Some((id, entry)) => {
+            let risk = state.rated(now, id, patch);
+            let risk = risk.after(entry.candidate.identified().risk(), now, &state.due_limits());
+            facts.push(
+                RichFact::CandidateRerated { candidate: id, patch: Arc::new(patch.clone()), risk }.into(),
+            );
+            id
+        }
+        None => {
+            let candidate = CandidateId(state.candidates.len() as u32);
+            let risk = state.rated(now, candidate, patch);
+            let fact = RichFact::CandidateIdentified { candidate, patch: Arc::new(patch.clone()), risk };
+            facts.push(fact.into());
+            condition::read_for_candidate(state, facts);
+            if let Some((older, _)) = known {
+                supersede(state, older, candidate, facts);
+            }
+            candidate
+        }
+    };
+    let circle = state.circle_of(candidate, patch);
+    let held = same.and_then(|(_, entry)| entry.held.as_deref());
+    if let Some(reason) = circle.filter(|reason| held != Some(reason)) {
+        facts.push(RichFact::CandidateHeld { candidate, reason }.into());
     }
 }
 
@@ -151,6 +173,7 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
             entry.needs.get(need.endpoint).is_none_or(|known| {
                 known.standing != need.standing
                     || known.path != need.path
+                    || entry.paths_until.get(&need.endpoint) != need.path_valid_until.as_ref()
                     || entry.level(known).map(|level| &**level) != need.present.as_deref()
             })
         })
@@ -159,6 +182,7 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
             standing: need.standing,
             present: need.present.clone(),
             path: need.path,
+            path_valid_until: need.path_valid_until,
         })
         .collect();
     if !changed.is_empty() {

@@ -2,10 +2,14 @@
 
 use super::Misfit;
 use crate::candidate::Candidate;
-use crate::fleet::state::{CandidateEntry, State};
-use crate::ids::{CandidateId, Revision};
+use crate::catalog::Patch;
+use crate::fleet::state::{CandidateEntry, Clock, State};
+use crate::ids::{CandidateId, Revision, RolloutId};
+use crate::risk::Assessment;
+use crate::rollout::RolloutState;
 use alloc::format;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Whether a candidate's state took a transition; when not, it is given back as it was.
@@ -27,9 +31,70 @@ impl State {
         let revision = Revision(entry.revision.0 + 1);
         let entry = self.candidates.put_back(id, CandidateEntry { candidate, revision, ..entry });
         match fits {
-            Fits::Yes => Ok(entry),
-            Fits::No => Err(format!("the candidate is {}", entry.candidate.state())),
+            Fits::Yes => {}
+            Fits::No => return Err(format!("the candidate is {}", entry.candidate.state())),
         }
+        // What it replaces may go, or come back, with it.
+        self.rethink_kin_of(id);
+        self.candidates.get_mut(id.index()).ok_or_else(|| "there is no such candidate".to_string())
+    }
+
+    /// What a candidate replaces looks at it again.
+    pub(super) fn rethink_kin_of(&mut self, id: CandidateId) {
+        let replaced = self.replaced_by(id);
+        self.cache.candidate_agenda.extend(replaced);
+    }
+
+    /// Other words about the same content, and the rating that follows from them.
+    pub(super) fn rerate(
+        &mut self,
+        id: CandidateId,
+        patch: &Arc<Patch>,
+        risk: &Assessment,
+    ) -> Result<(), Misfit> {
+        self.rethink_kin_of(id);
+        let Self { candidates, kin, .. } = self;
+        let entry = candidates.get_mut(id.index()).ok_or("there is no such candidate")?;
+        kin.remove(id, entry.candidate.identified().patch());
+        if entry.candidate.identified().risk().due != risk.due {
+            entry.clock = Clock::default();
+        }
+        kin.add(id, patch);
+        entry.candidate.rerate(patch.clone(), risk.clone());
+        // What is only identified waits for the next comparison of inventory and catalogue.
+        if entry.trial.is_some() || !matches!(entry.candidate, Candidate::Identified(_)) {
+            self.cache.candidate_agenda.insert(id);
+        }
+        entry.revision = Revision(entry.revision.0 + 1);
+        self.rethink_kin_of(id);
+        // A circle may have been broken by it.
+        let held = self.candidates.iter().zip(0..).filter(|(entry, _)| entry.held.is_some());
+        self.cache.candidate_agenda.extend(held.map(|(_, i)| CandidateId(i)));
+        self.wake_all();
+        Ok(())
+    }
+
+    /// Turned down or replaced before, open again now: the way begins anew, and a trial that passed still counts.
+    pub(super) fn reopen(&mut self, id: CandidateId, by_a_person: bool) -> Result<(), Misfit> {
+        let entry = self.transition(id, |state| match state {
+            Candidate::Rejected(_) | Candidate::Superseded(_) => {
+                (Candidate::Identified(state.into_identified()), Fits::Yes)
+            }
+            Candidate::Identified(_)
+            | Candidate::Trialled(_)
+            | Candidate::Approved(_)
+            | Candidate::Withdrawn(_) => (state, Fits::No),
+        })?;
+        entry.reconsidered |= by_a_person;
+        entry.deployments_before = entry.deployments.len();
+        let trial = entry.trial;
+        // A trial that was cut short proves nothing; what failed stays for a person.
+        let completed = |id: RolloutId| {
+            self.rollouts.get(id.index()).is_some_and(|trial| trial.state() == RolloutState::Completed)
+        };
+        let trial = trial.filter(|(trial, failed)| *failed || completed(*trial));
+        self.entry(id)?.trial = trial;
+        Ok(())
     }
 }
 

@@ -40,7 +40,10 @@ impl State {
             let counts =
                 |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
             self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
-            if rollout.starts_no_more() || matches!(to, Phase::Failed | Phase::RebootPending) {
+            // Nothing is left to do for a member that came back, unless that was a drill.
+            let drilled = to == Phase::RolledBack && !self.drilling.is_empty();
+            let leaves_more = matches!(to, Phase::Failed | Phase::RebootPending | Phase::NeedsOperator);
+            if rollout.starts_no_more() || drilled || leaves_more {
                 self.cache.tending.push((id, member));
             }
         }
@@ -99,13 +102,23 @@ impl State {
         if event == Event::RebootOrdered {
             self.reboots.note(endpoint, self.secs(at));
         }
-        if to == Phase::RolledBack {
+        // A drill holds nothing away: nothing was wrong.
+        if to == Phase::RolledBack && !self.drilling.contains_key(&(id, member)) {
             self.holds.insert((candidate, endpoint));
+        }
+        if from == Phase::NeedsOperator || to == Phase::Removed {
+            self.moved_on(id, member, from, to);
         }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(id, member));
         }
         Ok(())
+    }
+
+    /// Lets everybody look again who waits for an endpoint. Rare: relations have changed.
+    pub(super) fn wake_all(&mut self) {
+        let waited_for: alloc::vec::Vec<_> = self.cache.turns.keys().copied().collect();
+        waited_for.into_iter().for_each(|endpoint| self.wake(endpoint));
     }
 
     /// Lets those who wait for an endpoint look again.

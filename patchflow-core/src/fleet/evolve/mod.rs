@@ -8,7 +8,8 @@ mod newcomers;
 use super::conditions::{Condition, RebootStop};
 use super::needs::Needs;
 use super::observation::Standing;
-use super::state::{Ask, CandidateEntry, Resync, State};
+use super::rescue::Call;
+use super::state::{Ask, CandidateEntry, Clock, Resync, State};
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
@@ -16,6 +17,7 @@ use crate::ids::{CandidateId, Revision, RolloutId, Seq};
 use crate::plan::{JoinedMember, PlacedMember};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -76,6 +78,7 @@ impl State {
                 self.revision = Revision(self.revision.0 + 1);
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
+                self.look_at_drills();
                 self.budgets_changed();
             }
             RichFact::EndpointsJoined { first, endpoints } => {
@@ -102,6 +105,7 @@ impl State {
                 self.condition_changes(*endpoint, |known| *known = Condition::default());
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
+                    entry.paths_until.remove(endpoint);
                 }
                 if self.cache.live {
                     self.count_left(*endpoint);
@@ -165,23 +169,66 @@ impl State {
                     return Err(format!("the next candidate is c{}", self.candidates.len()));
                 }
                 let identified = Identified::new(*candidate, patch.clone(), risk.clone(), at);
+                // A hold is about a version: the same one under other content stays away as well.
+                let same = |held: &CandidateId| {
+                    self.candidates.get(held.index()).is_some_and(|entry| *entry.target == patch.target)
+                };
+                let held = self.holds.iter().filter(|(held, _)| same(held)).map(|(_, on)| (*candidate, *on));
+                let held: Vec<_> = held.collect();
+                self.holds.extend(held);
                 self.candidates.push(CandidateEntry {
                     candidate: Candidate::Identified(identified),
                     target: Arc::new(patch.target.clone()),
                     revision: Revision(1),
                     needs: Needs::default(),
                     levels: Vec::new(),
+                    paths_until: BTreeMap::new(),
                     ask: None,
                     trial: None,
                     deployments: Vec::new(),
+                    deployments_before: 0,
+                    clock: Clock::default(),
+                    held: None,
+                    reconsidered: false,
                     waived_by: None,
                 });
                 self.by_patch.insert(patch.id.clone(), *candidate);
+                self.kin.add(*candidate, patch);
+                self.rethink_kin_of(*candidate);
+            }
+            RichFact::CandidateRerated { candidate, patch, risk } => self.rerate(*candidate, patch, risk)?,
+            RichFact::DeadlineNeared { candidate, .. } => self.entry(*candidate)?.clock.warned = true,
+            RichFact::DeadlinePassed { candidate, next, .. } => {
+                let clock = &mut self.entry(*candidate)?.clock;
+                (clock.told, clock.next) = (Some(at), *next);
+            }
+            RichFact::WindowPassed { rollout, reason: _ } => self.touched(*rollout)?.outside = true,
+            RichFact::CandidateHeld { candidate, reason } => {
+                self.entry(*candidate)?.held = Some(Arc::from(reason.as_str()));
+                self.rethink_kin_of(*candidate);
+            }
+            RichFact::CandidateReleased { candidate } => {
+                self.entry(*candidate)?.held = None;
+                self.rethink_kin_of(*candidate);
+            }
+            RichFact::CandidateReopened { candidate, by, reason: _ } => {
+                self.reopen(*candidate, by.is_some())?;
             }
             RichFact::NeedsChanged { candidate, needs } => {
+                let day = self.day(at);
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
-                let CandidateEntry { needs: known, levels, .. } = entry;
-                known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
+                let CandidateEntry { needs: known, levels, paths_until, .. } = entry;
+                known.extend(needs.iter().map(|need| Self::pack_need(levels, need, day)));
+                for need in needs {
+                    self.lapsed.remove(&(*candidate, need.endpoint));
+                    match need.path_valid_until {
+                        Some(until) => drop(paths_until.insert(need.endpoint, until)),
+                        None if paths_until.is_empty() => {}
+                        None => drop(paths_until.remove(&need.endpoint)),
+                    }
+                }
+                // Some may have waited for this to be there.
+                needs.iter().for_each(|need| self.wake(need.endpoint));
                 let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
                 self.note_needs(*candidate, needing.map(|need| need.endpoint));
             }
@@ -274,7 +321,7 @@ impl State {
                 self.transition(*candidate, |state| (state.withdrawn(reason.clone(), at), Fits::Yes))?.ask =
                     None;
             }
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("the next rollout is r{}", self.rollouts.len()));
                 }
@@ -290,6 +337,12 @@ impl State {
                     RolloutKind::Deployment => entry.deployments.push(*rollout),
                 }
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
+                if *kind == RolloutKind::Deployment {
+                    self.count_on(&plan.paths, at);
+                }
+                if let Some(started) = self.rollouts.last_mut() {
+                    started.emergency.clone_from(emergency);
+                }
                 self.put_on_agenda(*rollout);
             }
             RichFact::MembersJoined { rollout, ring, levels, members } => {
@@ -403,6 +456,35 @@ impl State {
                 let (id, candidate) = (rollout.id, rollout.candidate);
                 self.patience.forget(id);
                 self.cache.candidate_agenda.insert(candidate);
+            }
+            RichFact::OperatorCalled { rollout, member, level, until } => {
+                let call = Call { level: *level, until: *until, acknowledged: None };
+                self.calls.insert((*rollout, *member), call);
+                self.cache.call_alarms.set((*rollout, *member), Some(*until));
+            }
+            RichFact::OperatorAcknowledged { rollout, member, by } => {
+                let call = self.calls.get_mut(&(*rollout, *member)).ok_or("nobody was called")?;
+                call.acknowledged = Some(by.clone());
+                self.cache.call_alarms.set((*rollout, *member), None);
+            }
+            RichFact::PathLapsed { candidate, endpoint, until: _ } => {
+                self.lapsed.insert((*candidate, *endpoint));
+            }
+            RichFact::DrillStarted { rollout, member, path, by: _ } => {
+                self.drilling.insert((*rollout, *member), *path);
+            }
+            RichFact::DrillDone { rollout, member, path, ok } => {
+                self.drilling.remove(&(*rollout, *member));
+                let way = self.ways.entry(*path).or_default();
+                way.tried = Some((at, *ok));
+                if *ok {
+                    (way.led_back, way.told) = (Some(at), false);
+                }
+                self.look_at_drills();
+            }
+            RichFact::DrillOverdue { path, last: _ } => {
+                self.ways.entry(*path).or_default().told = true;
+                self.look_at_drills();
             }
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {
                 self.holds.remove(&(*candidate, *endpoint));

@@ -5,6 +5,7 @@
 
 mod budgets;
 mod endpoints;
+mod relations;
 mod rings;
 mod stories;
 
@@ -31,7 +32,7 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields(), endpoints::fields(), rings::fields(), budgets::fields()]
+    [stories::fields(), endpoints::fields(), rings::fields(), budgets::fields(), relations::fields()]
         .into_iter()
         .flatten()
         .collect()
@@ -92,6 +93,7 @@ fn a_policy_that_contradicts_itself_is_refused_with_every_finding_at_once() {
     bad.deploy.in_flight_max = 0;
     bad.retry.attempts_max = 0;
     bad.otherwise.quorum = 0;
+    bad.clock.limits.high_secs = 0;
     bad.rollback.without_path = Some(WaiverByName { by: String::new(), reason: "no".into() });
     let paths: Vec<_> = bad.findings().into_iter().map(|finding| finding.path).collect();
     let expected = [
@@ -101,10 +103,12 @@ fn a_policy_that_contradicts_itself_is_refused_with_every_finding_at_once() {
         "rollback.without_path",
         "otherwise.quorum",
         "deploy.in_flight_max",
+        "clock.limits.high_secs",
+        "clock.limits",
         "retry.attempts_max",
     ];
     assert_eq!(paths, expected);
     let mut world = World::new(1, 0, policy());
     let refused = world.ask("ada", &[], Command::AdoptPolicy { policy: Box::new(bad) }).unwrap_err();
-    assert!(refused.to_string().starts_with("7 finding(s): rings[1].size: "), "{refused}");
+    assert!(refused.to_string().starts_with("9 finding(s): rings[1].size: "), "{refused}");
 }

@@ -12,7 +12,7 @@ use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, OnFailure, OnHalt, Policy, RingPolicy, RingSize, Selector, StartMode, WaiverByName,
+    Approval, OnFailure, OnHalt, Policy, RingPolicy, RingSize, StartMode, WaiverByName,
 };
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -201,7 +201,7 @@ pub(super) fn started_by_hand(mut policy: Policy) -> String {
     let mut world = World::new(40, 2, policy);
     let candidate = world.publish(patch("openssl", "3.0.22"));
     world.pass(HOUR);
-    let draft = RolloutDraft { candidate, select: Selector::All };
+    let draft = RolloutDraft::of(candidate);
     format!("{:?}", world.ask("ada", &[], Command::Start { draft }).is_ok())
 }
 

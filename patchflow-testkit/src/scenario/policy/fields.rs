@@ -9,26 +9,40 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
-    CalendarPolicy, CatchUpPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy,
-    RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
+    HookPolicy, OnFailure, OnHalt, OnSuperseded, OperatorLevel, PersonApproval, Policy, RebootPolicy,
+    RelationPolicy, RetryPolicy, RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
 };
+use patchflow_core::risk::DueLimits;
 
 fields! {
     Policy {
-        name, trial, approval, otherwise, rings, single_ring, deploy, retry, rollback, schedule,
-        calendars, catch_up,
+        name, trial, approval, otherwise, rings, single_ring, deploy, budgets, endpoints, retry, reboot,
+        rollback, schedule, calendars, catch_up, clock, emergency, operators, relations,
     } = super::bare("blank");
     TrialPolicy { required_for, required_for_reboot, endpoints_max, stratify, gate } = Self::default();
     PersonApproval { role, quorum, expires_secs } = Self {
         role: String::new(), quorum: 1, expires_secs: 30 * 86_400,
     };
     DeployPolicy {
-        start, in_flight_max, start_within_secs, acknowledge_within_secs, report_within_secs, expected_secs,
-        reboot_reserve_secs, inspect_within_secs, resync_after_secs,
+        start, in_flight_max, start_within_secs, acknowledge_within_secs, report_within_secs, duration_secs_max,
+        deferrals_max, quiet_reserve_secs, expected_secs,
+        reboot_reserve_secs, inspect_within_secs, resync_after_secs, hooks,
     } = Self::default();
+    HookPolicy { pre, pre_secs_max, post, post_secs_max } = Self::default();
+    BudgetPolicy { in_flight_max, scopes, starts_max, unavailable_max } = Self::default();
+    EndpointPolicy {
+        scan_before_order, scan_every_secs, scan_on_candidate, scan_spread_secs, stale_after_secs,
+        scan_tries_max, silent_after_secs,
+    } = Self::default();
+    RebootPolicy { preflight, max_reboots, deferrals_max, cancel_within_secs } = Self::default();
     CatchUpPolicy { newcomers, deferred, max_failures } = Self::default();
     RetryPolicy { attempts_max, on, backoff_secs, backoff_secs_max, jitter } = Self::default();
-    RollbackPolicy { on_failure, on_halt, without_path } = Self::default();
+    ClockPolicy { limits, warn_before_secs, enforce_at_deadline } = Self::default();
+    DueLimits { critical_secs, high_secs, moderate_secs } = Self::default();
+    EmergencyPolicy { bake_secs_min, passes_windows, overrides_freeze } = Self::default();
+    RelationPolicy { superseded } = Self::default();
+    RollbackPolicy { on_failure, on_halt, without_path, drill_every_secs } = Self::default();
     CalendarPolicy { named, spread_secs } = Self::default();
     WaiverByName { by, reason } = Self { by: String::new(), reason: String::new() };
     Limits {
@@ -46,6 +60,7 @@ choices! {
     }
     LimitScope { "ring" => LimitScope::Ring, "rollout" => LimitScope::Rollout }
     ShareOf { "members" => ShareOf::Members, "started" => ShareOf::Started }
+    OnSuperseded { "finish" => OnSuperseded::Finish, "stop" => OnSuperseded::Stop, "move" => OnSuperseded::Move }
     OnMaxHold { "halt" => OnMaxHold::Halt, "ask" => OnMaxHold::Ask }
 }
 
@@ -103,3 +118,15 @@ impl Word for Percent {
 }
 
 overlay_words!(Percent);
+
+impl Word for OperatorLevel {
+    fn blank() -> Self {
+        Self { role: String::new(), acknowledge_within_secs: 3600 }
+    }
+
+    /// `on-call 1h`: the role, and how long it has to acknowledge.
+    fn word(words: &mut Words<'_>, _: &str) -> Read<Self> {
+        let role = words.text("a role, such as on-call")?;
+        Ok(Self { role, acknowledge_within_secs: Word::word(words, "acknowledge_within_secs")? })
+    }
+}

@@ -9,7 +9,8 @@ use crate::scenario::words::{self, Read, Words};
 use patchflow_core::gate::Limits;
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::policy::{
-    Approval, ApprovalRule, PersonApproval, RingPolicy, RingSize, RiskFilter, Selector, Trait,
+    Amount, Approval, ApprovalRule, PersonApproval, RingPolicy, RingSize, RiskFilter, ScopeBudget, Selector,
+    StartsMax, Trait,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -140,13 +141,62 @@ fn fields(ring: &mut RingPolicy, node: &Node, context: &mut Context<'_>) {
         match step {
             "stratify" => context.within(step, child.key.at, |context| ring.stratify.overlay(child, context)),
             "gate" => context.within(step, child.key.at, |context| ring.gate.overlay(child, context)),
+            "in_flight_max" => {
+                context.within(step, child.key.at, |context| ring.in_flight_max.overlay(child, context));
+            }
+            "probe_first" => {
+                context.within(step, child.key.at, |context| ring.probe_first.overlay(child, context));
+            }
             other => context.say(Diagnostic::unknown(child.key.at, "field", other, RING_FIELDS)),
         }
     }
 }
 
 /// The fields of a ring that stand below its line.
-pub(crate) const RING_FIELDS: [&str; 2] = ["gate", "stratify"];
+pub(crate) const RING_FIELDS: [&str; 4] = ["gate", "stratify", "in_flight_max", "probe_first"];
+
+impl Word for Amount {
+    fn blank() -> Self {
+        Self::Count { n: 1 }
+    }
+
+    /// `3`, or `20 %` of those concerned.
+    fn word(words: &mut Words<'_>, _: &str) -> Read<Self> {
+        let is_share = words.peek().is_some_and(|token| token.text.ends_with('%'))
+            || words.peek_behind().is_some_and(|next| next.is("%"));
+        if is_share {
+            return words.percent().map(|percent| Self::Percent { percent });
+        }
+        words.number("a number or a share, such as `3` or `20 %`").map(|n| Self::Count { n })
+    }
+}
+
+impl Word for StartsMax {
+    fn blank() -> Self {
+        Self { n: 1, per_secs: 3600 }
+    }
+
+    /// `10 per 1h`.
+    fn word(words: &mut Words<'_>, _: &str) -> Read<Self> {
+        let n = words.number("how many, such as `10 per 1h`")?;
+        words.want("per")?;
+        Ok(Self { n, per_secs: u32::word(words, "per_secs")? })
+    }
+}
+
+overlay_words!(Amount, StartsMax);
+
+impl Word for ScopeBudget {
+    fn blank() -> Self {
+        Self { within: ScopePath::default(), in_flight_max: Amount::Count { n: 1 } }
+    }
+
+    /// `acme/berlin 3` or `acme/berlin 20 %`.
+    fn word(words: &mut Words<'_>, key: &str) -> Read<Self> {
+        let within = ScopePath(words.word("a scope, such as acme/berlin")?.text.clone());
+        Ok(Self { within, in_flight_max: Amount::word(words, key)? })
+    }
+}
 
 impl Word for Trait {
     fn blank() -> Self {

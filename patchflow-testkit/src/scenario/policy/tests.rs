@@ -2,7 +2,7 @@ use super::super::line::lines;
 use super::overlay::Fields;
 use super::*;
 use patchflow_core::policy::{
-    DeployPolicy, PersonApproval, RetryPolicy, RingSize, RollbackPolicy, WaiverByName,
+    Amount, DeployPolicy, PersonApproval, RetryPolicy, RingSize, RollbackPolicy, StartsMax, WaiverByName,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -32,10 +32,18 @@ fn every_field_of_the_model_can_be_said() {
     named(&policy);
     named(&policy.calendars);
     named(&policy.catch_up);
+    named(&policy.clock);
+    named(&policy.clock.limits);
+    named(&policy.emergency);
+    named(&policy.relations);
     named(&policy.trial);
     named(&policy.trial.gate);
     named::<PersonApproval>(&policy.otherwise);
     named::<DeployPolicy>(&policy.deploy);
+    named(&policy.deploy.hooks);
+    named(&policy.budgets);
+    named(&policy.endpoints);
+    named(&policy.reboot);
     named::<RetryPolicy>(&policy.retry);
     named::<RollbackPolicy>(&policy.rollback);
     named(&WaiverByName { by: "ada".into(), reason: "two machines".into() });
@@ -62,9 +70,24 @@ rings
   early 2 endpoints
   half 12.5 %
   broad 100%
+    in_flight_max 2
+    probe_first 1
 deploy.report_within_secs 20m
+deploy.hooks
+  pre drain
+  pre_secs_max 5m
+budgets
+  in_flight_max 10 %
+  scopes
+    acme/berlin 3
+    acme/rome 12.5 %
+  starts_max 10 per 1h
+  unavailable_max 2
 retry
   on busy, network
+operators on-call 20m, owner 2h
+clock.limits.critical_secs 3d
+relations.superseded move
 approval
   quick
     when critical high security
@@ -85,7 +108,19 @@ schedule weekly
     assert_eq!(policy.rings[0].gate.max_failures, Some(0));
     assert_eq!(policy.rings[1].size, RingSize::Count { endpoints: 2 });
     assert_eq!(policy.deploy.report_within_secs, 1200);
+    assert_eq!(policy.rings[3].in_flight_max, Some(Amount::Count { n: 2 }));
+    assert_eq!((policy.rings[0].probe_first, policy.rings[3].probe_first), (0, 1));
+    assert_eq!(policy.deploy.hooks.pre.as_deref(), Some("drain"));
+    assert_eq!(policy.deploy.hooks.pre_secs_max, 300);
+    let tenth = Amount::Percent { percent: Percent::whole(10) };
+    assert_eq!(policy.budgets.in_flight_max, Some(tenth));
+    assert_eq!(policy.budgets.scopes[0].in_flight_max, Amount::Count { n: 3 });
+    assert_eq!(policy.budgets.scopes[1].within.to_string(), "acme/rome");
+    assert_eq!(policy.budgets.starts_max, Some(StartsMax { n: 10, per_secs: 3600 }));
+    assert_eq!(policy.budgets.unavailable_max, Amount::Count { n: 2 });
     assert_eq!(policy.retry.on.len(), 2);
+    assert_eq!(policy.operators[1].acknowledge_within_secs, 7200);
+    assert_eq!(policy.clock.limits.critical_secs, 3 * 86_400);
     assert_eq!(policy.approval.len(), 2);
     assert_eq!(policy.approval[0].when.severities, [Severity::Critical, Severity::High]);
     assert_eq!(policy.single_ring.map(|waiver| waiver.reason).as_deref(), Some("two machines"));
@@ -107,6 +142,12 @@ rollback.on_halt everybody
 retry.on busy, tired
 ringz
 deploy.in_flight_max 3
+budgets
+  in_flight_max 120 %
+  scopes
+    acme/berlin many
+  starts_max 10 each 1h
+deploy.hooks.before drain
 ";
     let (_, found) = read_over(bare("story"), text);
     assert_eq!(
@@ -123,6 +164,10 @@ deploy.in_flight_max 3
              no_rollback_path, silent, stopped, other",
             "12:1: unknown field `ringz`; did you mean `rings`?",
             "13:8: `in_flight_max` is said twice",
+            "15:17: `120` is not a percentage: expected 0 to 100 with at most three decimal places, such as 12.5",
+            "17:17: `many` is not a whole number",
+            "18:17: expected `per`, and `each` stands here",
+            "19:14: unknown field `before`; one of: pre, pre_secs_max, post, post_secs_max",
         ]
     );
 }

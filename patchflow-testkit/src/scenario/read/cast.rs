@@ -29,7 +29,8 @@ const REBOOTS: [(&str, RebootBehaviour); 3] = [
     ("required", RebootBehaviour::Required),
 ];
 
-const ATTRIBUTES: [&str; 8] = ["scope", "tag", "calendar", "non_production", "has", "lacks", "path", "later"];
+const ATTRIBUTES: [&str; 9] =
+    ["scope", "tag", "calendar", "group", "non_production", "has", "lacks", "path", "later"];
 
 /// The lines below `endpoints`: `e1..e5: scope acme/berlin, tag tier=web, has webd=0.9`.
 pub(super) fn endpoints(lines: &[Line], calendars: &mut Calendars, found: &mut Vec<Diagnostic>) -> Vec<Cast> {
@@ -85,6 +86,7 @@ fn attribute(words: &mut Words<'_>, of: &mut Cast, calendars: &mut Calendars) ->
         "tag" => machine.tags.extend([tag(words)?]),
         "non_production" => machine.environment = patchflow_core::inventory::Environment::NonProduction,
         "calendar" => machine.calendar = Some(calendar(words, calendars)?.as_str().into()),
+        "group" => machine.group = Some(words.text("the name of an availability group")?.as_str().into()),
         "has" => {
             let (package, version) = level(words)?;
             of.said.push(package.clone());

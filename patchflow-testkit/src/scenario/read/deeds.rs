@@ -2,14 +2,15 @@
 
 use super::super::diagnose::Diagnostic;
 use super::super::policy::{FAILURES, tag};
-use super::super::story::{Deed, Event, Manner, Operated};
+use super::super::story::{Deed, Event, HookManner, Manner, Operated};
 use super::super::words::{Read, Words};
 use super::cast::level;
 use super::names::Names;
 use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::HookStage;
 
 /// The verbs of endpoints, in the singular and in the plural.
-const VERBS: [&str; 45] = [
+const VERBS: [&str; 49] = [
     "fails",
     "fail",
     "installs",
@@ -55,6 +56,10 @@ const VERBS: [&str; 45] = [
     "lack",
     "answers",
     "answer",
+    "drains",
+    "drain",
+    "resumes",
+    "resume",
 ];
 
 pub(super) fn verbs() -> impl Iterator<Item = &'static str> {
@@ -71,6 +76,8 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
     let install =
         |words: &mut Words<'_>, manner| Ok(Deed::Operate(Operated::Install(names.any_patch(words)?), manner));
     match verb.text.as_str() {
+        "fails" | "fail" if words.take_all(&["to", "drain"]) => hook_fails(HookStage::Pre, words),
+        "fails" | "fail" if words.take_all(&["to", "resume"]) => hook_fails(HookStage::Post, words),
         "fails" | "fail" => {
             let of = if words.take_all(&["to", "roll", "back"]) {
                 Some(Operated::Revert)
@@ -99,6 +106,8 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             words.want("in")?;
             Ok(Deed::Operate(Operated::Reboot, Manner::Takes(words.secs("how long it takes, such as 5m")?)))
         }
+        "drains" | "drain" => hook_takes(HookStage::Pre, words),
+        "resumes" | "resume" => hook_takes(HookStage::Post, words),
         "lies" | "lie" => install(words, Manner::Lies),
         "sickens" | "sicken" => install(words, Manner::Sickens),
         "goes" | "go" => {
@@ -110,6 +119,12 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             install(words, Manner::SaysNothing)
         }
         "breaks" | "break" => install(words, Manner::Breaks),
+        "never" if words.take("drains") || words.take("drain") => {
+            Ok(Deed::Hook(HookStage::Pre, HookManner::NeverEnds))
+        }
+        "never" if words.take("resumes") || words.take("resume") => {
+            Ok(Deed::Hook(HookStage::Post, HookManner::NeverEnds))
+        }
         "never" => {
             if !words.take("acknowledges") {
                 words.want("acknowledge")?;
@@ -154,7 +169,6 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             )
             .cloned(),
         "joins" | "join" => Ok(Deed::Join),
-        "leaves" | "leave" => Ok(Deed::Leave),
         "has" | "have" => level(words).map(|(package, version)| Deed::Level(package, Some(version))),
         "lacks" | "lack" => Ok(Deed::Level(words.word("a package")?.text.clone(), None)),
         "loses" | "lose" => words.want("power").map(|()| Deed::PowerCut),
@@ -163,7 +177,12 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             words.want("scope")?;
             Ok(Deed::Scope(words.word("a scope, such as acme/berlin")?.text.clone()))
         }
+        "leaves" | "leave" if words.take("group") => Ok(Deed::Group(None)),
+        "leaves" | "leave" => Ok(Deed::Leave),
         "gets" | "get" => {
+            if words.take("group") {
+                return Ok(Deed::Group(Some(words.text("the name of a group")?)));
+            }
             if words.take("calendar") {
                 return Ok(Deed::Calendar(words.text("the name of a calendar")?));
             }
@@ -171,6 +190,19 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             tag(words).map(|(name, value)| Deed::Tag(name, value))
         }
         other => Err(Diagnostic::unknown(verb.at, "verb", other, VERBS)),
+    }
+}
+
+/// `drains in 5m`, `resumes in 5m`.
+fn hook_takes(stage: HookStage, words: &mut Words<'_>) -> Read<Deed> {
+    words.want("in")?;
+    Ok(Deed::Hook(stage, HookManner::Takes(words.secs("how long it takes, such as 5m")?)))
+}
+
+fn hook_fails(stage: HookStage, words: &mut Words<'_>) -> Read<Deed> {
+    match failure(words)? {
+        Manner::Fails(kind, first, detail) => Ok(Deed::Hook(stage, HookManner::Fails(kind, first, detail))),
+        _ => Err(words.expected("how it fails")),
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::story::{Condition, Many, OrderKind, Orders, PhaseWord, Whom};
 use super::super::words::{Read, Words};
 use super::cast::level;
 use super::names::Names;
-use patchflow_core::fleet::NoticeKind;
+use patchflow_core::fleet::{HookStage, NoticeKind};
 use patchflow_core::rollout::{Phase, RingState, RolloutState};
 
 const RING_STATES: [(&str, RingState); 7] = [
@@ -50,12 +50,13 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 6] = [
+const NOTICES: [(&str, NoticeKind); 7] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
     ("approval_asked", NoticeKind::ApprovalAsked),
     ("operator_needed", NoticeKind::OperatorNeeded),
+    ("hook_failed", NoticeKind::HookFailed),
     ("ended", NoticeKind::Ended),
 ];
 
@@ -124,7 +125,7 @@ fn orders(names: &Names, kind: OrderKind, words: &mut Words<'_>) -> Read<Orders>
 }
 
 const BEGINNINGS: &str = "endpoints and a phase, `ring`, `rollout`, `trial`, `candidate`, `counts`, \
-                          `orders`, `fact`, `explain`, `notice`, `hold`, `strays`, `question`, or `at most`";
+                          `orders`, `drains`, `resumes`, `fact`, `explain`, `notice`, `hold`, `strays`, `question`, or `at most`";
 
 /// Everything that may be true, up to the end of the sentence.
 pub(super) fn condition(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
@@ -188,6 +189,12 @@ pub(super) fn condition(names: &Names, words: &mut Words<'_>) -> Read<Condition>
             *words = ahead;
             let kind = words.one_of("kind of notice", &NOTICES)?;
             Ok(Condition::Notice { kind, words: containing(words)?, many: counted(words)? })
+        }
+        "drain" | "drains" | "resume" | "resumes" => {
+            *words = ahead;
+            let stage = if first.text.starts_with("drain") { HookStage::Pre } else { HookStage::Post };
+            let on = if words.take("of") { names.whom(words)? } else { Whom::Everybody };
+            Ok(Condition::Hooks { stage, on, many: counted(words)? })
         }
         "hold" => {
             *words = ahead;
@@ -288,11 +295,12 @@ fn no(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
     match condition {
         Condition::Facts { kind, words, .. } => Ok(Condition::Facts { kind, words, many: none }),
         Condition::Notice { kind, words, .. } => Ok(Condition::Notice { kind, words, many: none }),
+        Condition::Hooks { stage, on, .. } => Ok(Condition::Hooks { stage, on, many: none }),
         Condition::OrderLeaves { orders, meanwhile: None } => Ok(Condition::Orders { orders, many: none }),
         Condition::Held { names, patch, .. } => Ok(Condition::Held { names, patch, held: false }),
         Condition::Asked { patch, .. } => Ok(Condition::Asked { patch, role: None }),
         _ => Err(Diagnostic::new(place, "`no` does not go with this sentence")
-            .hint("it goes with `rollout`, `trial`, `fact`, `notice`, `order to`, `hold on` and `question`")),
+            .hint("it goes with `rollout`, `trial`, `fact`, `notice`, `order to`, `drain of`, `hold on` and `question`")),
     }
 }
 

@@ -297,9 +297,12 @@ impl Reader<'_> {
                 let ring = names.ring(words)?;
                 (at, What::Ring(ring, deeds::deed(names, words)?))
             }
-        } else if words
-            .peek_behind()
-            .is_some_and(|next| next.is("(") || people::VERBS.contains(&next.text.as_str()))
+        } else if !words
+            .peek()
+            .is_some_and(|who| names.endpoints.contains(&who.text) || who.text.contains(".."))
+            && words
+                .peek_behind()
+                .is_some_and(|next| next.is("(") || people::VERBS.contains(&next.text.as_str()))
         {
             (at, What::Asked(people::asked(names, words)?))
         } else if let (Some(who), Some(verb)) = (words.peek(), words.peek_behind())

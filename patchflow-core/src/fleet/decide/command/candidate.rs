@@ -5,6 +5,7 @@ use super::super::world::{stop_rollouts, withdrawn};
 use super::{Asked, Done, candidate_for, end_early, no_vote, require_reason, wrong_candidate};
 use crate::candidate::{Candidate, Evidence};
 use crate::error::Refusal;
+use crate::fleet::state::State;
 use crate::fleet::{EndReason, Outcome, RichFact};
 use crate::ids::{CandidateId, RolloutId};
 use crate::time::Timestamp;
@@ -82,6 +83,18 @@ pub(super) fn reject(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> 
     Ok(Outcome::Done)
 }
 
+pub(super) fn reconsider(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> Done {
+    let Asked { state, expect, facts, actor, .. } = asked;
+    let entry = candidate_for(state, candidate, expect)?;
+    require_reason(reason)?;
+    let Candidate::Rejected(_) = entry.candidate else {
+        return Err(wrong_candidate(entry, "only a rejection or a revocation can be taken back"));
+    };
+    let by = Some(actor.name.clone());
+    facts.push(RichFact::CandidateReopened { candidate, by, reason: reason.into() }.into());
+    Ok(Outcome::Done)
+}
+
 pub(super) fn revoke(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> Done {
     let Asked { state, expect, facts, actor, .. } = asked;
     let by = &actor.name;
@@ -93,7 +106,7 @@ pub(super) fn revoke(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> 
     let end = EndReason::Revoked { by: by.clone(), reason: reason.into() };
     facts.push(RichFact::ApprovalEnded { candidate, end }.into());
     stop_rollouts(state, candidate, Some(by), &format!("the approval was revoked: {reason}"), facts);
-    Ok(Outcome::Done)
+    Ok(stopped(state, candidate))
 }
 
 pub(super) fn withdraw(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> Done {
@@ -101,5 +114,10 @@ pub(super) fn withdraw(asked: Asked<'_>, candidate: CandidateId, reason: &str) -
     let entry = candidate_for(state, candidate, expect)?;
     require_reason(reason)?;
     withdrawn(state, &entry.candidate.identified().patch().id, reason, facts);
-    Ok(Outcome::Done)
+    Ok(stopped(state, candidate))
+}
+
+fn stopped(state: &State, candidate: CandidateId) -> Outcome {
+    let [installed, in_flight] = state.reached(candidate).map(|on| on.len() as u32);
+    Outcome::Stopped { installed, in_flight }
 }

@@ -18,7 +18,12 @@ pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId)
     let at = rollout_in(state, rollout, expect, states, "lift its halt or resume it first")?;
     let member = member_of(state, at, endpoint)?;
     let phase = at.members()[member.index()].phase();
-    if phase.next(Event::Released).is_none() || matches!(phase, Phase::RolledBack | Phase::Held) {
+    // What holds it may be gone; whether it is, is looked at again when its turn comes.
+    let is_held = state.holds.contains(&(at.candidate(), at.members()[member.index()].endpoint()));
+    if phase.next(Event::Released).is_none()
+        || phase == Phase::RolledBack
+        || (phase == Phase::Held && is_held)
+    {
         return Err(Refusal::WrongState {
             what: endpoint.to_string(),
             state: phase.to_string(),

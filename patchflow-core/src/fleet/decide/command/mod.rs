@@ -3,6 +3,7 @@
 mod candidate;
 mod endpoint;
 mod member;
+mod rescue;
 mod revise;
 mod rollout;
 
@@ -71,6 +72,7 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
         Command::RepeatTrial { candidate } => candidate::repeat_trial(asked, *candidate),
         Command::Approve { candidate, reason } => candidate::approve(asked, *candidate, reason),
         Command::Reject { candidate, reason } => candidate::reject(asked, *candidate, reason),
+        Command::Reconsider { candidate, reason } => candidate::reconsider(asked, *candidate, reason),
         Command::Revoke { candidate, reason } => candidate::revoke(asked, *candidate, reason),
         Command::Withdraw { candidate, reason } => candidate::withdraw(asked, *candidate, reason),
         Command::Start { draft } => rollout::start(asked, draft),
@@ -92,6 +94,8 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
             endpoint::cancel_reboot(asked, *rollout, endpoint, reason)
         }
         Command::AllowReboots { endpoint, reason } => endpoint::allow_reboots(asked, endpoint, reason),
+        Command::Acknowledge { rollout, endpoint } => rescue::acknowledge(asked, *rollout, endpoint),
+        Command::Drill { candidate, endpoint } => rescue::drill(asked, *candidate, endpoint),
         Command::ClearHold { candidate, endpoint } => member::clear_hold(asked, *candidate, endpoint),
     }
 }

@@ -8,20 +8,40 @@ use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
 use crate::gate::judge;
 use crate::ids::{MemberIx, RolloutId};
 use crate::plan::RolloutDraft;
-use crate::rollout::{Event, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Emergency, Event, Phase, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::sync::Arc;
 
 pub(super) fn start(asked: Asked<'_>, draft: &RolloutDraft) -> Done {
-    let Asked { state, expect, facts, .. } = asked;
+    let Asked { state, expect, facts, actor, .. } = asked;
     let entry = candidate_for(state, draft.candidate, expect)?;
     let Some(approved) = entry.candidate.approved() else {
         return Err(wrong_candidate(entry, "only an approved candidate can be started"));
     };
-    let plan = state.plan(approved, draft).map_err(|findings| Refusal::Unsound { findings })?;
+    if let Some(why) = &entry.held {
+        return Err(Refusal::WrongState {
+            what: format!("{}", draft.candidate),
+            state: format!("held: {why}"),
+            allowed: "its source must mend its relations first".into(),
+        });
+    }
+    if let Some(by) = state.approved_superseder(draft.candidate) {
+        return Err(wrong_candidate(entry, &format!("{by} replaces it; start that one")));
+    }
+    let mut plan = state.plan(approved, draft).map_err(|findings| Refusal::Unsound { findings })?;
+    let emergency = match &draft.emergency {
+        None => None,
+        Some(reason) => {
+            require_reason(reason)?;
+            if let Some(secs) = state.policy.as_ref().and_then(|(policy, _)| policy.emergency.bake_secs_min) {
+                plan.shorten_bakes(secs);
+            }
+            Some(Emergency { by: actor.name.clone(), reason: reason.clone() })
+        }
+    };
     let rollout = RolloutId(state.rollouts.len() as u32);
-    facts.extend(state.started(RolloutKind::Deployment, plan).map(Into::into));
+    facts.extend(state.started(RolloutKind::Deployment, plan, emergency).map(Into::into));
     Ok(Outcome::Started { rollout })
 }
 

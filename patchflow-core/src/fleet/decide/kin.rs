@@ -1,0 +1,121 @@
+//! What follows from how candidates stand to each other: replaced, held, open again (semantics S11).
+
+use super::Facts;
+use super::join::stop_catch_up;
+use crate::candidate::Candidate;
+use crate::fleet::RichFact;
+use crate::fleet::state::{CandidateEntry, State};
+use crate::ids::{CandidateId, RolloutId};
+use crate::inventory::Environment;
+use crate::plan::{RolloutPlan, Starter};
+use crate::policy::OnSuperseded;
+use crate::rollout::{Rollout, RolloutKind, RolloutState};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// The step of a candidate that others decide. Whether there was one: then nothing else follows for it now.
+pub(super) fn step(state: &State, id: CandidateId, entry: &CandidateEntry, facts: &mut Facts) -> bool {
+    match &entry.candidate {
+        Candidate::Superseded(superseded) => {
+            if let Some(reason) = bereft(state, entry, superseded.by()) {
+                facts.push(RichFact::CandidateReopened { candidate: id, by: None, reason }.into());
+            }
+            true
+        }
+        Candidate::Identified(_) | Candidate::Trialled(_) | Candidate::Approved(_) => {
+            if entry.held.is_some() {
+                if state.circle_of(id, entry.candidate.identified().patch()).is_none() {
+                    facts.push(RichFact::CandidateReleased { candidate: id }.into());
+                }
+                return true;
+            }
+            if let Some(by) = state.approved_superseder(id).filter(|_| !is_finishing(state, id)) {
+                supersede(state, id, by, facts);
+                return true;
+            }
+            false
+        }
+        Candidate::Rejected(_) | Candidate::Withdrawn(_) => true,
+    }
+}
+
+/// Why nothing replaces a candidate any more that something replaced before.
+fn bereft(state: &State, entry: &CandidateEntry, by: CandidateId) -> Option<String> {
+    let other = state.candidate(by)?.candidate.identified().patch();
+    let own = &entry.candidate.identified().patch().id;
+    let gone = match &state.candidate(by)?.candidate {
+        Candidate::Rejected(_) => "was turned down",
+        Candidate::Withdrawn(_) => "was withdrawn",
+        Candidate::Identified(_)
+        | Candidate::Trialled(_)
+        | Candidate::Approved(_)
+        | Candidate::Superseded(_) => {
+            return None;
+        }
+    };
+    let replaced = other.id == *own || state.approved_superseder(entry.candidate.identified().id()).is_some();
+    (!replaced).then(|| format!("{}, which had replaced it, {gone}", other.id))
+}
+
+/// Whether a rollout of it is under way whose policy lets it come to its end.
+fn is_finishing(state: &State, id: CandidateId) -> bool {
+    state.rollouts_of(id).any(|rollout| {
+        rollout.kind() == RolloutKind::Deployment
+            && rollout.policy().relations.superseded == OnSuperseded::Finish
+            && matches!(rollout.state(), RolloutState::Running | RolloutState::Paused)
+    })
+}
+
+/// Another candidate takes the place of `older`: no new orders for it. The rest waits for the successor's own rollout,
+/// or moves to it.
+pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, facts: &mut Facts) {
+    if !state.is_live(older)
+        && !matches!(state.candidate(older).map(|e| &e.candidate), Some(Candidate::Rejected(_)))
+    {
+        return;
+    }
+    facts.push(RichFact::CandidateSuperseded { candidate: older, by }.into());
+    stop_catch_up(state, older, None, &format!("superseded by {by}"), facts);
+    let mut moves = None;
+    for rollout in state.rollouts_of(older).filter(|rollout| !rollout.is_over()) {
+        let reason = format!("superseded by {by}");
+        facts.push(RichFact::RolloutCancelled { rollout: rollout.id(), by: None, reason }.into());
+        let kept = rollout.policy().relations.superseded == OnSuperseded::Move;
+        if rollout.kind() == RolloutKind::Deployment && kept {
+            moves = Some(rollout);
+        }
+    }
+    facts.extend(moves.and_then(|rollout| moved(state, rollout, by)).map(Into::into));
+}
+
+/// The successor's rollout over the rings of the one that it replaces; `None` when it has one already.
+fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> {
+    let entry = state.candidate(by)?;
+    let approved = entry.candidate.approved()?;
+    if state.rollouts_of(by).any(|own| own.kind() == RolloutKind::Deployment && !own.is_over()) {
+        return None;
+    }
+    let starters: BTreeMap<_, Starter<'_>> = state
+        .starters(entry, Environment::Production)
+        .into_iter()
+        .map(|starter| (starter.endpoint, starter))
+        .collect();
+    let rings = rollout.rings().iter().map(|ring| {
+        let members: Vec<_> = rollout.members()[ring.range()]
+            .iter()
+            .filter_map(|member| starters.get(&member.endpoint()).cloned())
+            .collect();
+        (String::from(ring.name()), ring.gate().clone(), members)
+    });
+    let plan = RolloutPlan::over_rings(approved, rollout.select().clone(), rings)?;
+    Some(RichFact::RolloutStarted {
+        rollout: RolloutId(state.rollouts.len() as u32),
+        candidate: by,
+        kind: RolloutKind::Deployment,
+        policy: rollout.policy_digest(),
+        plan: plan.into_fact(),
+        emergency: rollout.emergency().cloned(),
+    })
+}

@@ -1,0 +1,61 @@
+//! Starts outside of windows: emergencies, and due dates that have passed (semantics S7).
+
+use super::openings::{Opening, Turn};
+use super::state::State;
+use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::rollout::Rollout;
+use crate::time::Timestamp;
+
+impl State {
+    /// Until when the patch of a rollout should be verified on an endpoint.
+    pub(crate) fn due_there(&self, rollout: &Rollout, endpoint: EndpointIx) -> Option<Timestamp> {
+        let entry = self.candidate(rollout.candidate())?;
+        let risk = entry.candidate.identified().risk();
+        let day = entry.needs.get(endpoint).map_or(0, |need| need.day);
+        risk.due_there(self.day_began(day))
+    }
+
+    /// What an emergency or a passed due date makes of a turn that would not come yet.
+    pub(crate) fn hasten(
+        &self,
+        now: Timestamp,
+        id: RolloutId,
+        ix: MemberIx,
+        needed_secs: u64,
+        turn: Turn,
+    ) -> Turn {
+        let later = match turn {
+            Turn::Open { .. } => return turn,
+            Turn::Later(at) => Some(at),
+            Turn::Never => None,
+        };
+        let Some(at) = self.member(id, ix) else { return turn };
+        let policy = at.rollout.policy();
+        let is_emergency = at.rollout.emergency().is_some();
+        let mut passes = is_emergency && policy.emergency.passes_windows;
+        let thaws = is_emergency && policy.emergency.overrides_freeze;
+        let mut look_again = later;
+        if !passes && policy.clock.enforce_at_deadline {
+            match self.due_there(at.rollout, at.member.endpoint) {
+                Some(due) if due <= now => passes = true,
+                Some(due) => look_again = Some(later.map_or(due, |later| later.min(due))),
+                None => {}
+            }
+        }
+        let otherwise = look_again.map_or(turn, Turn::Later);
+        if !passes && !thaws {
+            return otherwise;
+        }
+        // An endpoint whose calendar nobody knows stays untouched: what is frozen there is not known either.
+        let calendar = self.calendar_of(at.member.endpoint);
+        let Some(schedule) = self.schedule_for(at.rollout, calendar) else { return turn };
+        let schedule = schedule.without(passes, thaws);
+        match Opening::after(&schedule, now, needed_secs) {
+            Some(opening) if opening.opens <= now => {
+                Turn::Open { last_start: opening.last_start, outside: true }
+            }
+            Some(opening) => Turn::Later(look_again.map_or(opening.opens, |at| at.min(opening.opens))),
+            None => otherwise,
+        }
+    }
+}

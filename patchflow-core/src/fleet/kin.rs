@@ -1,0 +1,280 @@
+//! How candidates stand to each other: what replaces what, what must come first, what cannot be beside what
+//! (semantics S11).
+//!
+//! Relations are named by patches and looked up here by candidates. Only the latest candidate of a patch counts, and
+//! one that is held for closing a circle counts for nothing, so that what counts never goes in circles.
+
+use super::observation::Standing;
+use super::state::{CandidateEntry, State};
+use crate::candidate::Candidate;
+use crate::catalog::{Patch, Relations, circle, reach};
+use crate::ids::{CandidateId, EndpointIx, PatchId};
+use crate::package::PackageName;
+use crate::rollout::Phase;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Relations read backwards. Built from the candidates' patches, in replay as well as live.
+#[derive(Debug, Default)]
+pub(crate) struct Kin {
+    superseded_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
+    conflicted_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
+    /// Candidates that stand on floors, by package.
+    floored: BTreeMap<PackageName, BTreeSet<CandidateId>>,
+}
+
+impl Kin {
+    /// Takes a candidate's relations in.
+    pub(crate) fn add(&mut self, id: CandidateId, patch: &Patch) {
+        self.each(patch, |set| {
+            set.insert(id);
+        });
+    }
+
+    /// Forgets them, before others take their place.
+    pub(crate) fn remove(&mut self, id: CandidateId, patch: &Patch) {
+        self.each(patch, |set| {
+            set.remove(&id);
+        });
+    }
+
+    fn each(&mut self, patch: &Patch, mut act: impl FnMut(&mut BTreeSet<CandidateId>)) {
+        let Relations { supersedes, requires: _, conflicts, floors } = &patch.relations;
+        supersedes.iter().for_each(|other| act(self.superseded_by.entry(other.clone()).or_default()));
+        conflicts.iter().for_each(|other| act(self.conflicted_by.entry(other.clone()).or_default()));
+        if !floors.is_empty() {
+            act(self.floored.entry(patch.target.package.clone()).or_default());
+        }
+    }
+}
+
+/// What a relation is about, for walks and for words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tie {
+    Supersedes,
+    Requires,
+}
+
+impl Tie {
+    fn names(self, patch: &Patch) -> &[PatchId] {
+        match self {
+            Self::Supersedes => &patch.relations.supersedes,
+            Self::Requires => &patch.relations.requires,
+        }
+    }
+}
+
+/// Whether a patch is on an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    There,
+    Missing,
+    /// It has nothing to do with the endpoint.
+    Foreign,
+    /// Nobody has compared them yet.
+    Unknown,
+}
+
+impl State {
+    fn patch(&self, id: CandidateId) -> Option<&Patch> {
+        self.candidate(id).map(|entry| &**entry.candidate.identified().patch())
+    }
+
+    /// Whether a candidate's relations count: it is the latest of its patch, and closes no circle.
+    fn counts(&self, id: CandidateId) -> bool {
+        let Some(entry) = self.candidate(id) else { return false };
+        entry.held.is_none() && self.by_patch.get(&entry.candidate.identified().patch().id) == Some(&id)
+    }
+
+    /// The candidates that one names, in the order in which it names them.
+    fn named(&self, id: CandidateId, tie: Tie) -> Vec<CandidateId> {
+        let Some(patch) = self.patch(id).filter(|_| self.counts(id)) else { return Vec::new() };
+        tie.names(patch).iter().filter_map(|name| self.by_patch.get(name).copied()).collect()
+    }
+
+    /// Why a candidate with this patch cannot be: its relations lead back to it. Names the members of the circle.
+    pub(crate) fn circle_of(&self, id: CandidateId, patch: &Patch) -> Option<String> {
+        let find =
+            |name: &PatchId| if *name == patch.id { Some(id) } else { self.by_patch.get(name).copied() };
+        let own = |at| if at == id { Some(patch) } else { self.patch(at).filter(|_| self.counts(at)) };
+        for (tie, words) in [(Tie::Supersedes, "supersede"), (Tie::Requires, "require")] {
+            if tie.names(patch).is_empty() {
+                continue;
+            }
+            let named = |at| {
+                own(at).map_or_else(Vec::new, |patch| tie.names(patch).iter().filter_map(find).collect())
+            };
+            if let Some(members) = circle(id, named) {
+                let names: Vec<_> =
+                    members.iter().chain([&id]).filter_map(|at| Some(own(*at)?.id.as_str())).collect();
+                return Some(format!("its relations {words} each other in a circle: {}", names.join(" -> ")));
+            }
+        }
+        None
+    }
+
+    /// All that a candidate replaces, directly or through others.
+    pub(crate) fn replaced_by(&self, id: CandidateId) -> Vec<CandidateId> {
+        reach(id, |at| self.named(at, Tie::Supersedes))
+    }
+
+    fn superseders(&self, id: CandidateId) -> Vec<CandidateId> {
+        let Some(patch) = self.patch(id) else { return Vec::new() };
+        let direct = self.kin.superseded_by.get(&patch.id).into_iter().flatten().copied();
+        direct.filter(|by| *by != id && self.counts(*by)).collect()
+    }
+
+    /// All that replace a candidate, directly or through others, whatever their state.
+    pub(crate) fn replacing(&self, id: CandidateId) -> Vec<CandidateId> {
+        reach(id, |at| self.superseders(at))
+    }
+
+    /// The newest approved candidate that replaces this one, directly or through others; `None` while none is
+    /// approved. What an approved one still stands on, as a floor or a prerequisite, it does not replace.
+    pub(crate) fn approved_superseder(&self, id: CandidateId) -> Option<CandidateId> {
+        let approved: Vec<_> = self
+            .replacing(id)
+            .into_iter()
+            .filter(|by| self.candidate(*by).is_some_and(|entry| entry.candidate.approved().is_some()))
+            .filter(|by| !self.stands_on(*by, id))
+            .collect();
+        // The newest is the one that no other of them replaces; of several such the one identified last.
+        let replaced: BTreeSet<_> = approved.iter().flat_map(|by| self.replaced_by(*by)).collect();
+        approved.into_iter().filter(|by| !replaced.contains(by)).max()
+    }
+
+    /// Whether `upper` needs `lower` to be installed before it.
+    fn stands_on(&self, upper: CandidateId, lower: CandidateId) -> bool {
+        let (Some(above), Some(below)) = (self.patch(upper), self.patch(lower)) else { return false };
+        let floor = above.target.package == below.target.package
+            && above.relations.floors.contains(&below.target.version);
+        floor || reach(upper, |at| self.named(at, Tie::Requires)).contains(&lower)
+    }
+
+    /// Whether a member of any rollout shows the patch verified there, and else what the inventory said.
+    fn presence(&self, id: CandidateId, endpoint: EndpointIx) -> Presence {
+        let Some(entry) = self.candidate(id) else { return Presence::Unknown };
+        let trial = entry.trial.map(|(trial, _)| trial);
+        for rollout in entry.deployments.iter().copied().chain(trial).filter_map(|id| self.rollout(id)) {
+            let member = rollout.member_of(endpoint).and_then(|ix| rollout.members().get(ix.index()));
+            if member.is_some_and(|member| matches!(member.phase(), Phase::Verified | Phase::Skipped)) {
+                return Presence::There;
+            }
+        }
+        match entry.needs.get(endpoint).map(|need| need.standing) {
+            Some(Standing::Has) => Presence::There,
+            Some(Standing::Needs) => Presence::Missing,
+            Some(Standing::NotApplicable) => Presence::Foreign,
+            None => Presence::Unknown,
+        }
+    }
+
+    /// What must be there before a candidate and is not: a sentence without its subject. `None` when all is there.
+    pub(crate) fn missing_before(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> Option<String> {
+        let patch = entry.candidate.identified().patch();
+        if let Some(missing) = patch.relations.requires.iter().find_map(|name| self.lacks(name, endpoint)) {
+            return Some(missing);
+        }
+        self.floors_of(patch).iter().find_map(|floors| self.floor_before(entry, floors, endpoint))
+    }
+
+    fn lacks(&self, name: &PatchId, endpoint: EndpointIx) -> Option<String> {
+        let Some(id) = self.by_patch.get(name).copied() else {
+            return Some(format!("waits for {name}, which nobody has published here"));
+        };
+        let unknown = match self.presence(id, endpoint) {
+            Presence::There | Presence::Foreign => return None,
+            Presence::Missing => false,
+            Presence::Unknown => true,
+        };
+        // What replaces it brings what it would have brought.
+        if self.replacing(id).into_iter().any(|by| self.presence(by, endpoint) == Presence::There) {
+            return None;
+        }
+        Some(if unknown {
+            format!("waits for {name}, of which nobody has said whether it is there")
+        } else {
+            format!("waits for {name}")
+        })
+    }
+
+    /// The floors that lead up to a patch: its own, and those under a patch above it that name its version.
+    fn floors_of<'a>(&'a self, patch: &'a Patch) -> Vec<&'a [String]> {
+        let mut floors = Vec::new();
+        if !patch.relations.floors.is_empty() {
+            floors.push(&patch.relations.floors[..]);
+        }
+        for above in self.kin.floored.get(&patch.target.package).into_iter().flatten() {
+            let Some(above) = self.patch(*above).filter(|_| self.counts(*above)) else { continue };
+            let all = &above.relations.floors;
+            if let Some(at) = all.iter().position(|floor| *floor == patch.target.version) {
+                floors.push(&all[..at]);
+            }
+        }
+        floors
+    }
+
+    /// The first floor that the endpoint has not passed.
+    fn floor_before(
+        &self,
+        entry: &CandidateEntry,
+        floors: &[String],
+        endpoint: EndpointIx,
+    ) -> Option<String> {
+        let package = &entry.candidate.identified().patch().target.package;
+        let present = entry.needs.get(endpoint).and_then(|need| entry.level(need).cloned());
+        let on = present.and_then(|present| floors.iter().position(|floor| **floor == *present));
+        for floor in &floors[on.map_or(0, |on| on + 1)..] {
+            let of_floor = self.by_patch.values().copied().find(|id| {
+                self.candidate(*id)
+                    .is_some_and(|entry| entry.target.package == *package && entry.target.version == *floor)
+            });
+            match of_floor.map(|id| self.presence(id, endpoint)) {
+                Some(Presence::There | Presence::Foreign) => {}
+                Some(Presence::Missing) => return Some(format!("waits for {floor}, which it stands on")),
+                Some(Presence::Unknown) => {
+                    return Some(format!("waits for {floor}, of which nobody has said whether it is there"));
+                }
+                None => {
+                    return Some(format!(
+                        "waits for {floor}, which it stands on and nobody has published here"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// What is there that must not be beside a candidate, whichever of the two says so.
+    pub(crate) fn in_conflict(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> Option<String> {
+        let identified = entry.candidate.identified();
+        let named =
+            identified.patch().relations.conflicts.iter().filter_map(|name| self.by_patch.get(name).copied());
+        let naming = self.kin.conflicted_by.get(&identified.patch().id).into_iter().flatten().copied();
+        let there = |id: &CandidateId| self.presence(*id, endpoint) == Presence::There;
+        let other = named.chain(naming.filter(|id| self.counts(*id))).find(there)?;
+        let name = self.patch(other).map_or_else(|| other.to_string(), |patch| patch.id.to_string());
+        Some(format!("it conflicts with {name}, which is there"))
+    }
+
+    /// Whether anything at all is said about a candidate that a start must look at.
+    pub(crate) fn has_kin(&self, entry: &CandidateEntry) -> bool {
+        let patch = entry.candidate.identified().patch();
+        let Relations { supersedes: _, requires, conflicts, floors } = &patch.relations;
+        !requires.is_empty()
+            || !conflicts.is_empty()
+            || !floors.is_empty()
+            || (!self.kin.conflicted_by.is_empty() && self.kin.conflicted_by.contains_key(&patch.id))
+            || (!self.kin.floored.is_empty() && self.kin.floored.contains_key(&patch.target.package))
+    }
+
+    /// Whether the candidate is on its way or approved, and neither replaced nor taken back.
+    pub(crate) fn is_live(&self, id: CandidateId) -> bool {
+        self.candidate(id).is_some_and(|entry| match entry.candidate {
+            Candidate::Identified(_) | Candidate::Trialled(_) | Candidate::Approved(_) => true,
+            Candidate::Rejected(_) | Candidate::Superseded(_) | Candidate::Withdrawn(_) => false,
+        })
+    }
+}

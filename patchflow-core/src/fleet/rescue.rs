@@ -1,0 +1,131 @@
+//! What is kept about ways back beside the members: calls to operators, drills (semantics S10).
+
+use super::state::State;
+use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
+use crate::plan::RollbackPath;
+use crate::rollout::Phase;
+use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// A call to operators about one member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) level: u8,
+    pub(crate) until: Timestamp,
+    pub(crate) acknowledged: Option<Arc<str>>,
+}
+
+/// One way back that deployments count on, or that was drilled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Way {
+    /// Since when a deployment has counted on it.
+    pub(crate) used_since: Option<Timestamp>,
+    /// When it was last tried with success.
+    pub(crate) led_back: Option<Timestamp>,
+    /// When it was last tried, and whether it led back.
+    pub(crate) tried: Option<(Timestamp, bool)>,
+    /// Whether people have been told that it is overdue.
+    pub(crate) told: bool,
+}
+
+impl Way {
+    /// From when it counts as overdue; `None` while no deployment counts on it.
+    pub(crate) fn overdue_from(&self, every_secs: u32) -> Option<Timestamp> {
+        let since = self.used_since?;
+        Some(self.led_back.map_or(since, |led_back| led_back.max(since)).plus_secs(every_secs.into()))
+    }
+}
+
+impl State {
+    /// When the way back ended, if it has.
+    pub(crate) fn path_ended(
+        &self,
+        candidate: CandidateId,
+        on: EndpointIx,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let paths = &self.candidate(candidate)?.paths_until;
+        if paths.is_empty() { None } else { paths.get(&on).copied().filter(|until| *until <= now) }
+    }
+
+    /// Finds anew when a way back becomes overdue that nobody has been told of.
+    pub(crate) fn look_at_drills(&mut self) {
+        let every = self.policy.as_ref().map(|(policy, _)| policy.rollback.drill_every_secs);
+        let untold = self.ways.values().filter(|way| !way.told);
+        self.cache.drill_look =
+            every.and_then(|every| untold.filter_map(|way| way.overdue_from(every)).min());
+    }
+
+    /// Endpoints that a candidate has reached: those that have it verified, and those on which it is under way or may be.
+    pub(crate) fn reached(&self, candidate: CandidateId) -> [BTreeSet<EndpointIx>; 2] {
+        let mut reached = [BTreeSet::new(), BTreeSet::new()];
+        for rollout in self.rollouts_of(candidate) {
+            for member in rollout.members() {
+                let phase = member.phase();
+                if phase == Phase::Verified {
+                    reached[0].insert(member.endpoint());
+                } else if phase.occupies() {
+                    reached[1].insert(member.endpoint());
+                }
+            }
+        }
+        reached
+    }
+
+    /// How many endpoints, and the first names of them.
+    pub(crate) fn listed(&self, on: &BTreeSet<EndpointIx>) -> String {
+        const SHOWN: usize = 20;
+        let names: Vec<_> =
+            on.iter().take(SHOWN).filter_map(|ix| self.endpoints.id(*ix)).map(|id| id.as_str()).collect();
+        match on.len() {
+            0 => "0 endpoints".into(),
+            n if n > SHOWN => format!("{n} endpoints ({}, ...)", names.join(", ")),
+            n => format!("{n} endpoints ({})", names.join(", ")),
+        }
+    }
+
+    /// A deployment counts on these ways back from now on.
+    pub(crate) fn count_on(&mut self, paths: &[RollbackPath], at: Timestamp) {
+        for path in paths {
+            if *path != RollbackPath::None && self.ways.get(path).is_none_or(|way| way.used_since.is_none()) {
+                self.ways.entry(*path).or_default().used_since = Some(at);
+            }
+        }
+        self.look_at_drills();
+    }
+
+    /// Keeps calls and drills in step with a member's phase. Called for phases that either may be about.
+    pub(crate) fn moved_on(&mut self, id: RolloutId, member: MemberIx, from: Phase, to: Phase) {
+        if from == Phase::NeedsOperator && self.calls.remove(&(id, member)).is_some() {
+            self.cache.call_alarms.set((id, member), None);
+        }
+        if to == Phase::Removed {
+            self.drilling.remove(&(id, member));
+        }
+    }
+
+    /// After a replay: when the next levels are called, and what a crash cut off between a phase and its consequence.
+    pub(crate) fn recover_ways(&mut self) {
+        let Self { rollouts, calls, drilling, cache, .. } = self;
+        for (key, call) in calls.iter().filter(|(_, call)| call.acknowledged.is_none()) {
+            cache.call_alarms.set(*key, Some(call.until));
+        }
+        for rollout in rollouts.iter() {
+            for (member, ix) in rollout.members().iter().zip(0..) {
+                let key = (rollout.id(), MemberIx(ix));
+                let is_stuck = member.phase() == Phase::NeedsOperator;
+                let is_back = member.phase() == Phase::RolledBack;
+                let is_drill = (is_stuck || is_back) && drilling.contains_key(&key);
+                if is_drill || (is_stuck && !calls.contains_key(&key)) {
+                    cache.tending.push(key);
+                }
+            }
+        }
+        self.look_at_drills();
+    }
+}

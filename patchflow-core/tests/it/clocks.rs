@@ -1,0 +1,241 @@
+//! Due dates that come near and pass, and emergencies (semantics S7).
+
+use crate::world::{Does, World, policy, start};
+use patchflow_core::catalog::Severity;
+use patchflow_core::doc::patch;
+use patchflow_core::error::Refusal;
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact};
+use patchflow_core::inventory::Environment;
+use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::policy::{Policy, StartMode};
+use patchflow_core::rollout::{Order, Phase};
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
+use patchflow_core::time::Timestamp;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// Nothing starts by itself, and a person approves without a trial.
+fn by_hand() -> Policy {
+    let mut policy = policy();
+    policy.deploy.start = StartMode::OnRequest;
+    policy.approval.clear();
+    policy.trial.required_for.clear();
+    policy
+}
+
+fn approve(world: &mut World, candidate: patchflow_core::ids::CandidateId) {
+    let ask = Command::Approve { candidate, reason: "fine".into() };
+    world.ask("ada", &["change-manager"], ask).unwrap();
+}
+
+/// When due dates were told of, with the number of endpoints.
+fn told(world: &World) -> Vec<(&'static str, Timestamp, u32)> {
+    let of = |recorded: &patchflow_core::fleet::Recorded| match &recorded.fact {
+        Fact::Rich(fact) => match **fact {
+            RichFact::DeadlineNeared { endpoints, .. } => Some(("near", recorded.at, endpoints)),
+            RichFact::DeadlinePassed { endpoints, .. } => Some(("passed", recorded.at, endpoints)),
+            _ => None,
+        },
+        _ => None,
+    };
+    world.journal.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_due_date_is_told_of_before_it_and_its_passing_is_one_fact_with_a_count() {
+    let mut world = World::new(40, 2, by_hand());
+    let candidate = world.publish(patch("lib", "2"));
+    world.pass(20 * DAY);
+    let at = |days: u64| start().plus_secs(days * DAY);
+    assert_eq!(
+        told(&world),
+        [("near", at(5), 40), ("passed", at(7), 40)],
+        "non-production counts in neither"
+    );
+    let notices = world.notices.iter().filter(|notice| notice.contains("due 2026-11-28"));
+    assert_eq!(notices.count(), 2);
+    approve(&mut world, candidate);
+    world.pass(DAY);
+    assert_eq!(told(&world).len(), 2, "once each");
+}
+
+#[test]
+fn what_is_done_in_time_breaches_nothing() {
+    let mut world = World::new(40, 2, policy());
+    world.publish(patch("lib", "2"));
+    world.pass(20 * DAY);
+    assert_eq!(told(&world), []);
+}
+
+#[test]
+fn an_endpoint_that_needs_it_later_is_due_later_and_a_need_that_pauses_restarts_no_clock() {
+    let mut world = World::new(10, 2, by_hand());
+    let candidate = world.publish(patch("lib", "2"));
+    let first = world.fleet.endpoint_ix("prod-0").unwrap();
+    world.pass(3 * DAY);
+    let late = EndpointSeen::new("late", Environment::Production);
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![late]) });
+    let late = world.fleet.endpoint_ix("late").unwrap();
+    let need = |endpoint| NeedSeen::needs(endpoint, Some(Arc::from("1.0")), RollbackPath::Reinstall);
+    let has = NeedSeen { standing: patchflow_core::fleet::Standing::Has, ..need(first) };
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![has, need(late)]) });
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need(first)]) });
+    world.see(Observation::Identified);
+    world.pass(20 * DAY);
+    let at = |days: u64| start().plus_secs(days * DAY);
+    let expected = [("near", at(5), 11), ("passed", at(7), 10), ("passed", at(10), 11)];
+    assert_eq!(told(&world), expected, "the late one three days later, the one that lapsed not later at all");
+    assert_eq!(world.fleet.need(candidate, late).unwrap().needed_since, Some(at(3)));
+}
+
+#[test]
+fn rated_down_it_is_still_due_when_it_was_and_rated_up_sooner() {
+    let mut world = World::new(10, 2, by_hand());
+    let mut update = patch("lib", "2");
+    let candidate = world.publish(update.clone());
+    let due = |world: &World| world.fleet.candidate(candidate).unwrap().identified().risk().due.unwrap();
+    world.pass(2 * DAY);
+    update.severity = Severity::High;
+    world.publish(update.clone());
+    assert_eq!(due(&world), start().plus_secs(7 * DAY));
+    let mut world = World::new(10, 2, by_hand());
+    update.severity = Severity::High;
+    world.publish(update.clone());
+    world.pass(2 * DAY);
+    update.severity = Severity::Critical;
+    world.publish(update);
+    assert_eq!(due(&world), start().plus_secs(9 * DAY));
+    world.pass(20 * DAY);
+    assert_eq!(told(&world)[1].1, start().plus_secs(9 * DAY));
+}
+
+#[test]
+fn a_successor_is_due_when_what_it_replaces_was() {
+    let mut world = World::new(10, 2, by_hand());
+    world.publish(patch("lib", "2"));
+    world.pass(4 * DAY);
+    let mut newer = patch("lib", "3");
+    newer.relations.supersedes = vec!["lib=2".into()];
+    let newer = world.publish(newer);
+    let risk = world.fleet.candidate(newer).unwrap().identified().risk();
+    assert_eq!((risk.clock_started, risk.due), (start(), Some(start().plus_secs(7 * DAY))));
+}
+
+/// Windows on Saturday mornings only; the story begins in one.
+fn saturdays(policy: &mut Policy, freezes: Vec<Freeze>) {
+    let window = WeeklyWindow { day: Weekday::Saturday, opens_minute: 8 * 60, open_minutes: 60 };
+    policy.schedule = Schedule::Weekly { windows: vec![window], freezes };
+}
+
+#[test]
+fn a_due_date_that_passed_opens_a_window_of_its_own_but_no_freeze() {
+    let frozen = Freeze { from: start().plus_secs(6 * DAY), until: start().plus_secs(8 * DAY) };
+    for (enforced, freezes, first_order) in
+        [(false, vec![], Some(7 * DAY)), (true, vec![frozen], Some(8 * DAY)), (false, vec![frozen], None)]
+    {
+        let mut policy = by_hand();
+        saturdays(&mut policy, freezes);
+        policy.clock.enforce_at_deadline = enforced;
+        let mut world = World::new(2, 2, policy);
+        let candidate = world.publish(patch("lib", "2"));
+        approve(&mut world, candidate);
+        world.pass(2 * HOUR);
+        world.ask("ada", &[], Command::Start { draft: RolloutDraft::of(candidate) }).unwrap();
+        world.pass(12 * DAY);
+        let ordered = |r: &&patchflow_core::fleet::Recorded| matches!(r.fact, Fact::Endpoint(f) if f.event == patchflow_core::rollout::Event::Ordered);
+        let at = world.journal.iter().find(ordered).map(|recorded| recorded.at);
+        assert_eq!(at, first_order.map(|secs| start().plus_secs(secs)), "{enforced}");
+        let warned = world.notices.iter().any(|notice| notice.contains("outside of the windows: it was due"));
+        assert_eq!(warned, enforced, "those who use it are told");
+    }
+}
+
+#[test]
+fn an_emergency_passes_windows_and_freezes_only_as_the_policy_says() {
+    let frozen = Freeze { from: start(), until: start().plus_secs(DAY) };
+    for (windows, freeze, starts_at) in [(false, false, 7 * DAY), (true, false, DAY), (true, true, 2 * HOUR)]
+    {
+        let mut policy = by_hand();
+        saturdays(&mut policy, vec![frozen]);
+        (policy.emergency.passes_windows, policy.emergency.overrides_freeze) = (windows, freeze);
+        policy.deploy.start_within_secs = 10 * DAY as u32;
+        let mut world = World::new(2, 2, policy);
+        let candidate = world.publish(patch("lib", "2"));
+        let draft = RolloutDraft { emergency: Some("wormable".into()), ..RolloutDraft::of(candidate) };
+        let refused = world.ask("ada", &[], Command::Start { draft: draft.clone() });
+        assert!(matches!(refused, Err(Refusal::WrongState { .. })), "an emergency needs its approval too");
+        approve(&mut world, candidate);
+        world.pass(2 * HOUR);
+        let unreasoned = RolloutDraft { emergency: Some(" ".into()), ..draft.clone() };
+        assert!(
+            world.ask("ada", &[], Command::Start { draft: unreasoned }).is_err(),
+            "nor goes without a reason"
+        );
+        world.ask("ada", &[], Command::Start { draft }).unwrap();
+        world.pass(12 * DAY);
+        let ordered = |r: &&patchflow_core::fleet::Recorded| matches!(r.fact, Fact::Endpoint(f) if f.event == patchflow_core::rollout::Event::Ordered);
+        let at = world.journal.iter().find(ordered).map(|recorded| recorded.at);
+        assert_eq!(at, Some(start().plus_secs(starts_at)), "{windows} {freeze}");
+        let told =
+            world.notices.iter().any(|notice| notice.ends_with("ada called it an emergency: wormable"));
+        assert_eq!(told, windows);
+    }
+}
+
+#[test]
+fn an_emergency_bakes_shorter_and_skips_neither_way_back_nor_verification() {
+    let mut policy = by_hand();
+    policy.emergency.bake_secs_min = Some(60);
+    let mut world = World::new(40, 2, policy);
+    let candidate = world.publish_with(patch("lib", "2"), RollbackPath::None);
+    approve(&mut world, candidate);
+    let draft = RolloutDraft { emergency: Some("wormable".into()), ..RolloutDraft::of(candidate) };
+    world.ask("ada", &[], Command::Start { draft: draft.clone() }).unwrap();
+    world.pass(HOUR);
+    assert!(world.orders.is_empty(), "no way back is known");
+    let rollout = world.fleet.rollout(world.deployment_of(candidate)).unwrap();
+    assert_eq!(rollout.rings()[3].gate().bake_secs_min, 60);
+    let candidate = world.publish(patch("tool", "2"));
+    approve(&mut world, candidate);
+    world.script.extend((0..40).map(|i| (format!("prod-{i}"), Does::Lies)));
+    world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, ..draft } }).unwrap();
+    world.pass(HOUR);
+    let rollout = world.fleet.rollout(world.deployment_of(candidate)).unwrap();
+    assert_eq!(rollout.counts().verified, 0, "what an installer says is no success here either");
+}
+
+#[test]
+fn an_emergency_goes_ahead_of_what_waits_and_interrupts_nothing() {
+    let mut policy = by_hand();
+    policy.rings.iter_mut().for_each(|ring| ring.gate.bake_secs_min = 0);
+    let mut world = World::new(2, 2, policy);
+    let [running, critical, emergency] = ["a", "b", "c"].map(|name| {
+        let mut update = patch(name, "2");
+        update.severity = if name == "b" { Severity::Critical } else { Severity::Low };
+        let candidate = world.publish(update);
+        approve(&mut world, candidate);
+        candidate
+    });
+    world.script.extend((0..2).map(|i| (format!("prod-{i}"), Does::Installs(300))));
+    let begin = |candidate| Command::Start { draft: RolloutDraft::of(candidate) };
+    world.ask("ada", &[], begin(running)).unwrap();
+    world.pass(10);
+    world.ask("ada", &[], begin(critical)).unwrap();
+    let draft = RolloutDraft { emergency: Some("wormable".into()), ..RolloutDraft::of(emergency) };
+    world.ask("ada", &[], Command::Start { draft }).unwrap();
+    world.pass(6 * HOUR);
+    let packages = |name: &str| -> Vec<String> {
+        let on = world.orders.iter().filter(|order| order.endpoint().as_str() == name);
+        on.map(|order| match order {
+            Order::Install(install) => install.target().package.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+    };
+    let first = world.ring(world.deployment_of(running), 0)[0].clone();
+    assert_eq!(packages(&first), ["deb:a", "deb:c", "deb:b"], "{first}");
+    assert_eq!(world.phase(world.deployment_of(running), &first), Phase::Verified, "it was not interrupted");
+}
