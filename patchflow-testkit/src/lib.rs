@@ -3,4 +3,5 @@
 pub mod conformance;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod model;
 pub mod orders;

@@ -1,0 +1,316 @@
+//! S3, S10: rings open, settle and are judged; halts recall, roll back and come to rest.
+
+use super::gate::Says;
+use super::state::Model;
+use super::{Illegal, Mutation, Sent};
+use patchflow_core::gate::Class;
+use patchflow_core::plan::RollbackPath;
+use patchflow_core::policy::{DeployPolicy, OnFailure, OnHalt};
+use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
+use patchflow_core::time::Timestamp;
+
+impl Model {
+    pub(super) fn member(&self, (r, m): (usize, usize)) -> &super::state::Member {
+        &self.rollouts[r].members[m]
+    }
+
+    pub(super) fn phase(&self, at: (usize, usize)) -> Phase {
+        self.member(at).phase
+    }
+
+    pub(super) fn deploy(&self, at: (usize, usize)) -> &DeployPolicy {
+        &self.rollouts[at.0].policy.deploy
+    }
+
+    pub(super) fn send(&mut self, what: impl FnOnce((usize, usize, u8)) -> Sent, (r, m): (usize, usize)) {
+        let operation = self.rollouts[r].members[m].operations;
+        self.sent.push(what((r, m, operation)));
+    }
+
+    /// The next order of any kind for a member: under a higher fence.
+    pub(super) fn next_operation(&mut self, (r, m): (usize, usize)) {
+        let member = &mut self.rollouts[r].members[m];
+        member.operations = member.operations.saturating_add(1);
+        let endpoint = member.endpoint;
+        self.endpoints[endpoint].fence += 1;
+    }
+
+    pub(super) fn order_revert(&mut self, at: (usize, usize)) {
+        self.next_operation(at);
+        let due = self.later(self.deploy(at).acknowledge_within_secs);
+        self.put(at, Phase::Reverting, Some(due));
+        self.send(|order| Sent::Revert { order }, at);
+    }
+
+    /// What a phase leaves to do whatever the rings do: recalls, reboots, rollbacks. Whether anything moved.
+    pub(super) fn tend(&mut self) -> bool {
+        if self.resync.is_some() {
+            return false;
+        }
+        let mut moved = false;
+        for r in 0..self.rollouts.len() {
+            let sweep = std::mem::take(&mut self.rollouts[r].sweep);
+            for m in 0..self.rollouts[r].members.len() {
+                moved |= self.tend_member((r, m), sweep);
+            }
+        }
+        moved
+    }
+
+    fn tend_member(&mut self, at: (usize, usize), sweep: bool) -> bool {
+        let rollout = &self.rollouts[at.0];
+        let stopped = rollout.is_stopped();
+        let cancelled = rollout.state == RolloutState::Cancelled;
+        match self.phase(at) {
+            Phase::Waiting | Phase::Deferred if cancelled => self.put(at, Phase::Cancelled, None),
+            // Nothing new starts, another attempt neither.
+            Phase::Backoff if stopped => self.put(at, Phase::Failed, None),
+            Phase::Ordered if stopped && !self.bent(Mutation::HaltRecallsNothing) => self.recall(at),
+            // It may stand in a queue on the endpoint: asked once.
+            Phase::Running if stopped && sweep && !self.bent(Mutation::HaltRecallsNothing) => self.recall(at),
+            Phase::RebootPending => {
+                let reserve = u64::from(self.deploy(at).reboot_reserve_secs);
+                let open = self.is_open(&self.rollouts[at.0].policy.schedule, self.now, reserve);
+                if self.member(at).operations == u8::MAX || !(open || self.bent(Mutation::RebootsAtAnyTime)) {
+                    return false;
+                }
+                self.next_operation(at);
+                let due = self.later(self.deploy(at).report_within_secs);
+                self.put(at, Phase::Rebooting, Some(due));
+                self.send(|order| Sent::Reboot { order }, at);
+            }
+            Phase::Failed | Phase::Verified if self.is_to_be_reverted(at) => return self.revert(at),
+            _ => return false,
+        }
+        true
+    }
+
+    fn recall(&mut self, at: (usize, usize)) {
+        let due = self.later(self.deploy(at).report_within_secs);
+        self.put(at, Phase::Recalling, Some(due));
+        self.send(|order| Sent::Recall { order }, at);
+    }
+
+    /// S10: who is rolled back: whoever failed, if the policy says so, and on a halt by a gate whom its word names.
+    fn is_to_be_reverted(&self, at: (usize, usize)) -> bool {
+        let rollout = &self.rollouts[at.0];
+        let failed = self.phase(at) == Phase::Failed;
+        if failed && rollout.policy.rollback.on_failure == OnFailure::RollBack {
+            return true;
+        }
+        let Some(halt) = rollout.halt.as_ref().filter(|halt| halt.by_gate) else { return false };
+        if rollout.state != RolloutState::Halted || self.bent(Mutation::RollsNobodyBack) {
+            return false;
+        }
+        match rollout.policy.rollback.on_halt {
+            OnHalt::Nobody => false,
+            OnHalt::Failed => failed,
+            OnHalt::Ring => failed || self.member(at).ring == halt.ring,
+            OnHalt::Rollout => true,
+        }
+    }
+
+    fn revert(&mut self, at: (usize, usize)) -> bool {
+        let member = self.member(at);
+        let endpoint = member.endpoint;
+        if member.path == RollbackPath::None || member.operations == u8::MAX {
+            // No way back: a person must act, unless it is fine as it is.
+            let stuck = self.phase(at) == Phase::Failed;
+            if stuck {
+                self.put(at, Phase::NeedsOperator, None);
+            }
+            return stuck;
+        }
+        // One operation at a time: it waits until the endpoint is free.
+        if self.is_busy(endpoint) || self.endpoints[endpoint].gone {
+            return false;
+        }
+        self.order_revert(at);
+        true
+    }
+
+    /// One look at every rollout. Whether anything moved.
+    pub(super) fn review(&mut self) -> Result<bool, Illegal> {
+        let mut moved = false;
+        for r in 0..self.rollouts.len() {
+            moved |= match self.rollouts[r].state {
+                RolloutState::Running | RolloutState::Paused => self.review_ring(r),
+                RolloutState::Halted if self.rollouts[r].kind == RolloutKind::Trial => self.end_trial(r),
+                RolloutState::Cancelled => self.end_cancelled(r),
+                RolloutState::Halted | RolloutState::Completed | RolloutState::Ended => false,
+            };
+        }
+        Ok(moved)
+    }
+
+    /// A trial that was halted has failed once everything in it came to its end.
+    fn end_trial(&mut self, r: usize) -> bool {
+        if self.rollouts[r].is_under_way() {
+            return false;
+        }
+        let candidate = self.rollouts[r].candidate;
+        self.candidates[candidate].trial_failed |= self.candidates[candidate].trial == Some(r);
+        self.end(r, false);
+        true
+    }
+
+    fn end_cancelled(&mut self, r: usize) -> bool {
+        let waits = self.rollouts[r].members.iter().any(|m| m.phase == Phase::Waiting);
+        if waits || self.rollouts[r].is_under_way() {
+            return false;
+        }
+        self.end(r, false);
+        true
+    }
+
+    fn end(&mut self, r: usize, completed: bool) {
+        self.rollouts[r].state = if completed { RolloutState::Completed } else { RolloutState::Ended };
+        let candidate = self.rollouts[r].candidate;
+        self.candidates[candidate].look = true;
+    }
+
+    fn review_ring(&mut self, r: usize) -> bool {
+        let ring = self.rollouts[r].ring;
+        let state = self.rollouts[r].rings[ring].state;
+        match state {
+            RingState::Pending => self.open(r, ring),
+            RingState::Open | RingState::Settled | RingState::Held => match self.gate(r, ring) {
+                Says::Halt => self.halt(r, true),
+                Says::Hold(_) if state == RingState::Open && self.is_settled(r, ring) => {
+                    let ring = &mut self.rollouts[r].rings[ring];
+                    (ring.state, ring.settled_at) = (RingState::Settled, Some(self.now));
+                }
+                Says::Hold(_) if state == RingState::Open => return self.defer(r, ring),
+                Says::Ask if state == RingState::Settled => self.rollouts[r].rings[ring].state = RingState::Held,
+                Says::Promote if self.is_settled(r, ring) && self.rollouts[r].state == RolloutState::Running => {
+                    self.promote(r);
+                }
+                Says::Hold(_) | Says::Ask | Says::Promote => return false,
+            },
+            RingState::Promoted | RingState::Skipped => self.next_ring(r),
+            RingState::Halted => return false,
+        }
+        true
+    }
+
+    pub(super) fn promote(&mut self, r: usize) {
+        let ring = self.rollouts[r].ring;
+        self.rollouts[r].rings[ring].state = RingState::Promoted;
+        self.next_ring(r);
+    }
+
+    fn next_ring(&mut self, r: usize) {
+        let next = self.rollouts[r].ring + 1;
+        if next < self.rollouts[r].rings.len() {
+            self.open(r, next);
+        } else {
+            self.end(r, true);
+        }
+    }
+
+    /// A ring opens; an empty one is skipped, which is not a pass.
+    fn open(&mut self, r: usize, ring: usize) {
+        let now = self.now;
+        let rollout = &mut self.rollouts[r];
+        rollout.ring = ring;
+        let empty = rollout.in_ring(ring).next().is_none();
+        let ring = &mut rollout.rings[ring];
+        if empty {
+            ring.state = RingState::Skipped;
+        } else {
+            (ring.state, ring.opened_at) = (RingState::Open, Some(now));
+        }
+    }
+
+    /// S3: who has not started within `start_within`, or by the end of the first window if that is later, is deferred.
+    fn defer(&mut self, r: usize, ring: usize) -> bool {
+        if self.start_until(r).is_none_or(|until| self.now < until) {
+            return false;
+        }
+        let mut moved = false;
+        for m in 0..self.rollouts[r].members.len() {
+            let member = &self.rollouts[r].members[m];
+            if member.ring == ring && member.phase == Phase::Waiting {
+                self.put((r, m), Phase::Deferred, None);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    fn start_until(&self, r: usize) -> Option<Timestamp> {
+        if self.bent(Mutation::NeverDefers) {
+            return None;
+        }
+        let rollout = &self.rollouts[r];
+        let ring = &rollout.rings[rollout.ring];
+        let opened = ring.reopened_at.or(ring.opened_at)?;
+        let within = opened.plus_secs(rollout.policy.deploy.start_within_secs.into());
+        let first = self.next_open(&rollout.policy.schedule, opened, 0);
+        let closes = first.and_then(|first| self.closes(&rollout.policy.schedule, first));
+        match closes {
+            Some(closes) if !super::windows::never_closes(closes, opened) => {
+                Some(within.max(Timestamp::from_secs(closes)))
+            }
+            Some(_) | None => Some(within),
+        }
+    }
+
+    /// S3: no new orders; what has not begun is recalled.
+    pub(super) fn halt(&mut self, r: usize, by_gate: bool) {
+        let rollout = &mut self.rollouts[r];
+        let ring = rollout.ring;
+        rollout.state = RolloutState::Halted;
+        rollout.halt = Some(super::state::Halted { by_gate, ring });
+        rollout.rings[ring].state = RingState::Halted;
+        rollout.sweep = true;
+    }
+
+    pub(super) fn cancel(&mut self, r: usize) {
+        if !self.rollouts[r].is_over() {
+            self.rollouts[r].state = RolloutState::Cancelled;
+            self.rollouts[r].sweep = true;
+        }
+    }
+
+    /// A person lifts a halt: evidence starts anew.
+    pub(super) fn lift(&mut self, r: usize) {
+        let keeps = self.bent(Mutation::LiftKeepsTheEvidence);
+        let rollout = &mut self.rollouts[r];
+        rollout.state = RolloutState::Running;
+        let number = rollout.ring;
+        let ring = &mut rollout.rings[number];
+        (ring.state, ring.settled_at) = (RingState::Open, None);
+        if keeps {
+            return;
+        }
+        ring.alerts = 0;
+        for member in rollout.members.iter_mut().filter(|member| member.ring == number) {
+            member.forgiven = matches!(super::state::class(member.phase), Class::Failed | Class::Unknown);
+        }
+    }
+
+    /// When a rollout may do something by time alone.
+    pub(super) fn rollout_looks_at(&self, r: usize) -> Option<Timestamp> {
+        let rollout = &self.rollouts[r];
+        let schedule = &rollout.policy.schedule;
+        let reserve = rollout.policy.deploy.reboot_reserve_secs.into();
+        let waits_for_reboot = rollout.members.iter().any(|m| m.phase == Phase::RebootPending);
+        let reboot = if waits_for_reboot { self.next_open(schedule, self.now, reserve) } else { None };
+        let reboot = reboot.filter(|at| *at > self.now);
+        if !matches!(rollout.state, RolloutState::Running | RolloutState::Paused) {
+            return reboot;
+        }
+        let waits_in_ring = rollout.in_ring(rollout.ring).any(|m| m.phase == Phase::Waiting);
+        let open = rollout.rings[rollout.ring].state == RingState::Open;
+        let defers = if open && waits_in_ring { self.start_until(r) } else { None };
+        let waits = rollout
+            .members
+            .iter()
+            .any(|m| m.ring <= rollout.ring && (m.phase == Phase::Waiting || m.phase == Phase::Backoff));
+        let starts = rollout.state == RolloutState::Running && waits && self.is_permitted(r);
+        let opens = if starts { self.next_open(schedule, self.now, self.needed(r)) } else { None };
+        let opens = opens.filter(|at| *at > self.now);
+        [reboot, defers, opens, self.gate_looks_at(r)].into_iter().flatten().filter(|at| *at > self.now).min()
+    }
+}

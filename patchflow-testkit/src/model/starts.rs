@@ -1,0 +1,191 @@
+//! S6, S12: who may start now. The engine chooses among equals; here every choice is checked, and that none was missed.
+
+use super::state::{Model, is_operating};
+use super::{Illegal, Mutation, Sent};
+use patchflow_core::catalog::RebootBehaviour;
+use patchflow_core::fleet::Standing;
+use patchflow_core::inventory::Environment;
+use patchflow_core::plan::RollbackPath;
+use patchflow_core::rollout::{Event, Phase, RingState, RolloutKind, RolloutState};
+use patchflow_core::time::Timestamp;
+
+/// Events that a look at a member for its start may end in.
+pub(super) fn is_start(event: Event) -> bool {
+    [Event::Ordered, Event::Skipped, Event::Cancelled, Event::Held, Event::Removed].contains(&event)
+}
+
+/// What must come of looking at a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is not its turn, or somebody else has the endpoint.
+    Waits,
+    Starts,
+    Settles(Event),
+}
+
+impl Model {
+    /// Whether a proof stands behind a rollout: an approval that holds, or its being a trial of what is in trial.
+    pub(super) fn is_permitted(&self, r: usize) -> bool {
+        use super::state::Stage;
+        let rollout = &self.rollouts[r];
+        match (&self.candidates[rollout.candidate].stage, rollout.kind) {
+            (Stage::Approved { expires, .. }, RolloutKind::Deployment) => {
+                self.now < *expires || self.bent(Mutation::ApprovalsNeverExpire)
+            }
+            (Stage::Identified, RolloutKind::Trial) => true,
+            _ => false,
+        }
+    }
+
+    /// How long an operation takes, with the reboot that it may ask for.
+    pub(super) fn needed(&self, r: usize) -> u64 {
+        let rollout = &self.rollouts[r];
+        let deploy = &rollout.policy.deploy;
+        let reserve = match self.candidates[rollout.candidate].patch.reboot {
+            RebootBehaviour::Never => 0,
+            RebootBehaviour::Possible | RebootBehaviour::Required => deploy.reboot_reserve_secs,
+        };
+        u64::from(deploy.expected_secs) + u64::from(reserve)
+    }
+
+    /// Whether the rollout may issue an order at all now.
+    fn may_order(&self, r: usize) -> bool {
+        let rollout = &self.rollouts[r];
+        let paused = rollout.state == RolloutState::Paused && self.bent(Mutation::PauseStopsNothing);
+        let runs = rollout.state == RolloutState::Running || paused;
+        let ring = rollout.rings[rollout.ring].state;
+        let open = matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
+        runs && open
+            && self.resync.is_none()
+            && self.is_permitted(r)
+            && self.is_open(&rollout.policy.schedule, self.now, self.needed(r))
+            && self.has_a_place(r)
+    }
+
+    fn has_a_place(&self, r: usize) -> bool {
+        let holds = |phase| {
+            is_operating(phase) || self.bent(Mutation::UnknownKeepsItsPlace) && phase == Phase::Silent
+        };
+        let taken = self.rollouts[r].members.iter().filter(|member| holds(member.phase)).count();
+        let more = usize::from(self.bent(Mutation::OnePlaceMore));
+        taken < self.rollouts[r].policy.deploy.in_flight_max as usize + more
+    }
+
+    fn fate(&self, (r, m): (usize, usize)) -> Fate {
+        let rollout = &self.rollouts[r];
+        let member = &rollout.members[m];
+        let again = match member.phase {
+            Phase::Waiting => false,
+            Phase::Backoff if member.due.is_some_and(|due| due <= self.now) => true,
+            _ => return Fate::Waits,
+        };
+        if member.ring > rollout.ring {
+            return Fate::Waits;
+        }
+        let endpoint = &self.endpoints[member.endpoint];
+        // What has failed once is not held or skipped, it is cancelled.
+        let held = if again { Event::Cancelled } else { Event::Held };
+        let wanted = match rollout.kind {
+            RolloutKind::Trial => Environment::NonProduction,
+            RolloutKind::Deployment => Environment::Production,
+        };
+        if endpoint.gone {
+            return Fate::Settles(Event::Removed);
+        }
+        if endpoint.seen.environment != wanted {
+            return Fate::Settles(Event::Cancelled);
+        }
+        if self.holds.contains(&(rollout.candidate, member.endpoint)) {
+            return Fate::Settles(held);
+        }
+        match self.candidates[rollout.candidate].needs.get(&member.endpoint).map(|need| need.standing) {
+            Some(Standing::Needs) => {}
+            Some(Standing::Has) if again => {}
+            Some(Standing::Has) => return Fate::Settles(Event::Skipped),
+            Some(Standing::NotApplicable) | None => return Fate::Settles(Event::Removed),
+        }
+        let waived = rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
+        if (member.path == RollbackPath::None && !waived) || member.operations == u8::MAX {
+            return Fate::Settles(held);
+        }
+        if self.is_busy(member.endpoint) { Fate::Waits } else { Fate::Starts }
+    }
+
+    /// Takes the engine's next start and checks it; when it starts nobody any more, nobody may have been left out.
+    pub(super) fn start(&mut self) -> Result<bool, Illegal> {
+        let looked_at = self.choices.starts.iter().position(|(r, m, event)| {
+            let fate = match event {
+                Event::Ordered => Fate::Starts,
+                _ => Fate::Settles(*event),
+            };
+            let known = *r < self.rollouts.len() && *m < self.rollouts[*r].members.len();
+            known && self.may_order(*r) && self.fate((*r, *m)) == fate
+        });
+        let Some(looked_at) = looked_at else {
+            return self.nobody_was_left_out().map(|()| false);
+        };
+        let (r, m, event) = self.choices.starts.remove(looked_at);
+        let at = (r, m);
+        match event {
+            Event::Ordered => {
+                self.nobody_comes_first(at)?;
+                self.order(at);
+            }
+            Event::Skipped => self.put(at, Phase::Skipped, None),
+            Event::Held => self.put(at, Phase::Held, None),
+            Event::Removed => self.put(at, Phase::Removed, None),
+            _ => self.put(at, Phase::Cancelled, None),
+        }
+        Ok(true)
+    }
+
+    fn order(&mut self, (r, m): (usize, usize)) {
+        self.next_operation((r, m));
+        let rollout = &mut self.rollouts[r];
+        rollout.members[m].attempts = rollout.members[m].attempts.saturating_add(1);
+        let rollout = &self.rollouts[r];
+        let acknowledged_by = self.later(rollout.policy.deploy.acknowledge_within_secs);
+        let closes = self.closes(&rollout.policy.schedule, self.now).unwrap_or(self.now.as_secs());
+        let latest = closes.saturating_sub(self.needed(r) as i64).min(Timestamp::MAX.as_secs());
+        let start_by = acknowledged_by.min(Timestamp::from_secs(latest)).max(self.now);
+        self.put((r, m), Phase::Ordered, Some(start_by));
+        self.send(|order| Sent::Install { order, start_by }, (r, m));
+    }
+
+    /// S6: who is first on an endpoint: by priority, then by due date, then by rollout.
+    fn nobody_comes_first(&self, (r, m): (usize, usize)) -> Result<(), Illegal> {
+        let endpoint = self.rollouts[r].members[m].endpoint;
+        for other in 0..self.rollouts.len() {
+            if other == r || !self.may_order(other) {
+                continue;
+            }
+            for (n, member) in self.rollouts[other].members.iter().enumerate() {
+                let starts = member.endpoint == endpoint && self.fate((other, n)) == Fate::Starts;
+                if starts && self.precedence(other) < self.precedence(r) {
+                    return Err(Illegal(format!("r{r}.m{m} starts on e{endpoint}, but r{other}.m{n} comes first")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn precedence(&self, r: usize) -> impl Ord + use<> {
+        let candidate = &self.candidates[self.rollouts[r].candidate];
+        (std::cmp::Reverse(candidate.priority), candidate.due, r)
+    }
+
+    fn nobody_was_left_out(&self) -> Result<(), Illegal> {
+        for r in 0..self.rollouts.len() {
+            if !self.may_order(r) {
+                continue;
+            }
+            for m in 0..self.rollouts[r].members.len() {
+                let fate = self.fate((r, m));
+                if fate != Fate::Waits {
+                    return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
