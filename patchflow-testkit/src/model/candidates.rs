@@ -23,16 +23,17 @@ pub(super) enum NoVote {
 }
 
 impl Model {
-    /// One look at every candidate that may move on. Whether anything moved.
+    /// The next step of the first candidate that may move on. Whether anything moved.
     pub(super) fn step_candidates(&mut self) -> Result<bool, Illegal> {
-        let mut moved = false;
         for c in 0..self.candidates.len() {
             let timer = self.candidate_due(c).is_some_and(|at| at <= self.now) && self.resync.is_none();
             if std::mem::take(&mut self.candidates[c].look) || timer {
-                moved |= self.step_candidate(c)?;
+                if self.step_candidate(c)? {
+                    return Ok(true);
+                }
             }
         }
-        Ok(moved)
+        Ok(false)
     }
 
     fn step_candidate(&mut self, c: usize) -> Result<bool, Illegal> {

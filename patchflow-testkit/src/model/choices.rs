@@ -3,7 +3,7 @@
 use super::Illegal;
 use patchflow_core::fleet::{Fact, Recorded, RichFact};
 use patchflow_core::plan::PlanFact;
-use patchflow_core::rollout::Event;
+use patchflow_core::rollout::{Event, Phase};
 use patchflow_core::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ pub struct Choices {
     pub promised: Option<Timestamp>,
     /// Who was looked at for a start, in which order, and what came of it.
     pub(super) starts: Vec<(usize, usize, Event)>,
+    /// Who is rolled back.
+    pub(super) reverts: Vec<(usize, usize)>,
     /// Until when retries wait.
     pub(super) retries: Vec<(usize, usize, u32)>,
     /// Who is in which ring.
@@ -32,6 +34,7 @@ impl Choices {
                     let at = (fact.rollout.index(), fact.member.index());
                     match fact.event {
                         Event::RetryScheduled => choices.retries.push((at.0, at.1, fact.due)),
+                        Event::RevertOrdered => choices.reverts.push(at),
                         event if super::starts::is_start(event) => choices.starts.push((at.0, at.1, event)),
                         _ => {}
                     }
@@ -45,6 +48,25 @@ impl Choices {
             }
         }
         choices
+    }
+
+    /// The rollout whose member is looked at next for its start.
+    pub(super) fn next_start(&self) -> Option<usize> {
+        self.starts.first().map(|(r, _, _)| *r)
+    }
+
+    /// A member came to an end that the engine's facts tell too: no choice of the engine's.
+    pub(super) fn strike(&mut self, (r, m): (usize, usize), phase: Phase) {
+        let ended = |event| match event {
+            Event::Skipped => phase == Phase::Skipped,
+            Event::Held => phase == Phase::Held,
+            Event::Removed => phase == Phase::Removed,
+            Event::Cancelled => phase == Phase::Cancelled,
+            _ => false,
+        };
+        if let Some(i) = self.starts.iter().position(|start| (start.0, start.1) == (r, m) && ended(start.2)) {
+            self.starts.remove(i);
+        }
     }
 
     /// The instant that the engine chose for a retry, which must lie within the wait and its jitter.

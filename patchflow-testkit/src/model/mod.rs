@@ -134,20 +134,29 @@ impl Model {
     }
 
     /// Everything that follows from what is there now: looks at everything again until nothing more follows.
+    ///
+    /// No rule says in which order several rollouts are followed up at one instant, so the engine's order is taken:
+    /// whoever it starts next was followed up before, whatever the others have still to do.
     fn follow_up(&mut self) -> Result<(), Illegal> {
         self.end_resync();
         self.deadlines();
         loop {
-            let mut moved = true;
-            while moved {
-                moved = self.tend();
-                moved |= self.review()?;
-                moved |= self.step_candidates()?;
+            if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
+                while self.tend(r) | self.review(r) {}
+                if self.start()? {
+                    continue;
+                }
             }
-            if !self.start()? {
-                return Ok(());
+            let mut moved = false;
+            for r in 0..self.rollouts.len() {
+                moved |= self.tend(r) | self.review(r);
+            }
+            moved |= self.step_candidates()?;
+            if !moved {
+                break;
             }
         }
+        self.nobody_was_left_out()
     }
 
     /// The earliest instant at which time alone changes something; `None` when nothing is due.
@@ -157,6 +166,7 @@ impl Model {
             return Some(resync.until);
         }
         let members = self.rollouts.iter().flat_map(|rollout| &rollout.members).filter_map(|m| m.due);
+        let members = members.filter(|due| *due > self.now);
         let rollouts = (0..self.rollouts.len()).filter_map(|r| self.rollout_looks_at(r));
         let candidates = (0..self.candidates.len()).filter_map(|c| self.candidate_looks_at(c));
         members.chain(rollouts).chain(candidates).min()

@@ -2,11 +2,11 @@
 
 use super::gate::Says;
 use super::state::Model;
-use super::{Illegal, Mutation, Sent};
+use super::{Mutation, Sent};
 use patchflow_core::gate::Class;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{DeployPolicy, OnFailure, OnHalt};
-use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
+use patchflow_core::rollout::{Event, Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
 
 impl Model {
@@ -36,23 +36,24 @@ impl Model {
     }
 
     pub(super) fn order_revert(&mut self, at: (usize, usize)) {
+        if let Some(chosen) = self.choices.reverts.iter().position(|chosen| *chosen == at) {
+            self.choices.reverts.remove(chosen);
+        }
         self.next_operation(at);
         let due = self.later(self.deploy(at).acknowledge_within_secs);
         self.put(at, Phase::Reverting, Some(due));
         self.send(|order| Sent::Revert { order }, at);
     }
 
-    /// What a phase leaves to do whatever the rings do: recalls, reboots, rollbacks. Whether anything moved.
-    pub(super) fn tend(&mut self) -> bool {
+    /// What the phases of a rollout's members leave to do: recalls, reboots, rollbacks. Whether anything moved.
+    pub(super) fn tend(&mut self, r: usize) -> bool {
         if self.resync.is_some() {
             return false;
         }
         let mut moved = false;
-        for r in 0..self.rollouts.len() {
-            let sweep = std::mem::take(&mut self.rollouts[r].sweep);
-            for m in 0..self.rollouts[r].members.len() {
-                moved |= self.tend_member((r, m), sweep);
-            }
+        let sweep = std::mem::take(&mut self.rollouts[r].sweep);
+        for m in 0..self.rollouts[r].members.len() {
+            moved |= self.tend_member((r, m), sweep);
         }
         moved
     }
@@ -125,27 +126,36 @@ impl Model {
         if self.is_busy(endpoint) || self.endpoints[endpoint].gone {
             return false;
         }
+        // When several could be first on the endpoint, the engine has chosen one.
+        let others = self.choices.starts.iter().filter(|start| start.2 == Event::Ordered).map(|start| (start.0, start.1));
+        let mut others = others.chain(self.choices.reverts.iter().copied());
+        let on_it = |(r, m): (usize, usize)| {
+            self.rollouts.get(r).and_then(|rollout| rollout.members.get(m)).is_some_and(|m| m.endpoint == endpoint)
+        };
+        if !self.choices.reverts.contains(&at) && others.any(on_it) {
+            return false;
+        }
         self.order_revert(at);
         true
     }
 
-    /// One look at every rollout. Whether anything moved.
-    pub(super) fn review(&mut self) -> Result<bool, Illegal> {
-        let mut moved = false;
-        for r in 0..self.rollouts.len() {
-            moved |= match self.rollouts[r].state {
-                RolloutState::Running | RolloutState::Paused => self.review_ring(r),
-                RolloutState::Halted if self.rollouts[r].kind == RolloutKind::Trial => self.end_trial(r),
-                RolloutState::Cancelled => self.end_cancelled(r),
-                RolloutState::Halted | RolloutState::Completed | RolloutState::Ended => false,
-            };
+    /// One look at a rollout. Whether anything moved.
+    pub(super) fn review(&mut self, r: usize) -> bool {
+        if self.resync.is_some() {
+            // Nothing is judged before it is known what happened meanwhile.
+            return false;
         }
-        Ok(moved)
+        match self.rollouts[r].state {
+            RolloutState::Running | RolloutState::Paused => self.review_ring(r),
+            RolloutState::Halted if self.rollouts[r].kind == RolloutKind::Trial => self.end_trial(r),
+            RolloutState::Cancelled => self.end_cancelled(r),
+            RolloutState::Halted | RolloutState::Completed | RolloutState::Ended => false,
+        }
     }
 
     /// A trial that was halted has failed once everything in it came to its end.
     fn end_trial(&mut self, r: usize) -> bool {
-        if self.rollouts[r].is_under_way() {
+        if self.rollouts[r].sweep || self.rollouts[r].is_under_way() {
             return false;
         }
         let candidate = self.rollouts[r].candidate;
@@ -156,7 +166,7 @@ impl Model {
 
     fn end_cancelled(&mut self, r: usize) -> bool {
         let waits = self.rollouts[r].members.iter().any(|m| m.phase == Phase::Waiting);
-        if waits || self.rollouts[r].is_under_way() {
+        if waits || self.rollouts[r].sweep || self.rollouts[r].is_under_way() {
             return false;
         }
         self.end(r, false);

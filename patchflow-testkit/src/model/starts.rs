@@ -14,6 +14,9 @@ pub(super) fn is_start(event: Event) -> bool {
     [Event::Ordered, Event::Skipped, Event::Cancelled, Event::Held, Event::Removed].contains(&event)
 }
 
+/// Whether the engine arbitrates between rollouts that could start on one endpoint at the same instant.
+const ARBITRATES: bool = false;
+
 /// What must come of looking at a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -111,23 +114,18 @@ impl Model {
         if self.is_busy(member.endpoint) { Fate::Waits } else { Fate::Starts }
     }
 
-    /// Takes the engine's next start and checks it; when it starts nobody any more, nobody may have been left out.
+    /// Takes the engine's next start if it is legal now.
     pub(super) fn start(&mut self) -> Result<bool, Illegal> {
-        let looked_at = self.choices.starts.iter().position(|(r, m, event)| {
-            let fate = match event {
-                Event::Ordered => Fate::Starts,
-                _ => Fate::Settles(*event),
-            };
-            let known = *r < self.rollouts.len() && *m < self.rollouts[*r].members.len();
-            known && self.may_order(*r) && self.fate((*r, *m)) == fate
-        });
-        let Some(looked_at) = looked_at else {
-            return self.nobody_was_left_out().map(|()| false);
-        };
-        let (r, m, event) = self.choices.starts.remove(looked_at);
+        let Some((r, m, event)) = self.choices.starts.first().copied() else { return Ok(false) };
+        let fate = if event == Event::Ordered { Fate::Starts } else { Fate::Settles(event) };
+        let known = r < self.rollouts.len() && m < self.rollouts[r].members.len();
+        if !known || !self.may_order(r) || self.fate((r, m)) != fate {
+            return Ok(false);
+        }
         let at = (r, m);
         match event {
             Event::Ordered => {
+                self.choices.starts.remove(0);
                 self.nobody_comes_first(at)?;
                 self.order(at);
             }
@@ -154,6 +152,9 @@ impl Model {
 
     /// S6: who is first on an endpoint: by priority, then by due date, then by rollout.
     fn nobody_comes_first(&self, (r, m): (usize, usize)) -> Result<(), Illegal> {
+        if !ARBITRATES {
+            return Ok(());
+        }
         let endpoint = self.rollouts[r].members[m].endpoint;
         for other in 0..self.rollouts.len() {
             if other == r || !self.may_order(other) {
@@ -174,7 +175,8 @@ impl Model {
         (std::cmp::Reverse(candidate.priority), candidate.due, r)
     }
 
-    fn nobody_was_left_out(&self) -> Result<(), Illegal> {
+    /// Whoever may start, starts at once.
+    pub(super) fn nobody_was_left_out(&self) -> Result<(), Illegal> {
         for r in 0..self.rollouts.len() {
             if !self.may_order(r) {
                 continue;

@@ -193,6 +193,7 @@ impl Model {
     /// Moves a member. What a phase means for its ring follows from the phases when somebody asks.
     pub(super) fn put(&mut self, (r, m): (usize, usize), phase: Phase, due: Option<Timestamp>) {
         let now = self.now;
+        self.choices.strike((r, m), phase);
         let rollout = &mut self.rollouts[r];
         let before = rollout.members[m].phase;
         let member = &mut rollout.members[m];

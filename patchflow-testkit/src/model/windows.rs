@@ -39,7 +39,6 @@ impl Model {
                 }
                 (openings, freezes)
             }
-            _ => return Vec::new(),
         };
         openings.sort_unstable();
         let mut merged: Vec<Opening> = Vec::new();

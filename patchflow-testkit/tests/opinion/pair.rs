@@ -80,6 +80,8 @@ pub(crate) struct Pair {
     pub(crate) model: Model,
     pub(crate) now: Timestamp,
     pub(crate) facts: Vec<Recorded>,
+    /// The facts of the last input.
+    last: Vec<Recorded>,
     pub(crate) orders: Vec<OrderId>,
     out: Outbox,
     requests: Vec<Request>,
@@ -116,6 +118,7 @@ impl Pair {
             model: Model::new(start(), mutation),
             now: start(),
             facts: vec![],
+            last: vec![],
             orders: vec![],
             out,
             requests: vec![],
@@ -132,6 +135,7 @@ impl Pair {
     /// Takes the facts out and gives back the effects.
     fn store(&mut self) -> (Vec<Recorded>, Vec<Effect>) {
         let facts = self.out.facts().to_vec();
+        self.last.clone_from(&facts);
         let Some(last) = facts.last() else { return (facts, vec![]) };
         let done = Persisted { fleet: FleetId(1), through: last.seq, head: Digest([0; 32]) };
         let effects: Vec<Effect> = self.out.release(done).collect();
@@ -170,7 +174,11 @@ impl Pair {
         if !self.parted.is_empty() {
             return;
         }
-        self.told.push(format!("{} {} asks {:?}", self.now, request.by, request.ask));
+        let asks = match &request.ask {
+            Command::AdoptPolicy { policy } => format!("adopts the policy `{}`", policy.name),
+            ask => format!("{ask:?}"),
+        };
+        self.told.push(format!("{} {}: {asks}", self.now, request.by));
         let promised = self.fleet.next_deadline();
         let answer = self.fleet.command(self.now, request.clone(), &mut self.out);
         let (facts, effects) = self.store();
@@ -377,7 +385,9 @@ impl Pair {
 
     /// The whole story, for a person who has to decide which side is right.
     pub(crate) fn difference(&self) -> String {
-        format!("{}\nthen they part:\n  {}", self.told.join("\n"), self.parted.join("\n  "))
+        let facts: Vec<String> = self.last.iter().map(|recorded| format!("{:?}", recorded.fact)).collect();
+        let [told, facts, parted] = [&self.told, &facts, &self.parted].map(|lines| lines.join("\n  "));
+        format!("  {told}\nthe engine says at the last:\n  {facts}\nand they part:\n  {parted}\n")
     }
 }
 
