@@ -233,7 +233,12 @@ impl Fleet {
             let id = RolloutId(i as u32);
             if self.state.cache.alarms.get(&id).is_some_and(|alarm| *alarm <= now) {
                 self.state.cache.alarms.remove(&id);
-                self.state.rollouts[i].queue.sweep |= self.state.rollouts[i].reboots_pending > 0;
+                if self.state.rollouts[i].reboots_pending > 0 {
+                    let waits = |member: &Member| member.phase == Phase::RebootPending;
+                    let members = self.state.rollouts[i].members.iter().zip(0..);
+                    let waiting = members.filter(|(member, _)| waits(member)).map(|(_, m)| (id, MemberIx(m)));
+                    self.state.cache.tending.extend(waiting);
+                }
                 self.state.put_on_agenda(id);
             }
         }

@@ -101,6 +101,10 @@ pub(crate) fn fails(kind: u8) -> FailureKind {
     ][usize::from(kind) % 6]
 }
 
+fn founded() -> Timestamp {
+    Timestamp::from_secs(start().as_secs() - 3_600)
+}
+
 fn actor(which: u8) -> Actor {
     match which % 3 {
         0 => Actor::new("ada", ["approver"]),
@@ -112,7 +116,8 @@ fn actor(which: u8) -> Actor {
 impl Pair {
     pub(crate) fn new(knobs: &Knobs, mutation: Option<Mutation>) -> Self {
         let mut out = Outbox::new();
-        let fleet = Fleet::found(FleetId(1), "opinion", knobs.seed, start(), &mut out);
+        // A packed deadline is never 0, so nothing is due at the founding itself.
+        let fleet = Fleet::found(FleetId(1), "opinion", knobs.seed, founded(), &mut out);
         let mut pair = Self {
             fleet,
             model: Model::new(start(), mutation),
@@ -158,7 +163,7 @@ impl Pair {
         let promised = self.fleet.next_deadline();
         self.fleet.observe(self.now, seen.clone(), &mut self.out);
         let (facts, effects) = self.store();
-        let choices = Choices::read(&facts, promised, start());
+        let choices = Choices::read(&facts, promised, founded());
         let came = Came::of(&effects, None);
         self.parted = compare(&mut self.model, &self.fleet, &came, (self.now, Input::See(&seen), &choices));
     }
@@ -182,7 +187,7 @@ impl Pair {
         let promised = self.fleet.next_deadline();
         let answer = self.fleet.command(self.now, request.clone(), &mut self.out);
         let (facts, effects) = self.store();
-        let choices = Choices::read(&facts, promised, start());
+        let choices = Choices::read(&facts, promised, founded());
         let came = Came::of(&effects, Some(&answer));
         self.parted = compare(&mut self.model, &self.fleet, &came, (self.now, Input::Ask(request), &choices));
     }

@@ -115,14 +115,16 @@ fn open(rollout: &Rollout, ring: u8, facts: &mut Facts) {
 
 /// When time alone may change something for a rollout.
 pub(crate) fn next_look(state: &State, now: Timestamp, rollout: &Rollout) -> Option<Timestamp> {
-    if !matches!(rollout.state(), RolloutState::Running | RolloutState::Paused) {
-        return None;
-    }
     let ring = rollout.current_ring();
     let schedule = &rollout.policy().schedule;
     let reserve = rollout.policy().deploy.reboot_reserve_secs.into();
+    // What is under way goes on in a rollout that was halted or has ended too.
     let reboot = (rollout.reboots_pending > 0 && !schedule.is_open(now, reserve))
-        .then(|| schedule.next_open(now, reserve));
+        .then(|| schedule.next_open(now, reserve))
+        .flatten();
+    if !matches!(rollout.state(), RolloutState::Running | RolloutState::Paused) {
+        return reboot;
+    }
     let waits = ring.counts().waiting > 0 || !rollout.queue.again.is_empty();
     let look = match ring.state() {
         RingState::Open if waits => {
@@ -146,5 +148,5 @@ pub(crate) fn next_look(state: &State, now: Timestamp, rollout: &Rollout) -> Opt
         | RingState::Skipped
         | RingState::Halted => None,
     };
-    look.into_iter().chain(reboot.flatten()).min()
+    look.into_iter().chain(reboot).min()
 }
