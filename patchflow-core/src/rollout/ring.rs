@@ -2,7 +2,9 @@
 
 use super::Phase;
 use crate::gate::{Class, Counts, Limits, Standing, Verdict};
+use crate::ids::MemberIx;
 use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +39,11 @@ pub struct Ring {
     pub(crate) state: RingState,
     pub(crate) counts: [u32; 10],
     pub(crate) alerts: u32,
-    /// Failed and unknown members when a person last lifted a halt: evidence starts anew without them.
-    pub(crate) forgiven: u32,
+    /// Members that were failed or unknown when a person last lifted a halt, and still are: evidence starts anew
+    /// without them. Who recovers and fails again counts again.
+    pub(crate) forgiven: BTreeSet<MemberIx>,
+    /// How many of them are failed, and how many unknown.
+    pub(crate) forgiven_counts: [u32; 2],
     pub(crate) opened_at: Option<Timestamp>,
     /// When a member of the settled ring began to move again.
     pub(crate) reopened_at: Option<Timestamp>,
@@ -59,7 +64,8 @@ impl Ring {
             state: RingState::Pending,
             counts,
             alerts: 0,
-            forgiven: 0,
+            forgiven: BTreeSet::new(),
+            forgiven_counts: [0; 2],
             opened_at: None,
             reopened_at: None,
             settled_at: None,
@@ -68,11 +74,20 @@ impl Ring {
         }
     }
 
-    pub(crate) fn recount(&mut self, from: Phase, to: Phase) {
+    pub(crate) fn recount(&mut self, at: MemberIx, from: Phase, to: Phase) {
         self.counts[from.class() as usize] -= 1;
         self.counts[to.class() as usize] += 1;
-        // One of those that were forgiven may have recovered; the next failure is a new one.
-        self.forgiven = self.forgiven.min(self.bad());
+        if !self.forgiven.is_empty() && self.forgiven.contains(&at) {
+            if let Some(i) = bad(from.class()) {
+                self.forgiven_counts[i] -= 1;
+            }
+            match bad(to.class()) {
+                Some(i) => self.forgiven_counts[i] += 1,
+                None => {
+                    self.forgiven.remove(&at);
+                }
+            }
+        }
     }
 
     /// A member of a settled ring moves again: it must settle, and bake, anew.
@@ -80,13 +95,17 @@ impl Ring {
         (self.state, self.settled_at, self.reopened_at) = (RingState::Open, None, Some(at));
     }
 
-    const fn bad(&self) -> u32 {
-        self.counts[Class::Failed as usize] + self.counts[Class::Unknown as usize]
-    }
-
     /// A person lifted the halt: the gate judges what comes from now on, and the alerts that were seen are spent.
-    pub(crate) fn start_evidence_anew(&mut self) {
-        self.forgiven = self.bad();
+    /// `members` are those of this ring.
+    pub(crate) fn start_evidence_anew(&mut self, members: impl Iterator<Item = (MemberIx, Class)>) {
+        self.forgiven.clear();
+        self.forgiven_counts = [0; 2];
+        for (member, class) in members {
+            if let Some(i) = bad(class) {
+                self.forgiven.insert(member);
+                self.forgiven_counts[i] += 1;
+            }
+        }
         self.alerts = 0;
     }
 
@@ -154,12 +173,27 @@ impl Ring {
     #[must_use]
     pub fn standing(&self) -> Standing {
         let mut counts = self.counts();
-        let failed = self.forgiven.min(counts.failed);
-        let unknown = (self.forgiven - failed).min(counts.unknown);
+        let [failed, unknown] = self.forgiven_counts;
         counts.failed -= failed;
         counts.unknown -= unknown;
         // Members still, but neither evidence for nor against.
         counts.cancelled += failed + unknown;
         Standing { counts, alerts: self.alerts, settled_at: self.settled_at }
+    }
+}
+
+/// Where a class stands in the counts of the forgiven: failed, unknown, or neither.
+const fn bad(class: Class) -> Option<usize> {
+    match class {
+        Class::Failed => Some(0),
+        Class::Unknown => Some(1),
+        Class::Waiting
+        | Class::InFlight
+        | Class::Verified
+        | Class::Deferred
+        | Class::Skipped
+        | Class::Cancelled
+        | Class::Held
+        | Class::Removed => None,
     }
 }

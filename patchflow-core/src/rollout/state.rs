@@ -204,7 +204,7 @@ impl Rollout {
         let to = member.apply(event, reason, due)?;
         let ring = &mut self.rings[usize::from(member.ring)];
         if from.class() != to.class() {
-            ring.recount(from, to);
+            ring.recount(at, from, to);
             let moves = matches!(to.class(), Class::Waiting | Class::InFlight);
             if moves && matches!(ring.state, RingState::Settled | RingState::Held) {
                 ring.reopen(now);
@@ -218,6 +218,14 @@ impl Rollout {
             self.queue.again.insert(at);
         }
         Some((from, to))
+    }
+
+    /// A person lifted its halt: what spoke against the ring whose turn it is speaks no longer.
+    pub(crate) fn start_evidence_anew(&mut self) {
+        let Some(ring) = self.rings.get_mut(usize::from(self.ring)) else { return };
+        let members = self.members.iter().zip(0..).map(|(member, i)| (MemberIx(i), member.phase.class()));
+        let own = ring.range();
+        ring.start_evidence_anew(members.skip(own.start).take(own.len()));
     }
 
     /// The member of an endpoint, in constant time.

@@ -259,7 +259,7 @@ impl State {
                 let ring = rollout.ring;
                 let ring = rollout.ring_state_mut(ring).ok_or("it has no such ring")?;
                 (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
-                ring.start_evidence_anew();
+                rollout.start_evidence_anew();
                 rollout.queue.cursor = rollout.current_ring().first;
             }
             RichFact::RolloutPaused { rollout, by: _ } => {
