@@ -18,6 +18,7 @@ mod candidates;
 mod choices;
 mod gate;
 mod inspections;
+mod key;
 mod mutation;
 mod people;
 mod picture;
@@ -121,7 +122,8 @@ impl Model {
         let Some(policy) = &self.policy else { return };
         let silence = now.since(promised).as_secs();
         let taken = self.taken_members();
-        if self.resync.is_some() || silence <= u64::from(policy.deploy.resync_after_secs) || taken.is_empty() {
+        let never = self.bent(Mutation::NeverResyncs);
+        if never || self.resync.is_some() || silence <= u64::from(policy.deploy.resync_after_secs) || taken.is_empty() {
             return;
         }
         let until = now.plus_secs(policy.deploy.report_within_secs.into());

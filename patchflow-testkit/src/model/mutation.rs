@@ -44,8 +44,8 @@ mutations! {
     HoldsForEver,
     /// S4: starts as long as the window is open, whether or not the operation fits.
     StartsWhatDoesNotFit,
-    /// S4: the last second of a window is still inside.
-    WindowsAreClosedIntervals,
+    /// S4: what fits exactly does not start.
+    AnExactFitIsTooLong,
     /// S4: windows that touch are two.
     TouchingWindowsStayTwo,
     /// S4: a freeze is ignored.

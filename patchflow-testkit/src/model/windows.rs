@@ -17,10 +17,7 @@ impl Model {
     /// The opening that holds an instant, freezes cut out and neighbours merged.
     fn opening(&self, schedule: &Schedule, at: Timestamp) -> Option<Opening> {
         let at = at.as_secs();
-        let inside = |(from, until): &Opening| {
-            *from <= at && (at < *until || self.bent(Mutation::WindowsAreClosedIntervals) && at == *until)
-        };
-        self.openings(schedule, at).into_iter().find(inside)
+        self.openings(schedule, at).into_iter().find(|(from, until)| *from <= at && at < *until)
     }
 
     /// All openings around an instant, in their order.
@@ -66,8 +63,16 @@ impl Model {
 
     /// Whether what needs so many seconds may start now; an exact fit starts.
     pub(super) fn is_open(&self, schedule: &Schedule, at: Timestamp, needed: u64) -> bool {
-        let needed = if self.bent(Mutation::StartsWhatDoesNotFit) { 0 } else { needed };
+        let needed = self.asked(needed);
         self.opening(schedule, at).is_some_and(|(_, closes)| at.as_secs() + needed as i64 <= closes)
+    }
+
+    fn asked(&self, needed: u64) -> u64 {
+        match self.mutation {
+            Some(Mutation::StartsWhatDoesNotFit) => 0,
+            Some(Mutation::AnExactFitIsTooLong) => needed + 1,
+            _ => needed,
+        }
     }
 
     /// When the window that is open now closes; far away when it never does.
@@ -77,7 +82,7 @@ impl Model {
 
     /// The first instant from `at` on at which it may start.
     pub(super) fn next_open(&self, schedule: &Schedule, at: Timestamp, needed: u64) -> Option<Timestamp> {
-        let needed = if self.bent(Mutation::StartsWhatDoesNotFit) { 0 } else { needed as i64 };
+        let needed = self.asked(needed) as i64;
         self.openings(schedule, at.as_secs())
             .into_iter()
             .map(|(opens, closes)| (opens.max(at.as_secs()), closes))

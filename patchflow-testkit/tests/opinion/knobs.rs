@@ -36,16 +36,18 @@ pub(crate) struct Knobs {
     pub(crate) approval: u8,
     pub(crate) trial: u8,
     pub(crate) start: u8,
+    /// The patch that is published first.
+    pub(crate) patch: u8,
 }
 
 pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
     let fleet = (0..4u64, 0..7u8, 0..3u8, 0..6u8);
     let gate = prop::array::uniform8(0..4u8);
     let rest = (prop::array::uniform4(0..4u8), prop::array::uniform3(0..4u8), prop::array::uniform3(0..4u8));
-    let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8);
+    let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8, 0..3u8);
     (fleet, gate, rest, people).prop_map(
         |((seed, production, non_production, rings), limits, (deploy, retry, rollback), people)| {
-            let (schedule, approval, trial, start) = people;
+            let (schedule, approval, trial, start, patch) = people;
             Knobs {
                 seed,
                 production,
@@ -60,6 +62,7 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
                 approval,
                 trial,
                 start,
+                patch,
             }
         },
     )
@@ -147,7 +150,7 @@ impl Knobs {
         policy.deploy.inspect_within_secs = 300;
         policy.deploy.expected_secs = 900;
         policy.deploy.reboot_reserve_secs = 300;
-        policy.retry.attempts_max = pick(&[1, 2, 3, 2], self.retry[0]);
+        policy.retry.attempts_max = pick(&[1, 3, 3, 2], self.retry[0]);
         policy.retry.on = vec![FailureKind::Busy, FailureKind::Network, FailureKind::Interrupted];
         policy.retry.backoff_secs = 300;
         policy.retry.backoff_secs_max = pick(&[3_600, 500], self.retry[1]);
@@ -180,9 +183,9 @@ impl Knobs {
                 windows: vec![window(Weekday::Saturday, 8 * 60, 180), window(Weekday::Sunday, 120, 60)],
                 freezes: vec![freeze(3_600, 5_400)],
             },
-            // One that is nearly always too short for what is asked.
+            // One that is just long enough for what needs no reboot, and too short for the rest.
             4 => Schedule::Weekly {
-                windows: vec![window(Weekday::Saturday, 8 * 60, 16), window(Weekday::Saturday, 10 * 60, 60)],
+                windows: vec![window(Weekday::Saturday, 8 * 60 + 10, 15), window(Weekday::Saturday, 10 * 60, 60)],
                 freezes: vec![],
             },
             // Open all week.

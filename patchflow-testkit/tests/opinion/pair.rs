@@ -63,7 +63,7 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         3 => (any::<u8>(), 0u8..6).prop_map(|(o, a)| Answers(o, a)),
         2 => (any::<u8>(), 0u8..3).prop_map(|(o, a)| Recalls(o, a)),
         5 => (any::<u8>(), 0u8..8).prop_map(|(o, l)| Inspects(o, l)),
-        1 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
+        2 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..6).prop_map(Publishes),
@@ -133,7 +133,7 @@ impl Pair {
         pair.store();
         pair.ask(Actor::new("root", ["owner"]), None, Command::AdoptPolicy { policy: Box::new(knobs.policy()) });
         pair.see(Observation::Endpoints { endpoints: Cow::Owned(knobs.endpoints()) });
-        pair.publish(0);
+        pair.publish(knobs.patch);
         pair
     }
 
@@ -296,7 +296,7 @@ impl Pair {
                 let Some(order) = self.order(o) else { return };
                 self.report(order, ReportKind::Acknowledged);
                 self.report(order, ReportKind::Done);
-                self.inspect(order, if o % 4 == 3 { 2 } else { 5 });
+                self.inspect(order, [5, 5, 2, 5, 6, 5, 5, 6][usize::from(o / 16) % 8]);
             }
             Happens::Acknowledges(o) => {
                 let Some(order) = self.order(o) else { return };

@@ -135,7 +135,8 @@ pub(crate) fn next_look(state: &State, now: Timestamp, rollout: &Rollout) -> Opt
             } else {
                 schedule.next_open(now, needed)
             };
-            until.into_iter().chain(opens).min()
+            // A time to start that is over must not hide the next window of those that wait for another attempt.
+            until.filter(|until| *until > now).into_iter().chain(opens).min()
         }
         RingState::Settled => match judge(ring.gate(), &ring.standing(), now).decision {
             Decision::Hold { until } => until,
