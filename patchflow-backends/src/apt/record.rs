@@ -48,6 +48,7 @@ impl AptHost {
             os: self.os(),
             scope: self.scope.clone(),
             tags: self.tags.clone(),
+            calendar: None,
             installed: installed.collect(),
             available,
             patch_level,

@@ -390,6 +390,7 @@ impl LocalBackend for ArtifactBackend {
             os,
             scope,
             tags,
+            calendar: None,
             installed,
             available,
             patch_level,

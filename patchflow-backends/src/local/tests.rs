@@ -91,6 +91,7 @@ impl LocalBackend for Toy {
             os: version,
             scope: Default::default(),
             tags: BTreeMap::new(),
+            calendar: None,
             installed: vec![],
             available: vec![],
             patch_level: Default::default(),

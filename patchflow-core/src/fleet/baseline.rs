@@ -1,10 +1,10 @@
 //! The whole state as bytes: a point from which a replay may start.
 //!
-//! Rich state is one JSON text with a version; slots and members follow it packed, 18 and 16 bytes each. A baseline is
+//! Rich state is one JSON text with a version; slots and members follow it packed, 22 and 16 bytes each. A baseline is
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
-use super::endpoints::{Endpoints, Slot};
+use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
 use super::state::{Ask, CandidateEntry, Resync, State};
@@ -28,7 +28,6 @@ use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 4] = b"pfB1";
 const VERSION: u16 = 1;
-const SLOT: usize = 18;
 const MEMBER: usize = 16;
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +42,7 @@ struct Snapshot {
     revision: Revision,
     endpoint_ids: Vec<EndpointId>,
     attributes: Vec<Attributes>,
+    calendars: Vec<Arc<str>>,
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
@@ -97,7 +97,7 @@ struct RolloutSnapshot {
 }
 
 impl Fleet {
-    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 34 bytes an endpoint beside its name
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 38 bytes an endpoint beside its name
     /// and its needs.
     #[must_use]
     pub fn baseline(&self) -> Vec<u8> {
@@ -130,6 +130,7 @@ impl State {
             revision: self.revision,
             endpoint_ids: self.endpoints.ids().to_vec(),
             attributes: self.endpoints.all_attributes().to_vec(),
+            calendars: self.endpoints.all_calendars().to_vec(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
@@ -286,6 +287,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         state.remember(id, *asked, outcome);
     }
     state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
+    state.endpoints.restore_calendars(snapshot.calendars);
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);

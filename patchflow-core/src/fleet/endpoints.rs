@@ -5,6 +5,7 @@ use crate::candidate::{NonProduction, Production};
 use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
 use crate::inventory::{Attributes, Environment};
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 use hashbrown::HashTable;
@@ -19,11 +20,16 @@ pub(crate) struct Slot {
     active_rollout: u32,
     active_member: u32,
     pub(crate) fence: u32,
+    /// 1 + index into the table of calendars; 0 for the policy's own schedule.
+    pub(crate) calendar: u32,
     pub(crate) environment: Environment,
     pub(crate) gone: bool,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 48);
+
+/// How long a slot is in a baseline.
+pub(super) const SLOT_BYTES: usize = 22;
 
 impl Slot {
     /// The member whose operation has the endpoint.
@@ -40,30 +46,32 @@ impl Slot {
         Fence(self.fence)
     }
 
-    pub(crate) fn packed(&self) -> [u8; 18] {
-        let mut bytes = [0; 18];
+    pub(crate) fn packed(&self) -> [u8; SLOT_BYTES] {
+        let mut bytes = [0; SLOT_BYTES];
         for (chunk, word) in bytes.chunks_exact_mut(4).zip([
             self.attributes,
             self.active_rollout,
             self.active_member,
             self.fence,
+            self.calendar,
         ]) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
-        bytes[16] = u8::from(self.environment == Environment::NonProduction);
-        bytes[17] = u8::from(self.gone);
+        bytes[20] = u8::from(self.environment == Environment::NonProduction);
+        bytes[21] = u8::from(self.gone);
         bytes
     }
 
-    pub(crate) fn unpacked(bytes: &[u8; 18]) -> Self {
+    pub(crate) fn unpacked(bytes: &[u8; SLOT_BYTES]) -> Self {
         let word = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
         Self {
             attributes: word(0),
             active_rollout: word(4),
             active_member: word(8),
             fence: word(12),
-            environment: if bytes[16] == 1 { Environment::NonProduction } else { Environment::Production },
-            gone: bytes[17] != 0,
+            calendar: word(16),
+            environment: if bytes[20] == 1 { Environment::NonProduction } else { Environment::Production },
+            gone: bytes[21] != 0,
         }
     }
 }
@@ -76,6 +84,8 @@ pub(crate) struct Endpoints {
     by_id: HashTable<u32>,
     attributes: Vec<Attributes>,
     attributes_known: BTreeMap<Attributes, u32>,
+    calendars: Vec<Arc<str>>,
+    calendars_known: BTreeMap<Arc<str>, u32>,
 }
 
 /// FNV-1a (Fowler, Noll, Vo): short keys, the same on every platform; only this table depends on it.
@@ -132,13 +142,45 @@ impl Endpoints {
         code
     }
 
+    /// The number of a calendar's name, from 1; 0 for none.
+    fn intern_calendar(&mut self, name: Option<&Arc<str>>) -> u32 {
+        let Some(name) = name else { return 0 };
+        let next = self.calendars.len() as u32 + 1;
+        let number = *self.calendars_known.entry(name.clone()).or_insert(next);
+        if number == next {
+            self.calendars.push(name.clone());
+        }
+        number
+    }
+
+    /// The name of a calendar by its number; `None` for number 0.
+    pub(crate) fn calendar(&self, number: u32) -> Option<&Arc<str>> {
+        self.calendars.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Whether no endpoint ever named a calendar.
+    pub(crate) fn calendars_are_unused(&self) -> bool {
+        self.calendars.is_empty()
+    }
+
+    pub(crate) fn all_calendars(&self) -> &[Arc<str>] {
+        &self.calendars
+    }
+
+    pub(crate) fn restore_calendars(&mut self, all: Vec<Arc<str>>) {
+        self.calendars_known = all.iter().cloned().zip(1..).collect();
+        self.calendars = all;
+    }
+
     pub(crate) fn join(&mut self, seen: &EndpointSeen) {
         let attributes = self.intern(seen);
+        let calendar = self.intern_calendar(seen.calendar.as_ref());
         let slot = Slot {
             attributes,
             active_rollout: NOBODY,
             active_member: NOBODY,
             fence: 0,
+            calendar,
             environment: seen.environment,
             gone: false,
         };
@@ -157,8 +199,10 @@ impl Endpoints {
 
     pub(crate) fn change(&mut self, ix: EndpointIx, seen: &EndpointSeen) {
         let attributes = self.intern(seen);
+        let calendar = self.intern_calendar(seen.calendar.as_ref());
         if let Some(slot) = self.slots.get_mut(ix.index()) {
             slot.attributes = attributes;
+            slot.calendar = calendar;
             slot.environment = seen.environment;
             slot.gone = false;
         }
@@ -171,6 +215,7 @@ impl Endpoints {
             && slot.environment == seen.environment
             && attributes.scope == seen.scope
             && attributes.tags == seen.tags
+            && self.calendar(slot.calendar) == seen.calendar.as_ref()
     }
 
     pub(crate) fn all_attributes(&self) -> &[Attributes] {
@@ -194,6 +239,7 @@ pub struct EndpointView<'a> {
     pub(super) id: &'a EndpointId,
     pub(super) slot: &'a Slot,
     pub(super) attributes: &'a Attributes,
+    pub(super) calendar: Option<&'a Arc<str>>,
 }
 
 /// A handle that says by its type whether real work depends on the endpoint.
@@ -228,6 +274,12 @@ impl<'a> EndpointView<'a> {
     #[must_use]
     pub fn attributes(&self) -> &'a Attributes {
         self.attributes
+    }
+
+    /// The calendar it names; `None` when it goes by the policy's schedule.
+    #[must_use]
+    pub fn calendar(&self) -> Option<&'a str> {
+        self.calendar.map(|name| &**name)
     }
 
     /// Whether it left the fleet.

@@ -79,6 +79,31 @@ pub enum EndReason {
     },
 }
 
+/// Why members missed a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissedBecause {
+    /// A person paused the rollout.
+    Paused,
+    /// No approval stood behind the rollout.
+    NotApproved,
+    /// As many operations were under way as may be.
+    NoPlace,
+    /// Their turn came and they did not take it: not reached, or taken by another rollout.
+    NotTaken,
+}
+
+impl core::fmt::Display for MissedBecause {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Paused => "the rollout was paused",
+            Self::NotApproved => "no approval stood behind the rollout",
+            Self::NoPlace => "no place was free",
+            Self::NotTaken => "they were not reached, or another rollout had them",
+        })
+    }
+}
+
 /// How an endpoint stands to a candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeedFact {
@@ -350,6 +375,21 @@ pub enum RichFact {
         ring: u8,
         /// How many new ones.
         new: u32,
+    },
+    /// A window closed over members that might have started in it from its first instant, and did not.
+    WindowMissed {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The calendar by its name; `None` for the policy's own schedule.
+        calendar: Option<Arc<str>>,
+        /// When the window opened.
+        opened: Timestamp,
+        /// When it closed.
+        closed: Timestamp,
+        /// How many members of opened rings wait.
+        waiting: u32,
+        /// What kept them, as it stood when the window closed.
+        because: MissedBecause,
     },
     /// A reason got a number, so that packed facts can name it.
     ReasonNamed {

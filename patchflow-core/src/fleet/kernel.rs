@@ -1,6 +1,7 @@
 //! The two doors, and the loop between them: decide, evolve, react, until nothing follows any more.
 
 use super::decide::{self, Facts, Start};
+use super::openings::Turn;
 use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
@@ -118,8 +119,10 @@ impl Fleet {
             // Only after a replay: what a crash left undecided is looked at as soon as there is a clock.
             return Some(self.state.clock);
         }
-        let member = self.state.cache.deadlines.peek().map(|Reverse((due, _, _))| self.state.at(*due));
-        member.into_iter().chain(self.state.cache.next_alarm).min()
+        let cache = &self.state.cache;
+        let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
+        let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
+        timers.into_iter().chain(cache.alarms.first()).chain(cache.candidate_alarms.first()).min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -182,7 +185,7 @@ impl Fleet {
         now
     }
 
-    fn apply_all(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+    pub(super) fn apply_all(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
         for fact in facts.drain(..) {
             self.apply(now, fact, out);
         }
@@ -207,8 +210,10 @@ impl Fleet {
             self.apply_all(now, &mut facts, out);
         }
         self.ring_alarms(now);
-        self.fire_deadlines(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
+        self.fire_deadlines(now, &mut facts, out);
+        self.fire_closes(now, &mut facts, out);
+        self.fire_wakes(now);
         loop {
             if let Some((rollout, member)) = self.state.cache.tending.pop() {
                 self.tend(now, rollout, member, false, &mut facts, out);
@@ -226,56 +231,39 @@ impl Fleet {
 
     /// Puts what wanted to be looked at by now on the agenda. Costs nothing when nothing is due.
     fn ring_alarms(&mut self, now: Timestamp) {
-        if self.state.cache.next_alarm.is_none_or(|alarm| alarm > now) || self.state.resync.is_some() {
+        if self.state.resync.is_some() {
             return;
         }
-        for i in 0..self.state.rollouts.len() {
-            let id = RolloutId(i as u32);
-            if self.state.cache.alarms.get(&id).is_some_and(|alarm| *alarm <= now) {
-                self.state.cache.alarms.remove(&id);
-                if self.state.rollouts[i].reboots_pending > 0 {
-                    let waits = |member: &Member| member.phase == Phase::RebootPending;
-                    let members = self.state.rollouts[i].members.iter().zip(0..);
-                    let waiting = members.filter(|(member, _)| waits(member)).map(|(_, m)| (id, MemberIx(m)));
-                    self.state.cache.tending.extend(waiting);
-                }
-                self.state.put_on_agenda(id);
-            }
+        while let Some(id) = self.state.cache.alarms.take_due(now) {
+            self.state.put_on_agenda(id);
         }
-        let cache = &mut self.state.cache;
-        let (agenda, alarms) = (&mut cache.candidate_agenda, &mut cache.candidate_alarms);
-        alarms.retain(|id, alarm| {
-            let due = *alarm <= now;
-            if due {
-                agenda.insert(*id);
-            }
-            !due
-        });
-        self.state.find_next_alarm();
+        while let Some(id) = self.state.cache.candidate_alarms.take_due(now) {
+            self.state.cache.candidate_agenda.insert(id);
+        }
     }
 
-    fn fire_deadlines(&mut self, now: Timestamp, out: &mut Outbox) {
+    fn fire_deadlines(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
         let secs = self.state.secs(now);
-        let mut facts = core::mem::take(&mut self.scratch);
         while self.state.resync.is_none()
-            && let Some(Reverse((due, rollout, member))) = self.state.cache.deadlines.peek().copied()
-            && due <= secs
+            && let Some((due, rollout, members)) = self.state.cache.deadlines.take_due(secs)
         {
-            self.state.cache.deadlines.pop();
-            let (rollout, member) = (RolloutId(rollout), MemberIx(member));
-            let Some(at) = self.state.member(rollout, member).filter(|at| at.member.deadline == due) else {
-                continue;
-            };
-            if at.member.phase == Phase::Backoff {
-                // A retry that is due takes its turn; that is no fact, its order will be.
-                self.state.rollouts[rollout.index()].queue.again.insert(member);
-                self.state.put_on_agenda(rollout);
-                continue;
+            let rollout = RolloutId(rollout);
+            for member in members.iter().map(|member| MemberIx(*member)) {
+                let Some(at) = self.state.member(rollout, member).filter(|at| at.member.deadline == due)
+                else {
+                    continue;
+                };
+                if at.member.phase == Phase::Backoff {
+                    // A retry that is due takes its turn; that is no fact, its order will be.
+                    self.state.rollouts[rollout.index()].queue.again.insert(member);
+                    self.state.put_on_agenda(rollout);
+                    continue;
+                }
+                decide::due(&self.state, now, at, facts);
+                self.apply_all(now, facts, out);
             }
-            decide::due(&self.state, now, at, &mut facts);
-            self.apply_all(now, &mut facts, out);
+            self.state.cache.deadlines.keep(members);
         }
-        self.scratch = facts;
     }
 
     fn tend(
@@ -288,6 +276,9 @@ impl Fleet {
         out: &mut Outbox,
     ) {
         let Some(at) = self.state.member(rollout, member) else { return };
+        if at.member.phase == Phase::RebootPending {
+            return self.tend_reboot(now, rollout, member, facts, out);
+        }
         decide::tend(&self.state, now, at, sweep, facts);
         if facts.is_empty()
             && matches!(at.member.phase, Phase::Failed | Phase::Verified)
@@ -296,6 +287,31 @@ impl Fleet {
             self.await_turn(rollout, member);
         }
         self.apply_all(now, facts, out);
+    }
+
+    /// A reboot needs a window too, long enough for what it is expected to take.
+    fn tend_reboot(
+        &mut self,
+        now: Timestamp,
+        rollout: RolloutId,
+        member: MemberIx,
+        facts: &mut Facts,
+        out: &mut Outbox,
+    ) {
+        if self.state.resync.is_some() {
+            return;
+        }
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);
+        match self.state.turn(now, rollout, member, reserve) {
+            Turn::Open { .. } => {
+                let Some(at) = self.state.member(rollout, member) else { return };
+                decide::reboot(&self.state, now, at, facts);
+                self.apply_all(now, facts, out);
+            }
+            Turn::Later(at) => self.state.wake_at(at, rollout, member),
+            Turn::Never => {}
+        }
     }
 
     /// Another rollout has the endpoint: the member looks again when that one lets it go.
@@ -328,20 +344,17 @@ impl Fleet {
             }
             decide::review(now, &self.state.rollouts[id.index()], facts);
             if facts.is_empty() {
+                self.defer(now, id, facts);
+            }
+            if facts.is_empty() {
                 break;
             }
             self.apply_all(now, facts, out);
         }
         self.fill(now, id, facts, out);
-        let look =
-            decide::next_look(&self.state, now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
-        if self.state.cache.alarms.get(&id).copied() != look {
-            match look {
-                Some(look) => self.state.cache.alarms.insert(id, look),
-                None => self.state.cache.alarms.remove(&id),
-            };
-            self.state.find_next_alarm();
-        }
+        self.state.watch(now, id);
+        let look = decide::next_look(now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
+        self.state.cache.alarms.set(id, look);
     }
 
     /// Starts members while places are free.
@@ -349,17 +362,20 @@ impl Fleet {
         if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
             return;
         }
+        let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
         while self.state.rollouts[id.index()].may_start()
             && let Some(ix) = self.state.rollouts[id.index()].next_member()
         {
+            let turn = self.state.turn(now, id, ix, needed);
             let Some(at) = self.state.member(id, ix) else { continue };
-            match decide::start(&self.state, now, at) {
+            match decide::start(&self.state, now, at, turn) {
                 Start::Order { due } => facts.push(at.fact(crate::rollout::Event::Ordered, 0, due)),
                 Start::Settle(event, reason) => {
                     let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
                     facts.push(at.fact(event, code, 0));
                 }
                 Start::Busy => self.await_turn(id, ix),
+                Start::Later(at) => self.state.wake_at(at, id, ix),
                 Start::Nothing => {}
             }
             self.apply_all(now, facts, out);
@@ -368,11 +384,7 @@ impl Fleet {
 
     fn step(&mut self, now: Timestamp, id: CandidateId, facts: &mut Facts, out: &mut Outbox) {
         let look = decide::step(&self.state, now, id, facts).filter(|look| *look > now);
-        match look {
-            Some(look) => self.state.cache.candidate_alarms.insert(id, look),
-            None => self.state.cache.candidate_alarms.remove(&id),
-        };
-        self.state.find_next_alarm();
+        self.state.cache.candidate_alarms.set(id, look);
         self.apply_all(now, facts, out);
     }
 
@@ -384,42 +396,26 @@ impl Fleet {
 }
 
 impl State {
-    fn find_next_alarm(&mut self) {
-        let cache = &mut self.cache;
-        cache.next_alarm = cache.alarms.values().chain(cache.candidate_alarms.values()).min().copied();
-    }
-
-    /// Drops deadlines at the top that no longer count, and all of them once they are the greater part.
+    /// Drops deadlines that were set into the past and no longer count.
     fn trim_deadlines(&mut self) {
         let Self { cache, rollouts, .. } = self;
-        let counts = |(due, rollout, member): (u32, u32, u32)| {
+        cache.deadlines.trim(|due, rollout, member| {
             let member =
                 rollouts.get(rollout as usize).and_then(|rollout| rollout.members().get(member as usize));
             member.is_some_and(|member| member.deadline == due)
-        };
-        if cache.deadlines.len() > 2 * cache.armed + 1024 {
-            cache.deadlines.retain(|Reverse(entry)| counts(*entry));
-        }
-        while let Some(Reverse(entry)) = cache.deadlines.peek().copied()
-            && !counts(entry)
-        {
-            cache.deadlines.pop();
-        }
+        });
     }
 
     /// Finds every cache again after a replay, and puts on the agenda what a crash may have left undecided.
     pub(crate) fn recover(&mut self) {
         self.cache.now = self.clock;
         self.cache.live = true;
-        let mut deadlines = alloc::vec::Vec::new();
         for rollout in &self.rollouts {
             for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
             {
-                deadlines.push(Reverse((member.deadline, rollout.id().0, i as u32)));
+                self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
             }
         }
-        self.cache.armed = deadlines.len();
-        self.cache.deadlines = deadlines.into();
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];
             rollout.queue.again.clear();
@@ -443,7 +439,11 @@ impl State {
             rollout.queue.queued = false;
             rollout.queue.sweep = !rollout.is_over() || rollout.moving > 0;
             if rollout.queue.sweep {
-                self.put_on_agenda(RolloutId(i as u32));
+                let id = RolloutId(i as u32);
+                self.count_all_waiting(id, None);
+                // As of the last fact, so that a window that closed since then is seen to have closed.
+                self.watch(self.clock, id);
+                self.put_on_agenda(id);
             }
         }
         for (i, entry) in self.candidates.iter().enumerate() {

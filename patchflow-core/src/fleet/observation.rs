@@ -22,6 +22,9 @@ pub struct EndpointSeen {
     pub scope: ScopePath,
     /// Attributes that selectors may name.
     pub tags: BTreeMap<String, String>,
+    /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
+    /// the policy does not have never opens.
+    pub calendar: Option<Arc<str>>,
 }
 
 impl EndpointSeen {
@@ -33,7 +36,13 @@ impl EndpointSeen {
     /// assert_eq!(web.id.as_str(), "web-1");
     /// ```
     pub fn new(id: impl Into<EndpointId>, environment: Environment) -> Self {
-        Self { id: id.into(), environment, scope: ScopePath::default(), tags: BTreeMap::new() }
+        Self {
+            id: id.into(),
+            environment,
+            scope: ScopePath::default(),
+            tags: BTreeMap::new(),
+            calendar: None,
+        }
     }
 }
 

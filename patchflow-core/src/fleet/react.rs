@@ -217,6 +217,7 @@ impl State {
             | RichFact::RolloutResumed { .. }
             | RichFact::HoldCleared { .. }
             | RichFact::AlertsSeen { .. }
+            | RichFact::WindowMissed { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ClockSteppedBack { .. }
             | RichFact::ResyncEnded { .. }

@@ -3,7 +3,9 @@
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
 use super::needs::{Need, Needs};
+use super::openings::Openings;
 use super::reasons::Reasons;
+use super::timers::{Alarms, Deadlines, Timers};
 use super::{Outcome, RichFact};
 use crate::candidate::Candidate;
 use crate::catalog::Target;
@@ -16,7 +18,7 @@ use crate::policy::{PersonApproval, Policy};
 use crate::risk::Priority;
 use crate::rollout::Rollout;
 use crate::time::Timestamp;
-use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -97,21 +99,22 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     /// Deadlines of members; an entry counts only while the member has exactly this deadline.
-    pub(crate) deadlines: BinaryHeap<Reverse<(u32, u32, u32)>>,
-    /// Members that have a deadline.
-    pub(crate) armed: usize,
+    pub(crate) deadlines: Deadlines,
+    /// When members are looked at again that wait for their window.
+    pub(crate) wakes: Timers,
+    /// When watched windows close, by rollout and calendar.
+    pub(crate) closes: Timers,
+    pub(crate) openings: Openings,
     /// When a rollout wants to be looked at.
-    pub(crate) alarms: BTreeMap<RolloutId, Timestamp>,
+    pub(crate) alarms: Alarms<RolloutId>,
     /// When a candidate wants to be looked at.
-    pub(crate) candidate_alarms: BTreeMap<CandidateId, Timestamp>,
+    pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.
     pub(crate) tending: Vec<(RolloutId, MemberIx)>,
     /// Whether facts come from decisions; in replay the caches are left alone and found again at its end.
     pub(crate) live: bool,
-    /// The earliest of all alarms.
-    pub(crate) next_alarm: Option<Timestamp>,
     /// The latest time that was seen.
     pub(crate) now: Timestamp,
     /// Whether the clock is behind the latest time, and that has been told.

@@ -10,6 +10,7 @@ use crate::ids::{AskId, CandidateId, EndpointId, EndpointIx, FleetId, PatchId, R
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
 use crate::rollout::Rollout;
+use crate::schedule::Schedule;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -162,6 +163,13 @@ impl Fleet {
         self.state.rollout(id)
     }
 
+    /// The schedule by which a rollout may touch an endpoint; `None` when the endpoint names a calendar that the rollout's
+    /// policy does not have, and so is never touched.
+    #[must_use]
+    pub fn schedule_for<'a>(&self, rollout: &'a Rollout, endpoint: EndpointIx) -> Option<&'a Schedule> {
+        self.state.schedule_for(rollout, self.state.calendar_of(endpoint))
+    }
+
     /// All rollouts and trials, in the order in which they were started.
     pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> + '_ {
         self.state.rollouts.iter()
@@ -183,11 +191,13 @@ impl Fleet {
     #[must_use]
     pub fn endpoint(&self, ix: EndpointIx) -> Option<EndpointView<'_>> {
         let endpoints = &self.state.endpoints;
+        let slot = endpoints.slot(ix)?;
         Some(EndpointView {
             ix,
             id: endpoints.id(ix)?,
-            slot: endpoints.slot(ix)?,
+            slot,
             attributes: endpoints.attributes(ix)?,
+            calendar: endpoints.calendar(slot.calendar),
         })
     }
 

@@ -5,6 +5,7 @@ use crate::ids::EndpointId;
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,8 @@ pub struct EndpointRecord {
     pub scope: ScopePath,
     /// Free attributes that selectors and stratified rings may name.
     pub tags: BTreeMap<String, String>,
+    /// The calendar of the policy by which it may be touched, when the inventory names one.
+    pub calendar: Option<Arc<str>>,
     /// Software that is there.
     pub installed: Vec<InstalledSoftware>,
     /// Updates that the endpoint's own sources offer.

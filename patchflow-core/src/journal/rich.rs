@@ -55,6 +55,7 @@ kinds! {
     RolloutEnded => "rollout_ended" 1,
     HoldCleared => "hold_cleared" 1,
     AlertsSeen => "alerts_seen" 1,
+    WindowMissed => "window_missed" 1,
     ReasonNamed => "reason_named" 1,
     ClockSteppedBack => "clock_stepped_back" 1,
     ResyncStarted => "resync_started" 1,

@@ -19,6 +19,31 @@ pub(super) fn waiver(path: &str, waiver: Option<&WaiverByName>, say: &mut Say<'_
     }
 }
 
+pub(super) fn schedule(path: &str, schedule: &Schedule, expected_secs: u32, say: &mut Say<'_>) {
+    let Schedule::Weekly { windows, .. } = schedule else { return };
+    if windows.is_empty() {
+        say(
+            format!("{path}.windows"),
+            "without a window nothing ever starts; say `anytime` if that is meant",
+        );
+    }
+    for (i, window) in windows.iter().enumerate() {
+        if window.opens_minute >= 1440 {
+            say(format!("{path}.windows[{i}].opens_minute"), "a day has the minutes 0 to 1439");
+        }
+        if window.open_minutes == 0 || window.open_minutes > 10_080 {
+            say(format!("{path}.windows[{i}].open_minutes"), "a window is open for 1 to 10080 minutes");
+        }
+    }
+    let longest = windows.iter().map(|window| u64::from(window.open_minutes) * 60).max().unwrap_or(0);
+    if !windows.is_empty() && u64::from(expected_secs) > longest {
+        say(
+            "deploy.expected_secs".into(),
+            &format!("longer than every window of `{path}`: nothing would ever start"),
+        );
+    }
+}
+
 impl Policy {
     /// Everything that contradicts itself or would never act. Empty means that the policy may be adopted.
     #[must_use]
@@ -32,7 +57,8 @@ impl Policy {
         self.deploy.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
-        self.check_schedule(&mut say);
+        schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);
+        self.calendars.check(self.deploy.expected_secs, &mut say);
         found
     }
 
@@ -52,33 +78,6 @@ impl Policy {
             }
             if person.role.is_empty() {
                 say(format!("{path}.role"), "an empty role is held by nobody");
-            }
-        }
-    }
-
-    fn check_schedule(&self, say: &mut Say<'_>) {
-        if let Schedule::Weekly { windows, .. } = &self.schedule {
-            if windows.is_empty() {
-                say(
-                    "schedule.windows".into(),
-                    "without a window nothing ever starts; say `anytime` if that is meant",
-                );
-            }
-            for (i, window) in windows.iter().enumerate() {
-                if window.opens_minute >= 1440 {
-                    say(format!("schedule.windows[{i}].opens_minute"), "a day has the minutes 0 to 1439");
-                }
-                if window.open_minutes == 0 || window.open_minutes > 10_080 {
-                    say(
-                        format!("schedule.windows[{i}].open_minutes"),
-                        "a window is open for 1 to 10080 minutes",
-                    );
-                }
-            }
-            let needed = u64::from(self.deploy.expected_secs);
-            let longest = windows.iter().map(|window| u64::from(window.open_minutes) * 60).max().unwrap_or(0);
-            if !windows.is_empty() && needed > longest {
-                say("deploy.expected_secs".into(), "longer than every window: nothing would ever start");
             }
         }
     }

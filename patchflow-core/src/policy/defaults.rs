@@ -1,8 +1,8 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, DeployPolicy, PersonApproval, Policy, RetryPolicy, RingPolicy, RiskFilter,
-    RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, CalendarPolicy, DeployPolicy, PersonApproval, Policy, RetryPolicy, RingPolicy,
+    RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{Limits, OnMaxHold, Percent};
@@ -57,6 +57,7 @@ impl Policy {
             retry: RetryPolicy::default(),
             rollback: RollbackPolicy::default(),
             schedule: Schedule::anytime(),
+            calendars: CalendarPolicy::default(),
         }
     }
 }

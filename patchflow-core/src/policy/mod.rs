@@ -3,6 +3,7 @@
 //! A [`Policy`] is built in Rust here; document formats, layers and positions join later. Every field acts.
 
 mod approval;
+mod calendars;
 mod check;
 mod defaults;
 mod deploy;
@@ -13,6 +14,7 @@ mod rollback;
 mod trial;
 
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
+pub use calendars::CalendarPolicy;
 use check::Say;
 pub use deploy::{DeployPolicy, StartMode};
 pub use model::{Policy, WaiverByName};

@@ -1,7 +1,7 @@
 //! The fields of a policy.
 
 use super::approval::{ApprovalRule, PersonApproval};
-use super::{DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy};
+use super::{CalendarPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy};
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,8 +28,10 @@ pub struct Policy {
     pub retry: RetryPolicy,
     /// What is rolled back.
     pub rollback: RollbackPolicy,
-    /// When endpoints may be touched.
+    /// When endpoints may be touched that name no calendar of their own.
     pub schedule: Schedule,
+    /// Calendars by name, for endpoints that name one.
+    pub calendars: CalendarPolicy,
 }
 
 /// Something normally refused that is allowed by name and reason.
@@ -39,4 +41,21 @@ pub struct WaiverByName {
     pub by: String,
     /// Why.
     pub reason: String,
+}
+
+impl Policy {
+    /// Whether anything but `anytime` stands in it, so that endpoints may have to wait for a window.
+    #[must_use]
+    pub fn has_windows(&self) -> bool {
+        !self.schedule.is_always_open() || !self.calendars.named.is_empty()
+    }
+
+    /// The schedule of endpoints that name this calendar, or none; `None` when the policy has no such calendar.
+    #[must_use]
+    pub fn schedule_of(&self, calendar: Option<&str>) -> Option<&Schedule> {
+        match calendar {
+            None => Some(&self.schedule),
+            Some(name) => self.calendars.named.get(name),
+        }
+    }
 }

@@ -274,6 +274,11 @@ impl History {
                     format!("{new} new alerts in ring {name}")
                 });
             }
+            RichFact::WindowMissed { rollout, calendar, closed, waiting, because, .. } => {
+                let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
+                let text = format!("the window{of} closed at {closed} over {waiting} that wait: {because}");
+                self.of_rollout(at, Waits, *rollout, text);
+            }
             RichFact::RolloutEnded { rollout, completed: true } => {
                 self.of_rollout(at, Passed, *rollout, "ended with every ring behind it".into());
             }

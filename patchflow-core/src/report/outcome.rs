@@ -151,7 +151,13 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     }
     let deploy = &rollout.policy().deploy;
     let needed = u64::from(deploy.expected_secs);
-    let schedule = &rollout.policy().schedule;
+    let Some(schedule) = fleet.schedule_for(rollout, member.endpoint()) else {
+        let calendar =
+            fleet.endpoint(member.endpoint()).and_then(|endpoint| endpoint.calendar()).unwrap_or("");
+        return format!(
+            "waiting in ring {name}: it names the calendar `{calendar}`, which the rollout's policy does not have"
+        );
+    };
     if !schedule.is_open(fleet.clock(), needed) {
         return schedule.next_open(fleet.clock(), needed).map_or_else(
             || format!("waiting in ring {name}: no maintenance window is long enough"),

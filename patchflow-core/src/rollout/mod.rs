@@ -3,6 +3,7 @@
 mod member;
 mod order;
 mod phase;
+mod queue;
 mod report;
 mod ring;
 mod state;
@@ -12,6 +13,7 @@ pub use member::Member;
 pub(crate) use order::Head;
 pub use order::{InstallOrder, Order, RebootOrder, RevertOrder, RevertTo};
 pub use phase::Phase;
+pub(crate) use queue::Watch;
 pub use report::{Failure, Health, Inspection, Level, QueryAnswer, RecallAnswer, Report, ReportKind};
 pub use ring::{Ring, RingState};
 pub use state::{Halt, Rollout, RolloutKind, RolloutState};

@@ -1,5 +1,6 @@
 //! A rollout: its plan in motion. State changes come from the fleet's evolution only.
 
+use super::queue::Queue;
 use super::{Event, Member, Phase, Ring, RingState};
 use crate::digest::Digest;
 use crate::gate::{Class, Counts};
@@ -7,7 +8,6 @@ use crate::ids::{CandidateId, EndpointIx, MemberIx, Revision, RolloutId};
 use crate::plan::{PlanFact, RollbackPath, SpreadHash};
 use crate::policy::Policy;
 use crate::time::Timestamp;
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -83,19 +83,6 @@ pub struct Halt {
     pub at: Timestamp,
 }
 
-/// Who is to start next. A cache: after a replay it is found again by looking at the members from the first.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    /// Members of the open ring before this position have been looked at.
-    pub(crate) cursor: u32,
-    /// Members that were looked at before and wait again.
-    pub(crate) again: BTreeSet<MemberIx>,
-    /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
-    pub(crate) sweep: bool,
-    /// Whether it is on the fleet's agenda.
-    pub(crate) queued: bool,
-}
-
 impl Rollout {
     pub(crate) fn new(
         id: RolloutId,
@@ -106,6 +93,7 @@ impl Rollout {
         plan: &PlanFact,
         started_at: Timestamp,
     ) -> Self {
+        let queue = Queue { windowed: policy.has_windows(), ..Queue::default() };
         let mut first = 0;
         let mut rings = Vec::with_capacity(plan.rings.len());
         let mut members = Vec::with_capacity(plan.members.len());
@@ -137,7 +125,7 @@ impl Rollout {
             moving: 0,
             reboots_pending: 0,
             index: HashTable::new(),
-            queue: Queue::default(),
+            queue,
         };
         rollout.reindex();
         rollout
@@ -208,6 +196,7 @@ impl Rollout {
             let moves = matches!(to.class(), Class::Waiting | Class::InFlight);
             if moves && matches!(ring.state, RingState::Settled | RingState::Held) {
                 ring.reopen(now);
+                self.queue.defers_anew();
             }
         }
         self.operating = self.operating + u32::from(to.is_operating()) - u32::from(from.is_operating());
@@ -215,7 +204,7 @@ impl Rollout {
         let pending = |phase| u32::from(phase == Phase::RebootPending);
         self.reboots_pending = self.reboots_pending + pending(to) - pending(from);
         if to == Phase::Waiting {
-            self.queue.again.insert(at);
+            self.queue.waits_again(at);
         }
         Some((from, to))
     }

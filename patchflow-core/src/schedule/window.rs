@@ -121,6 +121,33 @@ impl Schedule {
         Some(closes)
     }
 
+    /// When the opening that covers `at` began; `None` when nothing is open, or when it has been open for more than
+    /// five weeks and so has no beginning that would matter.
+    #[must_use]
+    pub fn opened(&self, at: Timestamp) -> Option<Timestamp> {
+        let closes = self.closes(at)?;
+        let mut back_secs = 3600;
+        while back_secs < 5 * 7 * 86_400 {
+            let from = Timestamp::from_millis(at.as_millis().saturating_sub(back_secs * 1000));
+            let mut opens = self.next_open(from, 0)?;
+            // Openings do not overlap, so that the one that covers `at` is the one that closes with it.
+            while let Some(closed) = self.closes(opens).filter(|closed| *closed < closes && opens < at) {
+                opens = self.next_open(closed, 0)?;
+            }
+            if opens > from {
+                return Some(opens);
+            }
+            back_secs *= 2;
+        }
+        None
+    }
+
+    /// Whether it is open at all times.
+    #[must_use]
+    pub fn is_always_open(&self) -> bool {
+        matches!(self, Self::Anytime { freezes } if freezes.is_empty())
+    }
+
     fn freezes(&self) -> &[Freeze] {
         match self {
             Self::Anytime { freezes } | Self::Weekly { freezes, .. } => freezes,
@@ -202,6 +229,23 @@ mod tests {
         assert_eq!(monday.next_open(t("2020-11-23T01:31:00Z"), 14 * 60), Some(t("2020-11-23T01:31:00Z")));
         assert_eq!(monday.next_open(t("2020-11-23T01:31:01Z"), 14 * 60), Some(t("2020-11-30T01:30:00Z")));
         assert_eq!(monday.next_open(t("2020-11-23T00:15:00Z"), 16 * 60), None, "can never fit");
+    }
+
+    #[test]
+    fn an_opening_knows_when_it_began() {
+        let nights =
+            weekly(&[(Weekday::Sunday, 23 * 60, 120), (Weekday::Monday, 60, 30), (Weekday::Monday, 180, 30)]);
+        assert_eq!(
+            nights.opened(t("2026-11-23T01:15:00Z")),
+            Some(t("2026-11-22T23:00:00Z")),
+            "touching ones are one"
+        );
+        assert_eq!(nights.opened(t("2026-11-23T03:00:00Z")), Some(t("2026-11-23T03:00:00Z")));
+        assert_eq!(nights.opened(t("2026-11-23T02:00:00Z")), None);
+        assert_eq!(Schedule::anytime().opened(t("2026-11-23T02:00:00Z")), None);
+        let freezes = vec![Freeze { from: t("2026-11-23T01:00:00Z"), until: t("2026-11-23T01:10:00Z") }];
+        let thawed = Schedule::Anytime { freezes };
+        assert_eq!(thawed.opened(t("2026-11-25T00:00:00Z")), Some(t("2026-11-23T01:10:00Z")));
     }
 
     #[test]

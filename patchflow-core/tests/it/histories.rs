@@ -15,6 +15,7 @@ use patchflow_core::policy::{OnFailure, OnHalt, Selector};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
+use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -89,6 +90,19 @@ impl Story {
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
+        // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
+        if seed % 8 >= 4 {
+            let six_hourly =
+                |day| (0..4).map(move |i| WeeklyWindow { day, opens_minute: 60 + i * 360, open_minutes: 60 });
+            let days =
+                [Weekday::Saturday, Weekday::Sunday, Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday];
+            policy.schedule = Schedule::Weekly {
+                windows: days.into_iter().flat_map(six_hourly).collect(),
+                freezes: vec![],
+            };
+            policy.calendars.named = [("always".into(), Schedule::anytime())].into();
+            policy.calendars.spread_secs = 600;
+        }
         story.ask(Command::AdoptPolicy { policy: Box::new(policy) });
         let endpoints = (0..14).map(|i| seen(i, i < 11)).collect();
         story.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
@@ -349,7 +363,17 @@ impl Story {
 
 fn seen(i: u32, production: bool) -> EndpointSeen {
     let environment = if production { Environment::Production } else { Environment::NonProduction };
-    EndpointSeen { scope: ScopePath("acme".into()), ..EndpointSeen::new(format!("e{i}"), environment) }
+    // Every third goes by a calendar of its own; moving between environments changes it as well.
+    let calendar = match (i + u32::from(production)) % 7 {
+        0 | 1 => Some("always".into()),
+        2 => Some("unknown".into()),
+        _ => None,
+    };
+    EndpointSeen {
+        scope: ScopePath("acme".into()),
+        calendar,
+        ..EndpointSeen::new(format!("e{i}"), environment)
+    }
 }
 
 proptest! {

@@ -5,7 +5,8 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Sever
 use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    EndReason, EndpointFact, EndpointSeen, Fact, NeedFact, Outcome, Recorded, RichFact, Standing,
+    EndReason, EndpointFact, EndpointSeen, Fact, MissedBecause, NeedFact, Outcome, Recorded, RichFact,
+    Standing,
 };
 use patchflow_core::gate::{Counts, Decision, Limits, OnMaxHold, Percent, Rule, Verdict};
 use patchflow_core::ids::{
@@ -97,6 +98,7 @@ fn seen(id: &str, environment: Environment) -> EndpointSeen {
     EndpointSeen {
         scope: ScopePath("acme/berlin".into()),
         tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
+        calendar: (id == "web-1").then(|| "nights".into()),
         ..EndpointSeen::new(id, environment)
     }
 }
@@ -108,6 +110,8 @@ fn policy() -> Policy {
     policy.rings[1].size = RingSize::Selector { selector };
     policy.rings[2].gate = limits();
     policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "one laboratory".into() });
+    policy.calendars.named = [("nights".into(), Schedule::anytime())].into();
+    policy.calendars.spread_secs = 900;
     policy.schedule = Schedule::Weekly {
         windows: vec![WeeklyWindow { day: Weekday::Sunday, opens_minute: 60, open_minutes: 240 }],
         freezes: vec![Freeze { from: t("2026-12-20T00:00:00Z"), until: t("2027-01-07T00:00:00Z") }],
@@ -308,6 +312,22 @@ fn rich() -> Vec<RichFact> {
         RichFact::RolloutEnded { rollout: ROLLOUT, completed: true },
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: 2 },
+        RichFact::WindowMissed {
+            rollout: ROLLOUT,
+            calendar: Some("nights".into()),
+            opened: t("2026-11-22T01:00:00Z"),
+            closed: t("2026-11-22T05:00:00Z"),
+            waiting: 7,
+            because: MissedBecause::NoPlace,
+        },
+        RichFact::WindowMissed {
+            rollout: ROLLOUT,
+            calendar: None,
+            opened: t("2026-11-22T01:00:00Z"),
+            closed: t("2026-11-22T05:00:00Z"),
+            waiting: 1,
+            because: MissedBecause::NotTaken,
+        },
         RichFact::ReasonNamed {
             code: u16::MAX,
             kind: FailureKind::ScriptFailed,

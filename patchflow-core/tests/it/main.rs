@@ -1,6 +1,7 @@
 //! The core from outside, through its public interface alone.
 
 mod approval;
+mod calendars;
 mod faults;
 mod fields;
 mod halt;

@@ -16,6 +16,8 @@ pub struct Choices {
     pub(super) starts: Vec<(usize, usize, Event)>,
     /// Who is rolled back.
     pub(super) reverts: Vec<(usize, usize)>,
+    /// Who is rebooted.
+    pub(super) reboots: Vec<(usize, usize)>,
     /// Until when retries wait.
     pub(super) retries: Vec<(usize, usize, u32)>,
     /// Who is in which ring.
@@ -34,6 +36,7 @@ impl Choices {
                     let at = (fact.rollout.index(), fact.member.index());
                     match fact.event {
                         Event::RetryScheduled => choices.retries.push((at.0, at.1, fact.due)),
+                        Event::RebootOrdered => choices.reboots.push(at),
                         Event::RevertOrdered => choices.reverts.push(at),
                         event if super::starts::is_start(event) => choices.starts.push((at.0, at.1, event)),
                         _ => {}

@@ -2,6 +2,7 @@
 
 use super::gate::Says;
 use super::state::Model;
+use super::windows::Window;
 use super::{Mutation, Sent};
 use patchflow_core::gate::Class;
 use patchflow_core::plan::RollbackPath;
@@ -71,8 +72,15 @@ impl Model {
             Phase::Running if stopped && sweep && !self.bent(Mutation::HaltRecallsNothing) => self.recall(at),
             Phase::RebootPending => {
                 let reserve = u64::from(self.deploy(at).reboot_reserve_secs);
-                let open = self.is_open(&self.rollouts[at.0].policy.schedule, self.now, reserve);
-                if self.member(at).operations == u8::MAX || !(open || self.bent(Mutation::RebootsAtAnyTime)) {
+                let window = self.window(at.0, self.member(at).endpoint, reserve);
+                let open = match window {
+                    // Its place in the spread may be to come; then the engine says when it is there.
+                    Window::Open { spread_until, .. } => {
+                        self.now >= spread_until || self.choices.reboots.contains(&at)
+                    }
+                    Window::Shut { .. } => self.bent(Mutation::RebootsAtAnyTime),
+                };
+                if self.member(at).operations == u8::MAX || !open {
                     return false;
                 }
                 self.next_operation(at);
@@ -234,13 +242,11 @@ impl Model {
 
     /// S3: who has not started within `start_within`, or by the end of the first window if that is later, is deferred.
     fn defer(&mut self, r: usize, ring: usize) -> bool {
-        if self.start_until(r).is_none_or(|until| self.now < until) {
-            return false;
-        }
         let mut moved = false;
         for m in 0..self.rollouts[r].members.len() {
             let member = &self.rollouts[r].members[m];
-            if member.ring == ring && member.phase == Phase::Waiting {
+            let late = self.start_until(r, member.endpoint).is_some_and(|until| until <= self.now);
+            if member.ring == ring && member.phase == Phase::Waiting && late {
                 self.put((r, m), Phase::Deferred, None);
                 moved = true;
             }
@@ -248,7 +254,7 @@ impl Model {
         moved
     }
 
-    fn start_until(&self, r: usize) -> Option<Timestamp> {
+    fn start_until(&self, r: usize, endpoint: usize) -> Option<Timestamp> {
         if self.bent(Mutation::NeverDefers) {
             return None;
         }
@@ -256,14 +262,7 @@ impl Model {
         let ring = &rollout.rings[rollout.ring];
         let opened = ring.reopened_at.or(ring.opened_at)?;
         let within = opened.plus_secs(rollout.policy.deploy.start_within_secs.into());
-        let first = self.next_open(&rollout.policy.schedule, opened, 0);
-        let closes = first.and_then(|first| self.closes(&rollout.policy.schedule, first));
-        match closes {
-            Some(closes) if !super::windows::never_closes(closes, opened) => {
-                Some(within.max(Timestamp::from_secs(closes)))
-            }
-            Some(_) | None => Some(within),
-        }
+        Some(self.first_window_ends(r, endpoint, opened).map_or(within, |ends| ends.max(within)))
     }
 
     /// S3: no new orders; what has not begun is recalled.
@@ -303,24 +302,30 @@ impl Model {
     /// When a rollout may do something by time alone.
     pub(super) fn rollout_looks_at(&self, r: usize) -> Option<Timestamp> {
         let rollout = &self.rollouts[r];
-        let schedule = &rollout.policy.schedule;
+        let mut looks = Vec::new();
         let reserve = rollout.policy.deploy.reboot_reserve_secs.into();
-        let waits_for_reboot = rollout.members.iter().any(|m| m.phase == Phase::RebootPending);
-        let reboot = if waits_for_reboot { self.next_open(schedule, self.now, reserve) } else { None };
-        let reboot = reboot.filter(|at| *at > self.now);
-        if !matches!(rollout.state, RolloutState::Running | RolloutState::Paused) {
-            return reboot;
+        let starts = rollout.state == RolloutState::Running && self.is_permitted(r);
+        let goes_on = matches!(rollout.state, RolloutState::Running | RolloutState::Paused);
+        let open = goes_on && rollout.rings[rollout.ring].state == RingState::Open;
+        for member in &rollout.members {
+            let opens = |needed| match self.window(r, member.endpoint, needed) {
+                Window::Open { spread_until, .. } => Some(spread_until),
+                Window::Shut { opens } => opens,
+            };
+            match member.phase {
+                Phase::RebootPending => looks.extend(opens(reserve)),
+                Phase::Waiting | Phase::Backoff if starts && member.ring <= rollout.ring => {
+                    looks.extend(opens(self.needed(r)));
+                }
+                _ => {}
+            }
+            if member.phase == Phase::Waiting && open && member.ring == rollout.ring {
+                looks.extend(self.start_until(r, member.endpoint));
+            }
         }
-        let waits_in_ring = rollout.in_ring(rollout.ring).any(|m| m.phase == Phase::Waiting);
-        let open = rollout.rings[rollout.ring].state == RingState::Open;
-        let defers = if open && waits_in_ring { self.start_until(r) } else { None };
-        let waits = rollout
-            .members
-            .iter()
-            .any(|m| m.ring <= rollout.ring && (m.phase == Phase::Waiting || m.phase == Phase::Backoff));
-        let starts = rollout.state == RolloutState::Running && waits && self.is_permitted(r);
-        let opens = if starts { self.next_open(schedule, self.now, self.needed(r)) } else { None };
-        let opens = opens.filter(|at| *at > self.now);
-        [reboot, defers, opens, self.gate_looks_at(r)].into_iter().flatten().filter(|at| *at > self.now).min()
+        if goes_on {
+            looks.extend(self.gate_looks_at(r));
+        }
+        looks.into_iter().filter(|at| *at > self.now).min()
     }
 }

@@ -1,6 +1,7 @@
 //! S6, S12: who may start now. The engine chooses among equals; here every choice is checked, and that none was missed.
 
 use super::state::{Model, is_operating};
+use super::windows::Window;
 use super::{Illegal, Mutation, Sent};
 use patchflow_core::catalog::RebootBehaviour;
 use patchflow_core::fleet::Standing;
@@ -61,7 +62,6 @@ impl Model {
         runs && open
             && self.resync.is_none()
             && self.is_permitted(r)
-            && self.is_open(&rollout.policy.schedule, self.now, self.needed(r))
             && self.has_a_place(r)
     }
 
@@ -84,6 +84,14 @@ impl Model {
         };
         if member.ring > rollout.ring {
             return Fate::Waits;
+        }
+        match self.window(r, member.endpoint, self.needed(r)) {
+            // An order that expires as it leaves is worth a try, and only one.
+            Window::Open { last_start, .. } if last_start <= self.now.as_secs() && member.operations > 0 => {
+                return Fate::Waits;
+            }
+            Window::Open { .. } => {}
+            Window::Shut { .. } => return Fate::Waits,
         }
         let endpoint = &self.endpoints[member.endpoint];
         // What has failed once is not held or skipped, it is cancelled.
@@ -143,8 +151,10 @@ impl Model {
         rollout.members[m].attempts = rollout.members[m].attempts.saturating_add(1);
         let rollout = &self.rollouts[r];
         let acknowledged_by = self.later(rollout.policy.deploy.acknowledge_within_secs);
-        let closes = self.closes(&rollout.policy.schedule, self.now).unwrap_or(self.now.as_secs());
-        let latest = closes.saturating_sub(self.needed(r) as i64).min(Timestamp::MAX.as_secs());
+        let latest = match self.window(r, rollout.members[m].endpoint, self.needed(r)) {
+            Window::Open { last_start, .. } => last_start.min(Timestamp::MAX.as_secs()),
+            Window::Shut { .. } => self.now.as_secs(),
+        };
         let start_by = acknowledged_by.min(Timestamp::from_secs(latest)).max(self.now);
         self.put((r, m), Phase::Ordered, Some(start_by));
         self.send(|order| Sent::Install { order, start_by }, (r, m));
@@ -170,6 +180,14 @@ impl Model {
         Ok(())
     }
 
+    /// Whether the member's place in the spread may still be to come.
+    fn is_spread(&self, (r, m): (usize, usize)) -> bool {
+        match self.window(r, self.rollouts[r].members[m].endpoint, self.needed(r)) {
+            Window::Open { spread_until, .. } => self.now < spread_until,
+            Window::Shut { .. } => true,
+        }
+    }
+
     fn precedence(&self, r: usize) -> impl Ord + use<> {
         let candidate = &self.candidates[self.rollouts[r].candidate];
         (std::cmp::Reverse(candidate.priority), candidate.due, r)
@@ -183,7 +201,7 @@ impl Model {
             }
             for m in 0..self.rollouts[r].members.len() {
                 let fate = self.fate((r, m));
-                if fate != Fate::Waits {
+                if fate != Fate::Waits && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
                 }
             }

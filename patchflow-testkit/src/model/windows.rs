@@ -10,16 +10,18 @@ const WEEK: i64 = 7 * DAY;
 /// How many weeks are written down before and after the question.
 const WEEKS: i64 = 9;
 
+/// What a window says to a member.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Window {
+    Open { last_start: i64, spread_until: Timestamp },
+    /// When the member will have started, if it can start at all.
+    Shut { opens: Option<Timestamp> },
+}
+
 /// One opening, half-open, in seconds since 1970.
 type Opening = (i64, i64);
 
 impl Model {
-    /// The opening that holds an instant, freezes cut out and neighbours merged.
-    fn opening(&self, schedule: &Schedule, at: Timestamp) -> Option<Opening> {
-        let at = at.as_secs();
-        self.openings(schedule, at).into_iter().find(|(from, until)| *from <= at && at < *until)
-    }
-
     /// All openings around an instant, in their order.
     fn openings(&self, schedule: &Schedule, around: i64) -> Vec<Opening> {
         let (mut openings, freezes) = match schedule {
@@ -61,12 +63,6 @@ impl Model {
         merged
     }
 
-    /// Whether what needs so many seconds may start now; an exact fit starts.
-    pub(super) fn is_open(&self, schedule: &Schedule, at: Timestamp, needed: u64) -> bool {
-        let needed = self.asked(needed);
-        self.opening(schedule, at).is_some_and(|(_, closes)| at.as_secs() + needed as i64 <= closes)
-    }
-
     fn asked(&self, needed: u64) -> u64 {
         match self.mutation {
             Some(Mutation::StartsWhatDoesNotFit) => 0,
@@ -75,19 +71,48 @@ impl Model {
         }
     }
 
-    /// When the window that is open now closes; far away when it never does.
-    pub(super) fn closes(&self, schedule: &Schedule, at: Timestamp) -> Option<i64> {
-        self.opening(schedule, at).map(|(_, closes)| closes)
+    /// The schedule that an endpoint goes by in a rollout; none when it names a calendar that the policy lacks.
+    pub(super) fn schedule(&self, r: usize, endpoint: usize) -> Option<&Schedule> {
+        let policy = &self.rollouts[r].policy;
+        match &self.endpoints[endpoint].seen.calendar {
+            None => Some(&policy.schedule),
+            Some(name) => policy.calendars.named.get(&**name),
+        }
     }
 
-    /// The first instant from `at` on at which it may start.
-    pub(super) fn next_open(&self, schedule: &Schedule, at: Timestamp, needed: u64) -> Option<Timestamp> {
+    /// What the window says to a member that needs so many seconds; an exact fit starts.
+    pub(super) fn window(&self, r: usize, endpoint: usize, needed: u64) -> Window {
+        let now = self.now.as_secs();
+        let Some(schedule) = self.schedule(r, endpoint) else { return Window::Shut { opens: None } };
         let needed = self.asked(needed) as i64;
-        self.openings(schedule, at.as_secs())
-            .into_iter()
-            .map(|(opens, closes)| (opens.max(at.as_secs()), closes))
-            .find(|(opens, closes)| opens < closes && opens + needed <= *closes)
-            .map(|(opens, _)| Timestamp::from_secs(opens))
+        let all = self.openings(schedule, now);
+        let fits = |(opens, closes): &&Opening| (*opens).max(now) + needed <= *closes && *opens < *closes;
+        let Some((opens, closes)) = all.iter().filter(|(_, closes)| *closes > now).find(fits) else {
+            return Window::Shut { opens: None };
+        };
+        if *opens > now {
+            return Window::Shut { opens: Some(self.spread_over(r, *opens, closes - needed)) };
+        }
+        let last_start = closes - needed;
+        Window::Open { last_start, spread_until: self.spread_over(r, *opens, last_start) }
+    }
+
+    /// Starts are spread: every member has its place from the opening on until here; which is the hash's business.
+    fn spread_over(&self, r: usize, opens: i64, last_start: i64) -> Timestamp {
+        let spread = i64::from(self.rollouts[r].policy.calendars.spread_secs);
+        if opens <= i64::MIN / 8 {
+            return Timestamp::MIN;
+        }
+        let room = spread.min(last_start.saturating_sub(opens));
+        Timestamp::from_secs(opens + (room - 1).max(0))
+    }
+
+    /// When the first window from `at` on ends, for an endpoint; none when it never ends, or there is none.
+    pub(super) fn first_window_ends(&self, r: usize, endpoint: usize, at: Timestamp) -> Option<Timestamp> {
+        let all = self.openings(self.schedule(r, endpoint)?, at.as_secs());
+        let (_, closes) = all.into_iter().find(|(_, closes)| *closes > at.as_secs())?;
+        let never = closes - at.as_secs() > (WEEKS - 2) * WEEK;
+        if never { None } else { Some(Timestamp::from_secs(closes)) }
     }
 }
 
@@ -101,9 +126,4 @@ fn day(day: Weekday) -> i64 {
         Weekday::Saturday => 5,
         Weekday::Sunday => 6,
     }
-}
-
-/// Whether a merged opening goes on to the end of what was written down, and so never closes.
-pub(super) fn never_closes(closes: i64, at: Timestamp) -> bool {
-    closes - at.as_secs() > (WEEKS - 2) * WEEK
 }

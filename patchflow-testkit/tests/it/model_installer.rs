@@ -508,6 +508,7 @@ fn record(id: &EndpointId, host: &Host) -> EndpointRecord {
         os: "model".into(),
         scope: Default::default(),
         tags: BTreeMap::new(),
+        calendar: None,
         installed: vec![installed],
         available: vec![],
         patch_level: Default::default(),

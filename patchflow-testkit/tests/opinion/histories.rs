@@ -23,11 +23,11 @@ pub(crate) fn stories(len: usize) -> impl Strategy<Value = Vec<Happens>> {
 
 /// `PATCHFLOW_HISTORIES=n` lives through n histories instead of the few of an ordinary run.
 fn cases() -> u32 {
-    std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+    std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 20_000, max_shrink_time: 60_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_engine_does_what_the_model_says(knobs in knobs(), story in stories(80)) {

@@ -15,6 +15,7 @@ use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A Saturday.
 pub(crate) fn start() -> Timestamp {
@@ -161,6 +162,10 @@ impl Knobs {
         policy.rollback.without_path =
             (self.rollback[2] == 3).then(|| WaiverByName { by: "ada".into(), reason: "so".into() });
         policy.schedule = self.schedule();
+        let nights = WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 45 };
+        let nights = Schedule::Weekly { windows: vec![nights], freezes: vec![] };
+        policy.calendars.named = BTreeMap::from([("nights".to_owned(), nights)]);
+        policy.calendars.spread_secs = pick(&[0, 0, 0, 1_800], self.deploy[3]);
         policy
     }
 
@@ -200,6 +205,8 @@ pub(crate) fn seen(i: u32, production: bool) -> EndpointSeen {
         environment: if production { Environment::Production } else { Environment::NonProduction },
         scope: ScopePath("acme".into()),
         tags: BTreeMap::from([("floor".to_owned(), (i % 2).to_string())]),
+        // One in five goes by a calendar of its own, one in seven by one that the policy does not have.
+        calendar: [None, None, None, Some("nights"), None, None, Some("nobody's")][i as usize % 7].map(Arc::from),
     }
 }
 

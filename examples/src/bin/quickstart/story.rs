@@ -11,8 +11,8 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RingPolicy,
-    RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
+    Approval, ApprovalRule, CalendarPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy,
+    RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
 };
 use patchflow_core::schedule::Schedule;
 
@@ -192,6 +192,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             without_path: None,
         },
         schedule: Schedule::anytime(),
+        calendars: CalendarPolicy::default(),
     }
 }
 

@@ -182,6 +182,7 @@ fn seen(record: &EndpointRecord) -> EndpointSeen {
     EndpointSeen {
         scope: record.scope.clone(),
         tags: record.tags.clone(),
+        calendar: record.calendar.clone(),
         ..EndpointSeen::new(record.id.clone(), record.environment)
     }
 }

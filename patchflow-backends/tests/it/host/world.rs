@@ -439,6 +439,7 @@ impl Inventory for World {
                 os: "test 1".into(),
                 scope: ScopePath("acme".into()),
                 tags: BTreeMap::new(),
+                calendar: None,
                 installed: installed.collect(),
                 available: offered.collect(),
                 patch_level: PatchLevel::default(),

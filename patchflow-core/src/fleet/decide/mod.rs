@@ -8,6 +8,7 @@ mod resync;
 mod ring;
 mod start;
 mod tend;
+mod window;
 mod world;
 
 pub(crate) use candidate::step;
@@ -15,8 +16,9 @@ pub(crate) use command::command;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{next_look, review};
-pub(crate) use start::{Start, start, starts_now};
-pub(crate) use tend::{is_to_be_reverted, tend};
+pub(crate) use start::{Start, needed_secs, start, starts_now};
+pub(crate) use tend::{is_to_be_reverted, reboot, tend};
+pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 
 use super::reasons::Named;

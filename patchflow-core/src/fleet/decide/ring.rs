@@ -1,12 +1,10 @@
 //! What follows for a rollout as a whole: rings open, settle, are judged, promoted, halted (semantics S2, S3).
 
 use super::Facts;
-use super::start::{is_permitted, needed_secs};
-use crate::fleet::state::State;
-use crate::fleet::{EndpointFact, Fact, RichFact};
+use super::window::defers_from;
+use crate::fleet::RichFact;
 use crate::gate::{Decision, judge};
-use crate::ids::MemberIx;
-use crate::rollout::{Event, Phase, Ring, RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 
 /// The next step of one rollout; called again until it adds nothing.
@@ -50,7 +48,6 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
                 Decision::Hold { .. } if settled && ring.state() == RingState::Open => {
                     facts.push(RichFact::RingSettled { rollout: id, ring: rollout.ring }.into());
                 }
-                Decision::Hold { .. } if ring.state() == RingState::Open => defer(now, rollout, ring, facts),
                 Decision::Ask if ring.state() == RingState::Settled => {
                     facts.push(RichFact::RingHeld { rollout: id, ring: rollout.ring, verdict }.into());
                 }
@@ -66,34 +63,6 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
         RingState::Promoted | RingState::Skipped => next_ring(rollout, facts),
         RingState::Halted => {}
     }
-}
-
-/// Members that have not started in time are left to catch-up.
-fn defer(now: Timestamp, rollout: &Rollout, ring: &Ring, facts: &mut Facts) {
-    let waiting = ring.counts().waiting;
-    if waiting == 0 || start_until(rollout, ring).is_none_or(|until| now < until) {
-        return;
-    }
-    for (i, member) in rollout.members()[ring.range()].iter().enumerate() {
-        if member.phase == Phase::Waiting {
-            facts.push(Fact::Endpoint(EndpointFact {
-                rollout: rollout.id(),
-                member: MemberIx(ring.first + i as u32),
-                event: Event::Deferred,
-                reason: 0,
-                due: 0,
-            }));
-        }
-    }
-}
-
-fn start_until(rollout: &Rollout, ring: &Ring) -> Option<Timestamp> {
-    let opened = ring.reopened_at.or(ring.opened_at())?;
-    let within = opened.plus_secs(rollout.policy().deploy.start_within_secs.into());
-    // Or the end of its first window, if that is later.
-    let first_window = rollout.policy().schedule.next_open(opened, 0);
-    let first_end = first_window.and_then(|opens| rollout.policy().schedule.closes(opens));
-    Some(first_end.filter(|end| *end < Timestamp::MAX).map_or(within, |end| within.max(end)))
 }
 
 pub(super) fn next_ring(rollout: &Rollout, facts: &mut Facts) {
@@ -113,31 +82,15 @@ fn open(rollout: &Rollout, ring: u8, facts: &mut Facts) {
     });
 }
 
-/// When time alone may change something for a rollout.
-pub(crate) fn next_look(state: &State, now: Timestamp, rollout: &Rollout) -> Option<Timestamp> {
-    let ring = rollout.current_ring();
-    let schedule = &rollout.policy().schedule;
-    let reserve = rollout.policy().deploy.reboot_reserve_secs.into();
-    // What is under way goes on in a rollout that was halted or has ended too.
-    let reboot = (rollout.reboots_pending > 0 && !schedule.is_open(now, reserve))
-        .then(|| schedule.next_open(now, reserve))
-        .flatten();
+/// When time alone may change something for a rollout as a whole; members that wait have their own timers.
+pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> {
     if !matches!(rollout.state(), RolloutState::Running | RolloutState::Paused) {
-        return reboot;
+        return None;
     }
+    let ring = rollout.current_ring();
     let waits = ring.counts().waiting > 0 || !rollout.queue.again.is_empty();
-    let look = match ring.state() {
-        RingState::Open if waits => {
-            let until = start_until(rollout, ring);
-            let needed = needed_secs(state, rollout);
-            let opens = if schedule.is_open(now, needed) || !is_permitted(state, now, rollout) {
-                None
-            } else {
-                schedule.next_open(now, needed)
-            };
-            // A time to start that is over must not hide the next window of those that wait for another attempt.
-            until.filter(|until| *until > now).into_iter().chain(opens).min()
-        }
+    match ring.state() {
+        RingState::Open if waits && !rollout.queue.deferral_swept => defers_from(rollout),
         RingState::Settled => match judge(ring.gate(), &ring.standing(), now).decision {
             Decision::Hold { until } => until,
             Decision::Promote | Decision::Halt | Decision::Ask => None,
@@ -148,6 +101,5 @@ pub(crate) fn next_look(state: &State, now: Timestamp, rollout: &Rollout) -> Opt
         | RingState::Promoted
         | RingState::Skipped
         | RingState::Halted => None,
-    };
-    look.into_iter().chain(reboot).min()
+    }
 }

@@ -4,6 +4,7 @@ use super::At;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::observation::Standing;
+use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
@@ -18,16 +19,15 @@ pub(crate) enum Start {
     Settle(Event, Option<(FailureKind, &'static str)>),
     /// Another rollout has the endpoint.
     Busy,
-    /// It is not its turn any more.
+    /// Its window opens then, or its place in the spread comes.
+    Later(Timestamp),
+    /// It is not its turn any more, or its window never opens.
     Nothing,
 }
 
-/// Whether the rollout as a whole may issue orders now: it runs, its approval holds, its window is open.
+/// Whether the rollout as a whole may issue orders now: it runs, and its approval holds.
 pub(crate) fn starts_now(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
-    rollout.may_start()
-        && state.resync.is_none()
-        && is_permitted(state, now, rollout)
-        && rollout.policy().schedule.is_open(now, needed_secs(state, rollout))
+    rollout.may_start() && state.resync.is_none() && is_permitted(state, now, rollout)
 }
 
 /// Whether a proof stands behind the rollout: an approval that has not expired, or its being a trial.
@@ -42,7 +42,7 @@ pub(super) fn is_permitted(state: &State, now: Timestamp, rollout: &Rollout) -> 
 }
 
 /// How long an operation is expected to take, the reboot it may ask for included.
-pub(super) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
+pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
     let deploy = &rollout.policy().deploy;
     let reboots = state
         .candidate(rollout.candidate())
@@ -51,7 +51,7 @@ pub(super) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
 }
 
 /// Looks at one member that waits, or whose retry is due.
-pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
+pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
         Phase::Waiting => true,
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
@@ -79,6 +79,15 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
     if !its_turn {
         return Start::Nothing;
     }
+    let last_start = match turn {
+        // An order that expires as it leaves is worth a try, and only one.
+        Turn::Open { last_start } if last_start <= now && at.member.operation > 0 => {
+            return Start::Later(now.plus_secs(1));
+        }
+        Turn::Open { last_start } => last_start,
+        Turn::Later(at) => return Start::Later(at),
+        Turn::Never => return Start::Nothing,
+    };
     let endpoint = at.member.endpoint;
     let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
         return Start::Settle(Event::Removed, None);
@@ -90,9 +99,6 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>) -> Start {
         return Start::Busy;
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
-    let closes = at.rollout.policy().schedule.closes(now).unwrap_or(now);
-    let needed = i64::try_from(needed_secs(state, at.rollout)).unwrap_or(i64::MAX).saturating_mul(1000);
-    let last_start = Timestamp::from_millis(closes.as_millis().saturating_sub(needed));
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
 }
 

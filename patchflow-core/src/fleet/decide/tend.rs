@@ -14,7 +14,6 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
     if state.resync.is_some() {
         return;
     }
-    let deploy = &at.rollout.policy().deploy;
     let stopped = matches!(at.rollout.state(), RolloutState::Halted | RolloutState::Cancelled);
     match at.member.phase {
         Phase::Waiting | Phase::Deferred if at.rollout.state() == RolloutState::Cancelled => {
@@ -24,19 +23,13 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         Phase::Ordered if stopped => recall(state, now, at, facts),
         // It may still stand in a queue on the endpoint: asked once, when the halt comes.
         Phase::Running if stopped && sweep => recall(state, now, at, facts),
-        Phase::RebootPending => {
-            let reserve = u64::from(deploy.reboot_reserve_secs);
-            if at.member.operation < u8::MAX && at.rollout.policy().schedule.is_open(now, reserve) {
-                let due = state.due(now.plus_secs(deploy.report_within_secs.into()));
-                facts.push(at.fact(Event::RebootOrdered, 0, due));
-            }
-        }
         Phase::Failed | Phase::Verified if is_to_be_reverted(at) => revert(state, now, at, facts),
         Phase::Waiting
         | Phase::Ordered
         | Phase::Running
         | Phase::Recalling
         | Phase::Installed
+        | Phase::RebootPending
         | Phase::Rebooting
         | Phase::Backoff
         | Phase::Verified
@@ -52,6 +45,14 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         | Phase::Cancelled
         | Phase::Held
         | Phase::Removed => {}
+    }
+}
+
+/// Orders the reboot that a member waits for; its window is open.
+pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
+    if at.member.operation < u8::MAX {
+        let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
+        facts.push(at.fact(Event::RebootOrdered, 0, due));
     }
 }
 

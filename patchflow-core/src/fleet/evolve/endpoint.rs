@@ -7,7 +7,6 @@ use crate::ids::EndpointIx;
 use crate::rollout::{Event, Phase, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
-use core::cmp::Reverse;
 
 impl State {
     pub(super) fn evolve_endpoint(&mut self, at: Timestamp, fact: &EndpointFact) -> Result<(), Misfit> {
@@ -19,20 +18,28 @@ impl State {
                 before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
             );
         };
-        let had_deadline = before.is_some_and(|(_, deadline)| deadline != 0);
+        let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         if self.cache.live {
             if !rollout.queue.queued {
                 rollout.queue.queued = true;
                 self.cache.rollout_agenda.push(id);
             }
-            self.cache.armed = self.cache.armed + usize::from(due != 0) - usize::from(had_deadline);
-            if due != 0 {
-                self.cache.deadlines.push(Reverse((due, id.0, member.0)));
-            }
+            let members = &rollout.members;
+            let counts =
+                |other: u32| members.get(other as usize).is_some_and(|other| other.deadline == old_due);
+            self.cache.deadlines.moved(id.0, member.0, [old_due, due], counts);
             let stopped = matches!(rollout.state, RolloutState::Halted | RolloutState::Cancelled);
             if stopped || matches!(to, Phase::Failed | Phase::RebootPending) {
                 self.cache.tending.push((id, member));
+            }
+        }
+        let waits = to == Phase::Waiting;
+        if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
+            let ring = usize::from(rollout.members[member.index()].ring);
+            if rollout.rings[ring].opened_at.is_some() {
+                let calendar = self.calendar_of(endpoint);
+                self.count_waiting(id, calendar, waits);
             }
         }
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);

@@ -73,7 +73,14 @@ impl State {
                 }
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
             }
-            RichFact::EndpointChanged { endpoint, seen } => self.endpoints.change(*endpoint, seen),
+            RichFact::EndpointChanged { endpoint, seen } => {
+                let before = self.calendar_of(*endpoint);
+                self.endpoints.change(*endpoint, seen);
+                let after = self.calendar_of(*endpoint);
+                if self.cache.live && before != after {
+                    self.calendar_changed(*endpoint, before, after);
+                }
+            }
             RichFact::EndpointLeft { endpoint } => {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
@@ -212,12 +219,16 @@ impl State {
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
                 self.put_on_agenda(*rollout);
             }
-            RichFact::RingOpened { rollout, ring } => {
-                let rollout = self.touched(*rollout)?;
-                rollout.ring = *ring;
-                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+            RichFact::RingOpened { rollout: id, ring: opened } => {
+                let rollout = self.touched(*id)?;
+                rollout.ring = *opened;
+                let ring = rollout.ring_state_mut(*opened).ok_or("it has no such ring")?;
                 (ring.state, ring.opened_at) = (RingState::Open, Some(at));
                 rollout.queue.cursor = rollout.current_ring().first;
+                rollout.queue.defers_anew();
+                if self.cache.live {
+                    self.count_all_waiting(*id, Some(*opened));
+                }
             }
             RichFact::RingSkipped { rollout, ring } => {
                 let rollout = self.touched(*rollout)?;
@@ -261,6 +272,8 @@ impl State {
                 (ring.state, ring.settled_at, ring.ended_at) = (RingState::Open, None, None);
                 rollout.start_evidence_anew();
                 rollout.queue.cursor = rollout.current_ring().first;
+                rollout.queue.defers_anew();
+                rollout.queue.watch_anew();
             }
             RichFact::RolloutPaused { rollout, by: _ } => {
                 self.touched(*rollout)?.state = RolloutState::Paused
@@ -287,6 +300,8 @@ impl State {
                     return Err(format!("the next reason is {}", self.reasons.next_code()));
                 }
             }
+            // It says what did not happen.
+            RichFact::WindowMissed { .. } => {}
             RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
             RichFact::ResyncStarted { silence_secs: _, until } => {
                 let open = self.operating_members().collect();

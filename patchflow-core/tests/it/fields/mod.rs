@@ -11,6 +11,7 @@ use patchflow_core::gate::Percent;
 use patchflow_core::policy::{
     Approval, ApprovalRule, PersonApproval, Policy, RingSize, RiskFilter, WaiverByName,
 };
+use patchflow_core::schedule::Schedule;
 use std::collections::BTreeSet;
 
 /// A field by its path in the policy's text, a change of only that field, and what to look at.
@@ -64,6 +65,7 @@ fn every_field_has_its_story() {
         when: RiskFilter { categories: vec![], severities: vec![] },
         approval: Approval::Person(PersonApproval { role: "cab".into(), quorum: 1, expires_secs: 60 }),
     });
+    full.calendars.named = [("own".into(), Schedule::anytime())].into();
     let mut found = BTreeSet::new();
     leaves(&serde_json::to_value(&full).unwrap(), "", &mut found);
     let told: Vec<_> = fields().iter().map(|field| field.path).collect();

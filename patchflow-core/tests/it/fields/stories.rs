@@ -6,9 +6,10 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour};
 use patchflow_core::digest::Digest;
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{Command, Fact, Observation, RichFact};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
 use patchflow_core::gate::{OnMaxHold, Percent};
 use patchflow_core::ids::CandidateId;
+use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
     Approval, OnFailure, OnHalt, Policy, RingPolicy, RingSize, Selector, StartMode, WaiverByName,
@@ -131,6 +132,24 @@ pub(super) fn in_window(mut policy: Policy) -> String {
     world.publish(update);
     world.pass(HOUR);
     format!("{}", world.orders.len())
+}
+
+/// A window at nine in the morning; half of the endpoints name a calendar.
+pub(super) fn with_calendars(mut policy: Policy) -> String {
+    windowed(&mut policy);
+    let windows = vec![WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 60 }];
+    policy.schedule = Schedule::Weekly { windows, freezes: vec![] };
+    let mut world = World::new(40, 2, policy);
+    let endpoints = (0..20).map(|i| EndpointSeen {
+        scope: ScopePath("acme".into()),
+        calendar: Some("own".into()),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
+    });
+    let endpoints = endpoints.collect();
+    world.see(Observation::Endpoints { endpoints });
+    world.publish(patch("openssl", "3.0.22"));
+    world.pass(8 * HOUR);
+    ending(&world)
 }
 
 pub(super) fn reboots_at(policy: Policy) -> String {
@@ -305,6 +324,12 @@ pub(super) fn fields() -> Vec<Field> {
             plain,
         ),
         field("schedule.windows", windowed, reboots_at),
+        field(
+            "calendars.named",
+            |p| p.calendars.named = [("own".into(), Schedule::anytime())].into(),
+            with_calendars,
+        ),
+        field("calendars.spread_secs", |p| p.calendars.spread_secs = 900, with_calendars),
     ]
 }
 

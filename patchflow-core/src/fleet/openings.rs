@@ -1,0 +1,159 @@
+//! When the endpoints of a calendar may be touched next: worked out once for each calendar, policy and length of
+//! operation, and asked for each member.
+
+use super::state::State;
+use crate::digest::Digest;
+use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::rollout::Rollout;
+use crate::schedule::Schedule;
+use crate::time::Timestamp;
+use alloc::vec::Vec;
+
+/// Whether a member may start as far as its calendar is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Now, and until then at the latest.
+    Open { last_start: Timestamp },
+    /// Then, and not before.
+    Later(Timestamp),
+    /// Never: no opening is long enough, or the policy does not have its calendar.
+    Never,
+}
+
+/// An opening in which an operation fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// What is said here holds from then.
+    asked: Timestamp,
+    /// When the window opened, when that can be said.
+    pub(crate) began: Option<Timestamp>,
+    /// The first instant, at or after `asked`, at which the operation fits.
+    pub(crate) opens: Timestamp,
+    /// The last instant at which it fits.
+    pub(crate) last_start: Timestamp,
+    pub(crate) closes: Timestamp,
+}
+
+impl Opening {
+    /// The opening that covers `at`, or else the next one.
+    pub(crate) fn after(schedule: &Schedule, at: Timestamp, needed_secs: u64) -> Option<Self> {
+        let opens = schedule.next_open(at, needed_secs)?;
+        let began = if opens == at { schedule.opened(at) } else { Some(opens) };
+        let closes = schedule.closes(opens)?;
+        let needed = i64::try_from(needed_secs).unwrap_or(i64::MAX).saturating_mul(1000);
+        let last_start = Timestamp::from_millis(closes.as_millis().saturating_sub(needed));
+        Some(Self { asked: at, began, opens, last_start, closes })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Nothing,
+    Opening(Opening),
+    /// None was found when it was asked for.
+    Never(Timestamp),
+}
+
+/// The openings of one policy's calendars for one length of operation, by the calendars' numbers.
+#[derive(Debug)]
+struct Book {
+    policy: Digest,
+    needed_secs: u64,
+    known: Vec<Known>,
+}
+
+/// What is known of openings. A cache.
+#[derive(Debug, Default)]
+pub(crate) struct Openings(Vec<Book>);
+
+impl Openings {
+    fn book(&mut self, policy: Digest, needed_secs: u64) -> u32 {
+        let known = self.0.iter().position(|book| book.policy == policy && book.needed_secs == needed_secs);
+        known.unwrap_or_else(|| {
+            self.0.push(Book { policy, needed_secs, known: Vec::new() });
+            self.0.len() - 1
+        }) as u32
+    }
+
+    fn entry(&mut self, book: u32, calendar: u32) -> Option<&mut Known> {
+        let known = &mut self.0.get_mut(book as usize)?.known;
+        if known.len() <= calendar as usize {
+            known.resize(calendar as usize + 1, Known::Nothing);
+        }
+        known.get_mut(calendar as usize)
+    }
+}
+
+impl State {
+    /// The schedule that an endpoint's calendar number means under a rollout's policy; `None` when it means none.
+    pub(crate) fn schedule_for<'a>(&self, rollout: &'a Rollout, calendar: u32) -> Option<&'a Schedule> {
+        match (calendar, self.endpoints.calendar(calendar)) {
+            (0, _) => rollout.policy().schedule_of(None),
+            (_, Some(name)) => rollout.policy().schedule_of(Some(name)),
+            (_, None) => None,
+        }
+    }
+
+    /// The number of an endpoint's calendar.
+    pub(crate) fn calendar_of(&self, endpoint: EndpointIx) -> u32 {
+        self.endpoints.slot(endpoint).map_or(0, |slot| slot.calendar)
+    }
+
+    /// The opening in which an operation fits, now or next.
+    pub(crate) fn opening(
+        &mut self,
+        now: Timestamp,
+        id: RolloutId,
+        calendar: u32,
+        needed_secs: u64,
+    ) -> Option<Opening> {
+        let rollout = self.rollouts.get_mut(id.index())?;
+        let book =
+            rollout.queue.books.iter().find(|(needed, _)| *needed == needed_secs).map(|(_, book)| *book);
+        let book = book.unwrap_or_else(|| {
+            let book = self.cache.openings.book(rollout.policy_digest, needed_secs);
+            rollout.queue.books.push((needed_secs, book));
+            book
+        });
+        match *self.cache.openings.entry(book, calendar)? {
+            Known::Opening(known) if known.asked <= now && now <= known.last_start => return Some(known),
+            // What never fits stays so, but for what lies beyond the horizon of the search.
+            Known::Never(asked) if asked <= now && now.since(asked).as_secs() < 86_400 => return None,
+            Known::Opening(_) | Known::Never(_) | Known::Nothing => {}
+        }
+        let schedule = self.schedule_for(self.rollouts.get(id.index())?, calendar);
+        let found = schedule.and_then(|schedule| Opening::after(schedule, now, needed_secs));
+        *self.cache.openings.entry(book, calendar)? = found.map_or(Known::Never(now), Known::Opening);
+        found
+    }
+
+    /// Whether a member may start now as far as its calendar is concerned, its place in the spread included.
+    pub(crate) fn turn(&mut self, now: Timestamp, id: RolloutId, ix: MemberIx, needed_secs: u64) -> Turn {
+        let Some(at) = self.member(id, ix) else { return Turn::Never };
+        let endpoint = at.member.endpoint;
+        if !at.rollout.queue.windowed && self.endpoints.calendars_are_unused() {
+            return Turn::Open { last_start: Timestamp::MAX };
+        }
+        let calendar = self.calendar_of(endpoint);
+        let spread_secs = u64::from(at.rollout.policy().calendars.spread_secs);
+        let Some(opening) = self.opening(now, id, calendar, needed_secs) else { return Turn::Never };
+        let starts = opening.began.map_or(opening.opens, |began| {
+            // S4: hash(rollout, endpoint, occurrence) modulo min(spread, window - needed).
+            let room = spread_secs.min(opening.last_start.since(began).as_secs());
+            if room == 0 {
+                return began;
+            }
+            let occurrence = began.as_millis().cast_unsigned();
+            let hash = Rollout::hash(self.seed, id).of(&[u64::from(endpoint.0), occurrence]);
+            began.plus_secs(hash % room)
+        });
+        let starts = starts.max(opening.opens);
+        if starts > now { Turn::Later(starts) } else { Turn::Open { last_start: opening.last_start } }
+    }
+
+    /// Lets a member be looked at again at an instant.
+    pub(crate) fn wake_at(&mut self, at: Timestamp, id: RolloutId, ix: MemberIx) {
+        let due = self.due(at);
+        self.cache.wakes.arm(due, id.0, ix.0);
+    }
+}

@@ -1,0 +1,271 @@
+//! Timers by the second in which they are due: what is due first is found without looking at anything else.
+//!
+//! One bucket for each second and rollout holds its members in four bytes each. A member that moves on leaves its entry
+//! behind and only lowers the bucket's count; a bucket that counts nobody is dropped whole, and one that is mostly left
+//! behind is cleaned. So a timer costs two look-ups in a hash table when it is set and dropped, whatever the number of
+//! timers, and the order over buckets is touched only when one begins or ends.
+
+use crate::time::Timestamp;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use hashbrown::HashTable;
+
+/// When a bucket is cleaned: more entries than four for each that counts, beyond some.
+const LEFT_BEHIND: usize = 1024;
+/// The greatest capacity of a list that is kept for the next bucket, and how many lists are kept.
+const KEPT_CAPACITY: usize = 4096;
+const KEPT: usize = 256;
+
+#[derive(Debug)]
+struct Bucket {
+    due: u32,
+    rollout: u32,
+    /// Entries that count.
+    live: u32,
+    members: Vec<u32>,
+}
+
+/// Timers of members, by second and rollout.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    buckets: Vec<Bucket>,
+    by_key: HashTable<u32>,
+    order: BTreeSet<(u32, u32)>,
+    /// Empty lists with room, for the next buckets.
+    kept: Vec<Vec<u32>>,
+}
+
+fn key_hash(due: u32, rollout: u32) -> u64 {
+    let key = u64::from(due) ^ u64::from(rollout).rotate_left(32);
+    let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
+}
+
+impl Timers {
+    fn find(&self, due: u32, rollout: u32) -> Option<u32> {
+        self.by_key
+            .find(key_hash(due, rollout), |i| {
+                let bucket = &self.buckets[*i as usize];
+                bucket.due == due && bucket.rollout == rollout
+            })
+            .copied()
+    }
+
+    /// Sets a timer.
+    pub(crate) fn arm(&mut self, due: u32, rollout: u32, member: u32) {
+        let at = match self.find(due, rollout) {
+            Some(at) => at as usize,
+            None => self.begin(due, rollout),
+        };
+        let bucket = &mut self.buckets[at];
+        bucket.live += 1;
+        bucket.members.push(member);
+    }
+
+    fn begin(&mut self, due: u32, rollout: u32) -> usize {
+        let Self { buckets, by_key, order, kept } = self;
+        let at = buckets.len();
+        buckets.push(Bucket { due, rollout, live: 0, members: kept.pop().unwrap_or_default() });
+        by_key.insert_unique(key_hash(due, rollout), at as u32, |i| {
+            let bucket = &buckets[*i as usize];
+            key_hash(bucket.due, bucket.rollout)
+        });
+        order.insert((due, rollout));
+        at
+    }
+
+    /// Lets go of one timer of a second and rollout; `counts` says of an entry whether it still does.
+    pub(crate) fn disarm(&mut self, due: u32, rollout: u32, counts: impl Fn(u32) -> bool) {
+        let Some(at) = self.find(due, rollout) else { return };
+        let bucket = &mut self.buckets[at as usize];
+        bucket.live = bucket.live.saturating_sub(1);
+        if bucket.live == 0 {
+            let members = self.end(at);
+            self.keep(members);
+        } else if bucket.members.len() > 4 * bucket.live as usize + LEFT_BEHIND {
+            bucket.members.retain(|member| counts(*member));
+            bucket.members.shrink_to(2 * bucket.members.len());
+        }
+    }
+
+    /// Takes a bucket out and gives its list.
+    fn end(&mut self, at: u32) -> Vec<u32> {
+        let bucket = self.buckets.swap_remove(at as usize);
+        let hash = key_hash(bucket.due, bucket.rollout);
+        if let Ok(entry) = self.by_key.find_entry(hash, |i| *i == at) {
+            entry.remove();
+        }
+        if let Some(moved) = self.buckets.get(at as usize) {
+            // The last one stands in its place now.
+            let last = self.buckets.len() as u32;
+            if let Some(i) = self.by_key.find_mut(key_hash(moved.due, moved.rollout), |i| *i == last) {
+                *i = at;
+            }
+        }
+        self.order.remove(&(bucket.due, bucket.rollout));
+        bucket.members
+    }
+
+    /// Keeps the room of a list for a later bucket.
+    pub(crate) fn keep(&mut self, mut members: Vec<u32>) {
+        if members.capacity() <= KEPT_CAPACITY && self.kept.len() < KEPT {
+            members.clear();
+            self.kept.push(members);
+        }
+    }
+
+    /// The earliest second that has a timer.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.order.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the earliest bucket that is due by `secs`: its second, its rollout, and its members in their order, some
+    /// of which may have moved on.
+    pub(crate) fn take_due(&mut self, secs: u32) -> Option<(u32, u32, Vec<u32>)> {
+        let (due, rollout) = self.order.first().copied().filter(|(due, _)| *due <= secs)?;
+        let at = self.find(due, rollout)?;
+        let mut members = self.end(at);
+        members.sort_unstable();
+        members.dedup();
+        Some((due, rollout, members))
+    }
+}
+
+/// Deadlines of members. What was due is taken once; a deadline that is set into the past is due at the next look.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    timers: Timers,
+    /// Buckets up to this second have been taken.
+    taken: u32,
+    overdue: Vec<(u32, u32, u32)>,
+}
+
+impl Deadlines {
+    /// A member's deadline was `old` and is `new`; 0 is none. `counts` says of another member of the rollout whether its
+    /// deadline is still this one.
+    pub(crate) fn moved(
+        &mut self,
+        rollout: u32,
+        member: u32,
+        [old, new]: [u32; 2],
+        counts: impl Fn(u32) -> bool,
+    ) {
+        if old == new && new > self.taken {
+            return;
+        }
+        if old > self.taken {
+            self.timers.disarm(old, rollout, counts);
+        }
+        if new > self.taken {
+            self.timers.arm(new, rollout, member);
+        } else if new != 0 {
+            self.overdue.push((new, rollout, member));
+        }
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.overdue.iter().map(|(due, _, _)| *due).chain(self.timers.first()).min()
+    }
+
+    /// Takes deadlines that are due by `secs`: when, of which rollout, and of which members, some of which may have moved on.
+    pub(crate) fn take_due(&mut self, secs: u32) -> Option<(u32, u32, Vec<u32>)> {
+        if let Some((due, rollout, member)) = self.overdue.pop() {
+            let mut members = self.timers.kept.pop().unwrap_or_default();
+            members.push(member);
+            return Some((due, rollout, members));
+        }
+        let taken = self.timers.take_due(secs)?;
+        self.taken = taken.0;
+        Some(taken)
+    }
+
+    /// Gives the list of [`take_due`](Self::take_due) back.
+    pub(crate) fn keep(&mut self, members: Vec<u32>) {
+        self.timers.keep(members);
+    }
+
+    /// Drops what was overdue and has moved on.
+    pub(crate) fn trim(&mut self, counts: impl Fn(u32, u32, u32) -> bool) {
+        self.overdue.retain(|(due, rollout, member)| counts(*due, *rollout, *member));
+    }
+}
+
+/// When something as a whole (a rollout, a candidate) wants to be looked at.
+#[derive(Debug)]
+pub(crate) struct Alarms<K> {
+    at: BTreeMap<K, Timestamp>,
+    order: BTreeSet<(Timestamp, K)>,
+}
+
+impl<K> Default for Alarms<K> {
+    fn default() -> Self {
+        Self { at: BTreeMap::new(), order: BTreeSet::new() }
+    }
+}
+
+impl<K: Copy + Ord> Alarms<K> {
+    pub(crate) fn set(&mut self, of: K, at: Option<Timestamp>) {
+        if self.at.get(&of).copied() == at {
+            return;
+        }
+        let before = match at {
+            Some(at) => {
+                self.order.insert((at, of));
+                self.at.insert(of, at)
+            }
+            None => self.at.remove(&of),
+        };
+        if let Some(before) = before {
+            self.order.remove(&(before, of));
+        }
+    }
+
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        self.order.first().map(|(at, _)| *at)
+    }
+
+    /// Takes one that is due.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<K> {
+        let (at, of) = self.order.first().copied().filter(|(at, _)| *at <= now)?;
+        self.order.remove(&(at, of));
+        self.at.remove(&of);
+        Some(of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn what_is_due_first_comes_first_and_what_moved_on_costs_nothing() {
+        let mut timers = Timers::default();
+        for member in 0..100 {
+            timers.arm(50, 1, member);
+            timers.arm(40, 0, member);
+        }
+        timers.arm(45, 7, 3);
+        assert_eq!(timers.first(), Some(40));
+        for _ in 0..100 {
+            timers.disarm(40, 0, |_| true);
+        }
+        timers.disarm(40, 0, |_| true);
+        assert_eq!(timers.first(), Some(45), "a bucket that counts nobody is gone");
+        assert_eq!(timers.take_due(44), None);
+        assert_eq!(timers.take_due(60), Some((45, 7, vec![3])));
+        assert_eq!(timers.take_due(60), Some((50, 1, (0..100).collect())));
+        assert_eq!((timers.take_due(60), timers.first()), (None, None));
+    }
+
+    #[test]
+    fn a_bucket_that_is_mostly_left_behind_is_cleaned() {
+        let mut timers = Timers::default();
+        (0..10_000).for_each(|member| timers.arm(9, 0, member));
+        (0..9_000).for_each(|gone| timers.disarm(9, 0, |member| member > gone));
+        assert!(timers.buckets[0].members.len() < 6000, "{}", timers.buckets[0].members.len());
+        let (_, _, left) = timers.take_due(9).unwrap();
+        assert!((9_000..10_000).all(|member| left.contains(&member)));
+    }
+}

@@ -1,0 +1,211 @@
+//! The kernel's part about windows: waking members, watching windows close, deferring who has waited too long.
+
+use super::decide::{self, Facts};
+use super::openings::Opening;
+use super::state::State;
+use super::{Fleet, Outbox};
+use crate::ids::{MemberIx, RolloutId};
+use crate::rollout::{Event, Phase, Rollout, RolloutState, Watch};
+use crate::time::Timestamp;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+impl Fleet {
+    /// Sees who is still waiting when a watched window closes.
+    pub(super) fn fire_closes(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+        let secs = self.state.secs(now);
+        while self.state.resync.is_none()
+            && let Some((due, id, calendars)) = self.state.cache.closes.take_due(secs)
+        {
+            let id = RolloutId(id);
+            for calendar in &calendars {
+                let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { continue };
+                let Some(wait) = rollout.queue.waits.get_mut(calendar) else { continue };
+                let Some(watch) = wait.watch.take_if(|watch| watch.due == due) else { continue };
+                let waiting = wait.members;
+                rollout.queue.unwatched.push(*calendar);
+                self.state.put_on_agenda(id);
+                decide::window_missed(&self.state, now, id, *calendar, (watch, waiting), facts);
+                self.apply_all(now, facts, out);
+            }
+            self.state.cache.closes.keep(calendars);
+        }
+    }
+
+    /// Lets those look again who waited for this instant. It costs in proportion to them.
+    pub(super) fn fire_wakes(&mut self, now: Timestamp) {
+        let secs = self.state.secs(now);
+        while self.state.resync.is_none()
+            && let Some((_, id, members)) = self.state.cache.wakes.take_due(secs)
+        {
+            let id = RolloutId(id);
+            if let Some(rollout) = self.state.rollouts.get_mut(id.index()) {
+                for ix in members.iter().map(|ix| MemberIx(*ix)) {
+                    let Some(member) = rollout.members.get(ix.index()) else { continue };
+                    match member.phase {
+                        Phase::Waiting => rollout.queue.waits_again(ix),
+                        Phase::Backoff if member.deadline <= secs => {
+                            rollout.queue.again.insert(ix);
+                        }
+                        Phase::RebootPending => self.state.cache.tending.push((id, ix)),
+                        Phase::Backoff
+                        | Phase::Ordered
+                        | Phase::Running
+                        | Phase::Recalling
+                        | Phase::Installed
+                        | Phase::Rebooting
+                        | Phase::Verified
+                        | Phase::Silent
+                        | Phase::Failed
+                        | Phase::Reverting
+                        | Phase::Reverted
+                        | Phase::RevertSilent
+                        | Phase::RolledBack
+                        | Phase::NeedsOperator
+                        | Phase::Deferred
+                        | Phase::Skipped
+                        | Phase::Cancelled
+                        | Phase::Held
+                        | Phase::Removed => {}
+                    }
+                }
+                self.state.put_on_agenda(id);
+            }
+            self.state.cache.wakes.keep(members);
+        }
+    }
+
+    /// Members of the open ring that have not started in time are left to catch-up. All of them are looked at once;
+    /// whose first window ends later is looked at again then.
+    pub(super) fn defer(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts) {
+        let Some(rollout) = self.state.rollouts.get(id.index()) else { return };
+        let Some(from) = decide::defers_from(rollout).filter(|from| *from <= now) else { return };
+        let waits = |ix: &MemberIx| {
+            let member = rollout.members().get(ix.index());
+            member.is_some_and(|member| member.phase == Phase::Waiting && member.ring == rollout.ring)
+        };
+        let members: Vec<MemberIx> = if rollout.queue.deferral_swept {
+            rollout.queue.late.iter().copied().filter(waits).collect()
+        } else {
+            let ring = rollout.current_ring();
+            (ring.first..ring.first + ring.size).map(MemberIx).filter(waits).collect()
+        };
+        let mut later = Vec::new();
+        let mut ends = BTreeMap::new();
+        for ix in members {
+            let Some(at) = self.state.member(id, ix) else { continue };
+            let calendar = self.state.calendar_of(at.member.endpoint);
+            let end = *ends.entry(calendar).or_insert_with(|| {
+                let schedule = self.state.schedule_for(at.rollout, calendar)?;
+                decide::first_window_ends(at.rollout, schedule)
+            });
+            match end.filter(|end| *end > from.max(now)) {
+                Some(end) => later.push((end, ix)),
+                None => facts.push(at.fact(Event::Deferred, 0, 0)),
+            }
+        }
+        for (end, ix) in later {
+            self.state.wake_at(end, id, ix);
+        }
+        if let Some(rollout) = self.state.rollouts.get_mut(id.index()) {
+            rollout.queue.deferral_swept = true;
+            rollout.queue.late.clear();
+        }
+    }
+}
+
+impl State {
+    /// Watches the next whole window of every calendar for which somebody began to wait.
+    pub(super) fn watch(&mut self, now: Timestamp, id: RolloutId) {
+        let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
+        if rollout.queue.unwatched.is_empty() {
+            return;
+        }
+        let unwatched = core::mem::take(&mut rollout.queue.unwatched);
+        let Some(rollout) = self.rollouts.get(id.index()) else { return };
+        let needed = decide::needed_secs(self, rollout);
+        for calendar in unwatched {
+            let Some(watch) = self.next_watch(now, id, calendar, needed) else { continue };
+            let wait = self.rollouts.get_mut(id.index()).and_then(|it| it.queue.waits.get_mut(&calendar));
+            if let Some(wait) = wait.filter(|wait| wait.members > 0 && wait.watch.is_none()) {
+                wait.watch = Some(watch);
+                self.cache.closes.arm(watch.due, id.0, calendar);
+            }
+        }
+    }
+
+    /// The window that covers `now`, when the ring was open before it; else the next one.
+    fn next_watch(
+        &mut self,
+        now: Timestamp,
+        id: RolloutId,
+        calendar: u32,
+        needed_secs: u64,
+    ) -> Option<Watch> {
+        let opening = self.opening(now, id, calendar, needed_secs)?;
+        let rollout = self.rollouts.get(id.index())?;
+        let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
+        let ring_opened = rollout.current_ring().opened_at().filter(|_| goes_on)?;
+        let whole = |opening: &Opening| opening.began.is_some_and(|began| began >= ring_opened);
+        let opening = if whole(&opening) {
+            opening
+        } else {
+            let schedule = self.schedule_for(rollout, calendar)?;
+            Opening::after(schedule, opening.closes, needed_secs).filter(whole)?
+        };
+        let due = self.due(opening.closes);
+        let watch = Watch { due, opened: opening.began?, closes: opening.closes };
+        (watch.closes < Timestamp::MAX).then_some(watch)
+    }
+
+    /// A member begins or ceases to wait in an opened ring.
+    pub(super) fn count_waiting(&mut self, id: RolloutId, calendar: u32, waits: bool) {
+        let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
+        if let Some(watch) = rollout.queue.count_waiting(calendar, waits) {
+            self.cache.closes.disarm(watch.due, id.0, |_| true);
+        }
+    }
+
+    /// Counts the members of opened rings that wait, by calendar: those of one ring, or of all.
+    pub(super) fn count_all_waiting(&mut self, id: RolloutId, ring: Option<u8>) {
+        let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|it| it.queue.windowed) else { return };
+        let Rollout { members, rings, queue, .. } = rollout;
+        let range =
+            ring.and_then(|ring| rings.get(usize::from(ring))).map_or(0..members.len(), |it| it.range());
+        for member in members.get(range).unwrap_or_default() {
+            let opened = rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some());
+            if member.phase == Phase::Waiting && opened {
+                let slot = self.endpoints.slot(member.endpoint);
+                queue.count_waiting(slot.map_or(0, |slot| slot.calendar), true);
+            }
+        }
+    }
+
+    /// An endpoint goes by another calendar from now on: whoever waits there looks again.
+    pub(super) fn calendar_changed(&mut self, endpoint: crate::ids::EndpointIx, before: u32, after: u32) {
+        for i in 0..self.rollouts.len() {
+            let id = RolloutId(i as u32);
+            let Some(rollout) = self.rollouts.get_mut(i) else { continue };
+            let Some(ix) = rollout.member_of(endpoint) else { continue };
+            let Some(member) = rollout.members.get(ix.index()).copied() else { continue };
+            let opened = rollout.rings.get(usize::from(member.ring)).is_some_and(|it| it.opened_at.is_some());
+            if !opened {
+                continue;
+            }
+            if member.phase == Phase::RebootPending {
+                self.cache.tending.push((id, ix));
+            } else if matches!(member.phase, Phase::Waiting | Phase::Backoff) {
+                rollout.queue.again.insert(ix);
+                let counted = rollout.queue.windowed && member.phase == Phase::Waiting;
+                if member.phase == Phase::Waiting && rollout.queue.deferral_swept {
+                    rollout.queue.late.push(ix);
+                }
+                if counted {
+                    self.count_waiting(id, before, false);
+                    self.count_waiting(id, after, true);
+                }
+            }
+            self.put_on_agenda(id);
+        }
+    }
+}

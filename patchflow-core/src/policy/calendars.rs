@@ -1,0 +1,33 @@
+//! Calendars by name, for endpoints that do not go by the policy's own schedule (semantics S4).
+
+use super::Say;
+use crate::schedule::Schedule;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+
+/// Calendars beside the policy's own schedule, and how starts are spread over an opening.
+///
+/// An endpoint names its calendar ([`EndpointSeen::calendar`](crate::fleet::EndpointSeen)); one that names none goes by
+/// the policy's schedule, and one that names a calendar that is not here never starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarPolicy {
+    /// The calendars by the names that endpoints use.
+    pub named: BTreeMap<String, Schedule>,
+    /// Over how many seconds the starts of one opening are spread, each endpoint by its stable hash; never so far that
+    /// the operation would no longer fit. 0 lets everybody start as the window opens.
+    pub spread_secs: u32,
+}
+
+impl CalendarPolicy {
+    pub(super) fn check(&self, expected_secs: u32, say: &mut Say<'_>) {
+        for (name, schedule) in &self.named {
+            let path = format!("calendars.named.{name}");
+            if name.is_empty() {
+                say(path.clone(), "a calendar needs a name; endpoints that name none go by `schedule`");
+            }
+            super::check::schedule(&path, schedule, expected_secs, say);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is to start next, and who has waited too long.
+
+use crate::ids::MemberIx;
+use crate::time::Timestamp;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// Who is to start next. A cache: after a replay it is found again by looking at the members from the first.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    /// Members of the open ring before this position have been looked at.
+    pub(crate) cursor: u32,
+    /// Members that were looked at before and wait again.
+    pub(crate) again: BTreeSet<MemberIx>,
+    /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
+    pub(crate) sweep: bool,
+    /// Whether it is on the fleet's agenda.
+    pub(crate) queued: bool,
+    /// Whether all members of the open ring were looked at for having waited too long; from then on only `late` are.
+    pub(crate) deferral_swept: bool,
+    /// Members to look at for having waited too long.
+    pub(crate) late: Vec<MemberIx>,
+    /// Whether anything but `anytime` stands in the policy, so that members may have to wait for a window.
+    pub(crate) windowed: bool,
+    /// Members of opened rings that wait, by the number of their calendar; kept only when `windowed`.
+    pub(crate) waits: BTreeMap<u32, Wait>,
+    /// Calendars for which somebody waits and whose next window is not watched yet.
+    pub(crate) unwatched: Vec<u32>,
+    /// Where what is known of openings stands, by the seconds that an operation needs.
+    pub(crate) books: Vec<(u64, u32)>,
+}
+
+/// Members that wait for one calendar.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wait {
+    pub(crate) members: u32,
+    /// The window at whose end it is seen whether somebody missed it.
+    pub(crate) watch: Option<Watch>,
+}
+
+/// A window that is watched until it closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// In seconds since the fleet's epoch.
+    pub(crate) due: u32,
+    pub(crate) opened: Timestamp,
+    pub(crate) closes: Timestamp,
+}
+
+impl Queue {
+    /// A member waits that was under way, or was let go.
+    pub(crate) fn waits_again(&mut self, at: MemberIx) {
+        self.again.insert(at);
+        if self.deferral_swept {
+            self.late.push(at);
+        }
+    }
+
+    /// The time after which members are deferred starts anew.
+    pub(crate) fn defers_anew(&mut self) {
+        self.deferral_swept = false;
+        self.late.clear();
+    }
+
+    /// Windows are watched again after a halt, for everybody who still waits.
+    pub(crate) fn watch_anew(&mut self) {
+        let Self { waits, unwatched, .. } = self;
+        unwatched
+            .extend(waits.iter().filter(|(_, wait)| wait.watch.is_none()).map(|(calendar, _)| *calendar));
+    }
+
+    /// One member more, or one less, waits for a calendar. Gives the watch that nobody needs any more.
+    pub(crate) fn count_waiting(&mut self, calendar: u32, waits: bool) -> Option<Watch> {
+        let wait = self.waits.entry(calendar).or_default();
+        if waits {
+            wait.members += 1;
+            if wait.members == 1 {
+                self.unwatched.push(calendar);
+            }
+            return None;
+        }
+        wait.members = wait.members.saturating_sub(1);
+        if wait.members == 0 { wait.watch.take() } else { None }
+    }
+}

@@ -1,0 +1,246 @@
+//! Calendars of endpoints: who starts when, how starts are spread, and what a missed window leaves behind.
+
+use crate::world::{Does, World, policy};
+use patchflow_core::doc::patch;
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, MissedBecause, Observation, RichFact};
+use patchflow_core::ids::CandidateId;
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::policy::{Approval, Policy, RingPolicy, WaiverByName};
+use patchflow_core::report::explain;
+use patchflow_core::rollout::{Event, Phase};
+use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
+use patchflow_core::time::Timestamp;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+const HOUR: u64 = 3600;
+
+fn t(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn weekly(day: Weekday, opens_minute: u16, open_minutes: u16) -> Schedule {
+    Schedule::Weekly { windows: vec![WeeklyWindow { day, opens_minute, open_minutes }], freezes: vec![] }
+}
+
+/// Everybody at once and at once, by two calendars beside the default: Saturday noon, Sunday 02:00 and Sunday 04:00.
+fn calendars() -> Policy {
+    let mut policy = policy();
+    let gate = policy.rings[0].gate.clone();
+    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
+    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
+    policy.trial.required_for.clear();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    policy.schedule = weekly(Weekday::Saturday, 12 * 60, 60);
+    policy.calendars.named = [
+        ("two".into(), weekly(Weekday::Sunday, 2 * 60, 120)),
+        ("four".into(), weekly(Weekday::Sunday, 4 * 60, 120)),
+    ]
+    .into();
+    policy
+}
+
+/// Endpoints `prod-I` name the calendar that is given.
+fn world(policy: Policy, calendars: &[(u32, &str)]) -> (World, CandidateId) {
+    let mut world = World::new(6, 0, policy);
+    calendars.iter().for_each(|(i, calendar)| name(&mut world, *i, Some(calendar)));
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    (world, candidate)
+}
+
+fn name(world: &mut World, i: u32, calendar: Option<&str>) {
+    let endpoint = EndpointSeen {
+        id: format!("prod-{i}").into(),
+        environment: Environment::Production,
+        scope: ScopePath("acme".into()),
+        tags: BTreeMap::new(),
+        calendar: calendar.map(Into::into),
+    };
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![endpoint]) });
+}
+
+/// When the first order to each endpoint left.
+fn ordered(world: &World) -> BTreeMap<String, Timestamp> {
+    let mut orders = BTreeMap::new();
+    for recorded in &world.journal {
+        if let Fact::Endpoint(fact) = recorded.fact
+            && fact.event == Event::Ordered
+        {
+            let rollout = world.fleet.rollout(fact.rollout).unwrap();
+            let endpoint = rollout.members()[fact.member.index()].endpoint();
+            let name = world.fleet.endpoint_id(endpoint).unwrap().as_str().to_owned();
+            orders.entry(name).or_insert(recorded.at);
+        }
+    }
+    orders
+}
+
+fn missed(world: &World) -> Vec<(Option<String>, Timestamp, u32, MissedBecause)> {
+    let of = |fact: &Fact| match fact {
+        Fact::Rich(fact) => match &**fact {
+            RichFact::WindowMissed { calendar, closed, waiting, because, .. } => {
+                Some((calendar.as_ref().map(ToString::to_string), *closed, *waiting, *because))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    world.journal.iter().filter_map(|recorded| of(&recorded.fact)).collect()
+}
+
+#[test]
+fn each_endpoint_starts_in_the_window_of_its_own_calendar() {
+    let (mut world, _) = world(calendars(), &[(1, "two"), (2, "four"), (3, "four")]);
+    assert_eq!(ordered(&world), BTreeMap::new(), "no window is open");
+    world.pass(24 * HOUR);
+    let noon = t("2026-11-21T12:00:00Z");
+    let expected = [
+        ("prod-0", noon),
+        ("prod-1", t("2026-11-22T02:00:00Z")),
+        ("prod-2", t("2026-11-22T04:00:00Z")),
+        ("prod-3", t("2026-11-22T04:00:00Z")),
+        ("prod-4", noon),
+        ("prod-5", noon),
+    ]
+    .map(|(name, at)| (name.to_owned(), at));
+    assert_eq!(ordered(&world), expected.into());
+    assert_eq!(missed(&world), []);
+}
+
+#[test]
+fn an_endpoint_that_names_an_unknown_calendar_never_starts_and_says_why() {
+    let (mut world, candidate) = world(calendars(), &[(1, "tow")]);
+    world.pass(24 * HOUR);
+    assert_eq!(ordered(&world).len(), 5);
+    let endpoint = world.fleet.endpoint_ix("prod-1").unwrap();
+    let why = explain(&world.fleet, endpoint, candidate).chain.pop().unwrap().text;
+    assert_eq!(
+        why,
+        "waiting in ring all: it names the calendar `tow`, which the rollout's policy does not have"
+    );
+    world.pass(72 * HOUR);
+    assert_eq!(world.phase(world.deployment_of(candidate), "prod-1"), Phase::Deferred, "left to catch-up");
+}
+
+#[test]
+fn an_endpoint_that_gets_another_calendar_goes_by_it_at_once() {
+    let (mut world, _) = world(calendars(), &[(1, "tow"), (2, "four")]);
+    world.pass(3 * HOUR);
+    name(&mut world, 1, Some("two"));
+    name(&mut world, 2, Some("two"));
+    name(&mut world, 3, Some("four"));
+    world.pass(21 * HOUR);
+    let orders = ordered(&world);
+    assert_eq!(orders["prod-1"], t("2026-11-22T02:00:00Z"));
+    assert_eq!(orders["prod-2"], t("2026-11-22T02:00:00Z"));
+    assert_eq!(orders["prod-3"], t("2026-11-22T04:00:00Z"));
+}
+
+#[test]
+fn starts_are_spread_over_the_window_and_never_past_what_fits() {
+    let mut spread = calendars();
+    spread.calendars.spread_secs = 1200;
+    let (mut world, _) = world(spread.clone(), &[]);
+    world.pass(24 * HOUR);
+    let offsets = |world: &World| -> Vec<u64> {
+        let opens = t("2026-11-21T12:00:00Z");
+        ordered(world).values().map(|at| at.since(opens).as_secs()).collect()
+    };
+    let wide = offsets(&world);
+    assert_eq!(wide.len(), 6);
+    assert!(wide.iter().all(|offset| *offset < 1200), "{wide:?}");
+    assert!(wide.iter().collect::<BTreeSet<_>>().len() > 4, "{wide:?}");
+    // The window is an hour; an operation of 3590 seconds leaves room for ten.
+    spread.deploy.expected_secs = 3590;
+    let (mut narrow, _) = self::world(spread, &[]);
+    narrow.pass(24 * HOUR);
+    let narrow = offsets(&narrow);
+    assert!(narrow.len() == 6 && narrow.iter().all(|offset| *offset < 10), "{narrow:?}");
+}
+
+#[test]
+fn the_spread_is_the_same_after_a_crash() {
+    let mut spread = calendars();
+    spread.calendars.spread_secs = 1200;
+    let (mut steady, _) = world(spread.clone(), &[(1, "two"), (2, "four")]);
+    steady.pass(24 * HOUR);
+    let (mut crashed, _) = world(spread, &[(1, "two"), (2, "four")]);
+    for _ in 0..48 {
+        crashed.pass(HOUR / 2);
+        crashed.fleet = Fleet::replay(crashed.journal.iter().cloned()).unwrap();
+    }
+    assert_eq!(ordered(&crashed), ordered(&steady));
+    assert_eq!(missed(&crashed), missed(&steady));
+}
+
+#[test]
+fn a_missed_window_is_one_fact_for_each_rollout_calendar_and_occurrence() {
+    let mut policy = calendars();
+    policy.schedule = Schedule::anytime();
+    policy.deploy.start_within_secs = 40 * 24 * 3600;
+    let calendar_of = [(1, "two"), (2, "two"), (3, "four")];
+    let (mut world, candidate) = world(policy, &calendar_of);
+    let rollout = world.deployment_of(candidate);
+    world.pass(HOUR);
+    world.ask("ada", &[], Command::Pause { rollout }).unwrap();
+    world.pass(24 * HOUR);
+    let sunday = [
+        (Some("two".to_owned()), t("2026-11-22T04:00:00Z"), 2, MissedBecause::Paused),
+        (Some("four".to_owned()), t("2026-11-22T06:00:00Z"), 1, MissedBecause::Paused),
+    ];
+    assert_eq!(missed(&world), sunday);
+    world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    world.ask("ada", &[], Command::Resume { rollout }).unwrap();
+    world.script.insert("prod-1".into(), Does::Offline);
+    world.pass(7 * 24 * HOUR);
+    let next = (Some("two".to_owned()), t("2026-11-29T04:00:00Z"), 1, MissedBecause::NotTaken);
+    assert_eq!(missed(&world)[2..], [next], "prod-2 and prod-3 took theirs");
+    world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    world.now = t("2026-12-06T04:30:00Z");
+    world.see(Observation::Time);
+    assert_eq!(
+        missed(&world).len(),
+        4,
+        "a window that closed while the host was away is seen to have closed"
+    );
+}
+
+#[test]
+fn a_window_that_a_ring_opens_into_was_not_missed() {
+    let mut policy = calendars();
+    // The ring opens at 08:00, half an hour into the window, which leaves too little for an order to be acknowledged.
+    policy.calendars.named.insert("morning".into(), weekly(Weekday::Saturday, 7 * 60 + 30, 60));
+    let (mut world, _) = world(policy, &[(1, "morning")]);
+    world.script.insert("prod-1".into(), Does::Offline);
+    world.pass(24 * HOUR);
+    assert_eq!(ordered(&world)["prod-1"], t("2026-11-21T08:00:00Z"));
+    assert_eq!(missed(&world), []);
+}
+
+#[test]
+fn who_cannot_start_in_time_is_deferred_at_the_end_of_its_own_first_window() {
+    let mut policy = calendars();
+    policy.deploy.start_within_secs = 3600;
+    let (mut world, candidate) = world(policy, &[(1, "two"), (2, "four")]);
+    for i in 0..6 {
+        world.script.insert(format!("prod-{i}"), Does::Offline);
+    }
+    world.pass(48 * HOUR);
+    let rollout = world.deployment_of(candidate);
+    let deferred: Vec<_> = world
+        .journal
+        .iter()
+        .filter_map(|recorded| match recorded.fact {
+            Fact::Endpoint(fact) if fact.event == Event::Deferred && fact.rollout == rollout => {
+                let endpoint =
+                    world.fleet.rollout(rollout).unwrap().members()[fact.member.index()].endpoint();
+                Some((world.fleet.endpoint_id(endpoint).unwrap().as_str().to_owned(), recorded.at))
+            }
+            _ => None,
+        })
+        .collect();
+    let at = |name: &str| deferred.iter().find(|(deferred, _)| deferred == name).map(|(_, at)| *at);
+    assert_eq!(at("prod-0"), Some(t("2026-11-21T13:00:00Z")));
+    assert_eq!(at("prod-1"), Some(t("2026-11-22T04:00:00Z")));
+    assert_eq!(at("prod-2"), Some(t("2026-11-22T06:00:00Z")));
+}
