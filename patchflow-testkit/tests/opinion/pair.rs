@@ -210,7 +210,7 @@ impl Pair {
             self.now = self.now.max(at);
             self.see(Observation::Time);
             looks += 1;
-            if looks > 2_000 {
+            if looks > 300 {
                 self.parted.push(format!("time stands still at {at}"));
             }
         }
