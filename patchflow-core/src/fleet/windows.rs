@@ -84,12 +84,15 @@ impl Fleet {
             let member = rollout.members().get(ix.index());
             member.is_some_and(|member| member.phase == Phase::Waiting && member.ring == rollout.ring)
         };
-        let members: Vec<MemberIx> = if rollout.queue.deferral_swept {
+        let mut members: Vec<MemberIx> = if rollout.queue.deferral_swept {
             rollout.queue.late.iter().copied().filter(waits).collect()
         } else {
             let ring = rollout.current_ring();
             (ring.first..ring.first + ring.size).map(MemberIx).filter(waits).collect()
         };
+        // Whoever was woken more than once at one instant stands among the late more than once.
+        members.sort_unstable();
+        members.dedup();
         let mut later = Vec::new();
         let mut ends = BTreeMap::new();
         for ix in members {
