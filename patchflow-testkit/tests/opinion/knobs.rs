@@ -137,7 +137,7 @@ impl Knobs {
         let person = |quorum, expires_secs| PersonApproval { role: "approver".into(), quorum, expires_secs };
         let rule = |approval| vec![ApprovalRule { name: "rule".into(), when: all.clone(), approval }];
         (policy.approval, policy.otherwise) = match self.approval {
-            0 => (rule(Approval::Automatic { requires_trial: false, delay_secs: 0 }), person(1, 400_000)),
+            0 => (rule(Approval::Automatic { requires_trial: false, delay_secs: 0 }), person(1, 2_000_000_000)),
             1 => (rule(Approval::Automatic { requires_trial: true, delay_secs: 0 }), person(1, 9_000)),
             2 => (rule(Approval::Person(person(2, 90_000))), person(1, 90_000)),
             3 => (rule(Approval::Automatic { requires_trial: false, delay_secs: 5_000 }), person(2, 90_000)),

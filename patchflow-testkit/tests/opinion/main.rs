@@ -1,5 +1,6 @@
 //! The engine against a second opinion: random histories, and every history of small fleets.
 
+mod exhaustive;
 mod histories;
 mod knobs;
 mod mutations;

@@ -7,7 +7,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// Histories that one wrong rule may survive.
-const HISTORIES: u32 = 1_500;
+const HISTORIES: u32 = 700;
 
 #[test]
 fn every_wrong_rule_is_found() {
