@@ -9,7 +9,7 @@ use crate::error::Finding;
 use crate::ids::{AskId, CandidateId, EndpointId, EndpointIx, FleetId, PatchId, Revision, RolloutId, Seq};
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
-use crate::rollout::Rollout;
+use crate::rollout::{Member, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
@@ -168,6 +168,12 @@ impl Fleet {
     #[must_use]
     pub fn schedule_for<'a>(&self, rollout: &'a Rollout, endpoint: EndpointIx) -> Option<&'a Schedule> {
         self.state.schedule_for(rollout, self.state.calendar_of(endpoint))
+    }
+
+    /// When the next thing is due for a member: its acknowledgement, its report, its next attempt. `None` when nothing is.
+    #[must_use]
+    pub fn due(&self, member: &Member) -> Option<Timestamp> {
+        (member.deadline != 0).then(|| self.state.at(member.deadline))
     }
 
     /// All rollouts and trials, in the order in which they were started.

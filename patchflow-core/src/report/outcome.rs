@@ -2,11 +2,13 @@
 
 use super::document::{Step, StepState};
 use super::words::{PipelineStage, failure_words};
+use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::Fleet;
-use crate::gate::judge;
+use crate::gate::{Decision, Rule, judge};
 use crate::ids::EndpointIx;
 use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -36,7 +38,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     let prior = rollout.prior_version(member);
     let target =
         fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
-    let attempts = attempts(member);
+    let (attempts, due) = (attempts(member), fleet.due(member));
     let why =
         reason(fleet, member).map_or_else(String::new, |(kind, detail)| format!(": {}", told(kind, detail)));
     let from = prior.map_or_else(String::new, |prior| format!(", from {prior}"));
@@ -48,14 +50,29 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     };
     let (stage, state, text) = match phase {
         Phase::Waiting => (Deploy, Open, waiting(fleet, rollout, member)),
-        Phase::Ordered => (Deploy, Open, format!("ordered {place}, not acknowledged yet")),
-        Phase::Running => (Deploy, Open, format!("being installed {place}{attempts}")),
+        Phase::Ordered => {
+            let until = by(", back to waiting if it is not by", due);
+            (Deploy, Open, format!("ordered {place}, not acknowledged yet{until}"))
+        }
+        Phase::Running => {
+            (Deploy, Open, format!("being installed {place}{attempts}{}", by(", its report is due by", due)))
+        }
         Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
-        Phase::Backoff => (Deploy, Open, format!("failed{attempts} {place}, to be tried again{why}")),
+        Phase::Backoff => {
+            (Deploy, Open, format!("failed{attempts} {place}, to be tried again{}{why}", by(" from", due)))
+        }
         Phase::Silent => (
             Deploy,
             Open,
-            format!("silent past its report deadline {place}: the outcome is unknown and asked after"),
+            match due {
+                Some(due) => format!(
+                    "silent past its report deadline {place}: the outcome is unknown, asked after until {due}"
+                ),
+                None => format!(
+                    "silent past its report deadline {place}: the outcome is unknown and nobody answered; a late \
+                     report is taken, or a person removes it"
+                ),
+            },
         ),
         Phase::Installed => (
             Verify,
@@ -77,19 +94,30 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("silent during its rollback to {back}: the outcome is unknown and asked after{why}"),
         ),
-        Phase::RolledBack => {
-            (failed_at, Stopped, format!("rolled back to {back}{attempts} and held there{why}"))
-        }
+        Phase::RolledBack => (
+            failed_at,
+            Stopped,
+            format!("rolled back to {back}{attempts} and held there until a person clears the hold{why}"),
+        ),
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
-        Phase::Deferred => (Deploy, Stopped, format!("not started in time {place}, left to catch-up")),
+        Phase::Deferred => (
+            Deploy,
+            Stopped,
+            format!("not started in time {place}, left to catch-up; a person can let it try again"),
+        ),
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
     };
     Step { stage, state, text }
+}
+
+/// An instant, when there is one.
+fn by(words: &str, due: Option<Timestamp>) -> String {
+    due.map_or_else(String::new, |due| format!("{words} {due}"))
 }
 
 /// The last failure of a member.
@@ -143,6 +171,14 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     let current = rollout.current_ring();
     if own.is_some_and(|ring| ring.state() == RingState::Pending) {
         let verdict = judge(current.gate(), &current.standing(), fleet.clock());
+        if let (Rule::Bake, Decision::Hold { until: Some(until) }) = (verdict.rule, verdict.decision) {
+            let left = duration(until.since(fleet.clock()).as_secs());
+            return format!(
+                "ring {name} opens after ring {}: it has {left} more bake, until {until}; {}",
+                current.name(),
+                verdict.sentence(current.gate())
+            );
+        }
         return format!(
             "ring {name} opens after ring {}: {}",
             current.name(),
@@ -150,7 +186,11 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
         );
     }
     let deploy = &rollout.policy().deploy;
-    let needed = u64::from(deploy.expected_secs);
+    let reboots = fleet
+        .candidate(rollout.candidate())
+        .is_some_and(|c| c.identified().patch().reboot != RebootBehaviour::Never);
+    let reserve = if reboots { deploy.reboot_reserve_secs } else { 0 };
+    let needed = u64::from(deploy.expected_secs) + u64::from(reserve);
     let Some(schedule) = fleet.schedule_for(rollout, member.endpoint()) else {
         let calendar =
             fleet.endpoint(member.endpoint()).and_then(|endpoint| endpoint.calendar()).unwrap_or("");
@@ -173,5 +213,16 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
             format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
         }
         None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
+    }
+}
+
+/// A time span, as people say it.
+fn duration(secs: u64) -> String {
+    match (secs / 3600, secs % 3600 / 60, secs % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, m, _) => format!("{h} h {m} min"),
     }
 }

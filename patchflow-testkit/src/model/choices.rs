@@ -81,7 +81,9 @@ impl Choices {
     ) -> Result<Timestamp, Illegal> {
         let found = self.retries.iter().position(|(rollout, member, _)| (*rollout, *member) == (r, m));
         let Some(found) = found else {
-            return Err(Illegal(format!("r{r}.m{m} is to be tried again between {from} and {until}, and is not")));
+            return Err(Illegal(format!(
+                "r{r}.m{m} is to be tried again between {from} and {until}, and is not"
+            )));
         };
         let (_, _, due) = self.retries.remove(found);
         let at = self.epoch.plus_secs(due.into());

@@ -63,7 +63,8 @@ impl Model {
         if self.bent(Mutation::CountsSkipped) {
             counted += tally.skipped;
         }
-        let bad = if self.bent(Mutation::ForgetsUnknown) { tally.failed } else { tally.failed + tally.unknown };
+        let bad =
+            if self.bent(Mutation::ForgetsUnknown) { tally.failed } else { tally.failed + tally.unknown };
         let started = tally.in_flight + tally.verified + tally.failed + tally.unknown;
         let judged = started >= gate.min_started;
         if let Some(max) = gate.max_failures {
@@ -93,12 +94,18 @@ impl Model {
             return Says::Halt;
         }
         let Some(settled_at) = ring.settled_at else { return Says::Hold(None) };
-        let from = if self.bent(Mutation::BakesFromOpening) { ring.opened_at.unwrap_or(settled_at) } else { settled_at };
+        let from = if self.bent(Mutation::BakesFromOpening) {
+            ring.opened_at.unwrap_or(settled_at)
+        } else {
+            settled_at
+        };
         let baked_at = from.plus_secs(gate.bake_secs_min.into());
         if self.now < baked_at && !self.bent(Mutation::SkipsTheBake) {
             return Says::Hold(Some(baked_at));
         }
-        if counted > 0 && compare(tally.verified, counted, gate.min_success_percent) == std::cmp::Ordering::Less {
+        if counted > 0
+            && compare(tally.verified, counted, gate.min_success_percent) == std::cmp::Ordering::Less
+        {
             return Says::Halt;
         }
         let enough = tally.verified >= gate.min_verified.max(1);

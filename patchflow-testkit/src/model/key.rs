@@ -43,7 +43,8 @@ impl Model {
                 );
             }
         }
-        let _ = write!(key, "{:?} {:?}", self.holds, self.resync.as_ref().map(|r| (ago(Some(r.until)), &r.open)));
+        let _ =
+            write!(key, "{:?} {:?}", self.holds, self.resync.as_ref().map(|r| (ago(Some(r.until)), &r.open)));
         key
     }
 

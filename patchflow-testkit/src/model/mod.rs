@@ -123,7 +123,11 @@ impl Model {
         let silence = now.since(promised).as_secs();
         let taken = self.taken_members();
         let never = self.bent(Mutation::NeverResyncs);
-        if never || self.resync.is_some() || silence <= u64::from(policy.deploy.resync_after_secs) || taken.is_empty() {
+        if never
+            || self.resync.is_some()
+            || silence <= u64::from(policy.deploy.resync_after_secs)
+            || taken.is_empty()
+        {
             return;
         }
         let until = now.plus_secs(policy.deploy.report_within_secs.into());

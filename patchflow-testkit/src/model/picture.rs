@@ -144,7 +144,8 @@ impl Picture {
             it.say(format!("{r}"), (rollout.kind(), rollout.candidate(), rollout.state(), halt));
             for (i, ring) in rollout.rings().iter().enumerate() {
                 let counts = ring.standing().counts;
-                let tally = [counts.waiting, counts.in_flight, counts.verified, counts.failed, counts.unknown];
+                let tally =
+                    [counts.waiting, counts.in_flight, counts.verified, counts.failed, counts.unknown];
                 it.say(
                     format!("{r} ring {i}"),
                     (ring.state(), tally, ring.alerts(), ring.opened_at(), ring.settled_at()),
@@ -153,7 +154,13 @@ impl Picture {
             for (m, member) in rollout.members().iter().enumerate() {
                 it.say(
                     format!("{r} m{m}"),
-                    (member.endpoint(), member.ring(), member.phase(), member.attempts(), member.operations()),
+                    (
+                        member.endpoint(),
+                        member.ring(),
+                        member.phase(),
+                        member.attempts(),
+                        member.operations(),
+                    ),
                 );
             }
         }
@@ -192,7 +199,10 @@ impl Picture {
             for (i, ring) in rollout.rings.iter().enumerate() {
                 let tally = model.tally(r, i);
                 let tally = [tally.waiting, tally.in_flight, tally.verified, tally.failed, tally.unknown];
-                it.say(format!("{id} ring {i}"), (ring.state, tally, ring.alerts, ring.opened_at, ring.settled_at));
+                it.say(
+                    format!("{id} ring {i}"),
+                    (ring.state, tally, ring.alerts, ring.opened_at, ring.settled_at),
+                );
             }
             for (m, member) in rollout.members.iter().enumerate() {
                 let endpoint = EndpointIx(member.endpoint as u32);

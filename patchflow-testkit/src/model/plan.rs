@@ -51,7 +51,8 @@ impl Model {
 
     /// How many members each ring must have, in order, with the endpoints it must or may take; `None` when refused.
     fn deal(&self, policy: &Policy, chosen: &BTreeSet<usize>) -> Option<Vec<(usize, BTreeSet<usize>)>> {
-        if chosen.is_empty() || (chosen.len() > 1 && policy.rings.len() == 1 && policy.single_ring.is_none()) {
+        if chosen.is_empty() || (chosen.len() > 1 && policy.rings.len() == 1 && policy.single_ring.is_none())
+        {
             return None;
         }
         let mut rings: Vec<(usize, BTreeSet<usize>)> = vec![(0, BTreeSet::new()); policy.rings.len()];
@@ -62,7 +63,8 @@ impl Model {
         for (i, ring) in policy.rings.iter().enumerate() {
             match &ring.size {
                 RingSize::Selector { selector } => {
-                    let taken: BTreeSet<_> = left.iter().copied().filter(|e| self.takes(selector, *e)).collect();
+                    let taken: BTreeSet<_> =
+                        left.iter().copied().filter(|e| self.takes(selector, *e)).collect();
                     left = left.difference(&taken).copied().collect();
                     rings[i] = (taken.len(), taken);
                 }
@@ -181,7 +183,8 @@ impl Model {
         for (ring, (size, may)) in wanted.iter().enumerate() {
             for _ in 0..*size {
                 let endpoint = plan.members[members.len()].index();
-                let need = self.candidates[candidate].needs.get(&endpoint).filter(|_| may.contains(&endpoint));
+                let need =
+                    self.candidates[candidate].needs.get(&endpoint).filter(|_| may.contains(&endpoint));
                 let Some(need) = need else {
                     return Err(Illegal(format!("e{endpoint} must not be in ring {ring}: {may:?}")));
                 };

@@ -63,7 +63,9 @@ impl Model {
                     return false;
                 }
                 self.put(at, Phase::Installed, Some(look));
-                if self.bent(Mutation::LateSuccessLiftsTheHalt) && self.rollouts[at.0].state == RolloutState::Halted {
+                if self.bent(Mutation::LateSuccessLiftsTheHalt)
+                    && self.rollouts[at.0].state == RolloutState::Halted
+                {
                     self.rollouts[at.0].state = RolloutState::Running;
                 }
             }
@@ -248,7 +250,8 @@ impl Model {
     }
 
     pub(super) fn end_resync(&mut self) {
-        let over = self.resync.as_ref().is_some_and(|resync| resync.open.is_empty() || self.now >= resync.until);
+        let over =
+            self.resync.as_ref().is_some_and(|resync| resync.open.is_empty() || self.now >= resync.until);
         if over {
             self.resync = None;
             // Whoever was away asks anew what can still be stopped.

@@ -135,10 +135,18 @@ impl Model {
             return false;
         }
         // When several could be first on the endpoint, the engine has chosen one.
-        let others = self.choices.starts.iter().filter(|start| start.2 == Event::Ordered).map(|start| (start.0, start.1));
+        let others = self
+            .choices
+            .starts
+            .iter()
+            .filter(|start| start.2 == Event::Ordered)
+            .map(|start| (start.0, start.1));
         let mut others = others.chain(self.choices.reverts.iter().copied());
         let on_it = |(r, m): (usize, usize)| {
-            self.rollouts.get(r).and_then(|rollout| rollout.members.get(m)).is_some_and(|m| m.endpoint == endpoint)
+            self.rollouts
+                .get(r)
+                .and_then(|rollout| rollout.members.get(m))
+                .is_some_and(|m| m.endpoint == endpoint)
         };
         if !self.choices.reverts.contains(&at) && others.any(on_it) {
             return false;
@@ -199,8 +207,12 @@ impl Model {
                     (ring.state, ring.settled_at) = (RingState::Settled, Some(self.now));
                 }
                 Says::Hold(_) if state == RingState::Open => return self.defer(r, ring),
-                Says::Ask if state == RingState::Settled => self.rollouts[r].rings[ring].state = RingState::Held,
-                Says::Promote if self.is_settled(r, ring) && self.rollouts[r].state == RolloutState::Running => {
+                Says::Ask if state == RingState::Settled => {
+                    self.rollouts[r].rings[ring].state = RingState::Held
+                }
+                Says::Promote
+                    if self.is_settled(r, ring) && self.rollouts[r].state == RolloutState::Running =>
+                {
                     self.promote(r);
                 }
                 Says::Hold(_) | Says::Ask | Says::Promote => return false,

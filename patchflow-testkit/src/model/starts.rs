@@ -59,10 +59,7 @@ impl Model {
         let runs = rollout.state == RolloutState::Running || paused;
         let ring = rollout.rings[rollout.ring].state;
         let open = matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
-        runs && open
-            && self.resync.is_none()
-            && self.is_permitted(r)
-            && self.has_a_place(r)
+        runs && open && self.resync.is_none() && self.is_permitted(r) && self.has_a_place(r)
     }
 
     fn has_a_place(&self, r: usize) -> bool {
@@ -115,7 +112,8 @@ impl Model {
             Some(Standing::Has) => return Fate::Settles(Event::Skipped),
             Some(Standing::NotApplicable) | None => return Fate::Settles(Event::Removed),
         }
-        let waived = rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
+        let waived =
+            rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
         if (member.path == RollbackPath::None && !waived) || member.operations == u8::MAX {
             return Fate::Settles(held);
         }
@@ -173,7 +171,9 @@ impl Model {
             for (n, member) in self.rollouts[other].members.iter().enumerate() {
                 let starts = member.endpoint == endpoint && self.fate((other, n)) == Fate::Starts;
                 if starts && self.precedence(other) < self.precedence(r) {
-                    return Err(Illegal(format!("r{r}.m{m} starts on e{endpoint}, but r{other}.m{n} comes first")));
+                    return Err(Illegal(format!(
+                        "r{r}.m{m} starts on e{endpoint}, but r{other}.m{n} comes first"
+                    )));
                 }
             }
         }

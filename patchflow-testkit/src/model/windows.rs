@@ -1,7 +1,7 @@
 //! S4: windows, by writing down every opening around now.
 
-use super::state::Model;
 use super::Mutation;
+use super::state::Model;
 use patchflow_core::schedule::{Schedule, Weekday};
 use patchflow_core::time::Timestamp;
 
@@ -13,9 +13,14 @@ const WEEKS: i64 = 9;
 /// What a window says to a member.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Window {
-    Open { last_start: i64, spread_until: Timestamp },
+    Open {
+        last_start: i64,
+        spread_until: Timestamp,
+    },
     /// When the member will have started, if it can start at all.
-    Shut { opens: Option<Timestamp> },
+    Shut {
+        opens: Option<Timestamp>,
+    },
 }
 
 /// One opening, half-open, in seconds since 1970.
@@ -32,7 +37,10 @@ impl Model {
                 let monday = 4 * DAY + (around - 4 * DAY).div_euclid(WEEK) * WEEK;
                 for week in -WEEKS..=WEEKS {
                     for window in windows {
-                        let opens = monday + week * WEEK + day(window.day) * DAY + i64::from(window.opens_minute) * 60;
+                        let opens = monday
+                            + week * WEEK
+                            + day(window.day) * DAY
+                            + i64::from(window.opens_minute) * 60;
                         openings.push((opens, opens + i64::from(window.open_minutes) * 60));
                     }
                 }
@@ -43,7 +51,9 @@ impl Model {
         let mut merged: Vec<Opening> = Vec::new();
         for (from, until) in openings {
             match merged.last_mut() {
-                Some(last) if from < last.1 || from == last.1 && !self.bent(Mutation::TouchingWindowsStayTwo) => {
+                Some(last)
+                    if from < last.1 || from == last.1 && !self.bent(Mutation::TouchingWindowsStayTwo) =>
+                {
                     last.1 = last.1.max(until);
                 }
                 Some(_) | None => merged.push((from, until)),

@@ -125,9 +125,10 @@ impl Model {
         if approve {
             return self.vote(c, by).is_ok();
         }
-        let may = self.candidates[c].ask.as_ref().is_some_and(|open| {
-            by.has_role(&open.from.role) || self.bent(super::Mutation::RolesDoNotMatter)
-        });
+        let may = self.candidates[c]
+            .ask
+            .as_ref()
+            .is_some_and(|open| by.has_role(&open.from.role) || self.bent(super::Mutation::RolesDoNotMatter));
         if may {
             (self.candidates[c].stage, self.candidates[c].ask) = (Stage::Rejected, None);
         }

@@ -67,7 +67,14 @@ fn events(pair: &Pair, people: bool) -> Vec<Event> {
         }
     }
     if people {
-        all.extend([Event::Pauses, Event::Resumes, Event::Halts, Event::Lifts, Event::Promotes, Event::Cancels]);
+        all.extend([
+            Event::Pauses,
+            Event::Resumes,
+            Event::Halts,
+            Event::Lifts,
+            Event::Promotes,
+            Event::Cancels,
+        ]);
     }
     all
 }
@@ -125,7 +132,11 @@ fn promises(pair: &Pair) {
         for (i, member) in rollout.members().iter().enumerate() {
             let ring = &rollout.rings()[usize::from(member.ring())];
             let started = member.operations() > 0;
-            assert!(!started || ring.opened_at().is_some(), "m{i} started in a ring that is shut: {}", told());
+            assert!(
+                !started || ring.opened_at().is_some(),
+                "m{i} started in a ring that is shut: {}",
+                told()
+            );
         }
         for candidate in pair.fleet.candidates() {
             for endpoint in pair.fleet.endpoints() {
@@ -208,7 +219,9 @@ fn explore(depth: usize, states_max: usize) -> (usize, usize, usize) {
             promises(&pair);
             assert!((0..3).all(|e| fence(&pair, e) >= fences[e as usize]), "fences rise");
             let lifts = matches!(event, Event::Resumes | Event::Lifts);
-            let install = pair.orders[orders.min(pair.orders.len())..].iter().any(|o| phase_of(&pair, *o) == Phase::Ordered);
+            let install = pair.orders[orders.min(pair.orders.len())..]
+                .iter()
+                .any(|o| phase_of(&pair, *o) == Phase::Ordered);
             assert!(!(stopped && install) || lifts, "nothing starts after a halt: {}", pair.told.join("\n"));
             if known.insert(pair.model.key(), ()).is_none() {
                 let mut longer = path.clone();
@@ -227,9 +240,8 @@ fn fence(pair: &Pair, endpoint: u32) -> u32 {
 /// `PATCHFLOW_DEPTH=n` and `PATCHFLOW_STATES=n` go further than an ordinary run does.
 #[test]
 fn every_history_of_a_small_fleet_keeps_the_promises_and_comes_to_rest() {
-    let number = |name: &str, otherwise| {
-        std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
-    };
+    let number =
+        |name: &str, otherwise| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise);
     let (depth, states) = (number("PATCHFLOW_DEPTH", 3), number("PATCHFLOW_STATES", 400));
     let (visited, lived, calmed) = explore(depth, states);
     let text = format!("{visited} states visited to depth {depth}, {lived} events, {calmed} led to rest\n");

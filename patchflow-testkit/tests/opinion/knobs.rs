@@ -8,8 +8,8 @@ use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::ids::PatchId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter, Selector,
-    StartMode, WaiverByName,
+    Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter,
+    Selector, StartMode, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -137,7 +137,9 @@ impl Knobs {
         let person = |quorum, expires_secs| PersonApproval { role: "approver".into(), quorum, expires_secs };
         let rule = |approval| vec![ApprovalRule { name: "rule".into(), when: all.clone(), approval }];
         (policy.approval, policy.otherwise) = match self.approval {
-            0 => (rule(Approval::Automatic { requires_trial: false, delay_secs: 0 }), person(1, 2_000_000_000)),
+            0 => {
+                (rule(Approval::Automatic { requires_trial: false, delay_secs: 0 }), person(1, 2_000_000_000))
+            }
             1 => (rule(Approval::Automatic { requires_trial: true, delay_secs: 0 }), person(1, 9_000)),
             2 => (rule(Approval::Person(person(2, 90_000))), person(1, 90_000)),
             3 => (rule(Approval::Automatic { requires_trial: false, delay_secs: 5_000 }), person(2, 90_000)),
@@ -190,7 +192,10 @@ impl Knobs {
             },
             // One that is just long enough for what needs no reboot, and too short for the rest.
             4 => Schedule::Weekly {
-                windows: vec![window(Weekday::Saturday, 8 * 60 + 10, 15), window(Weekday::Saturday, 10 * 60, 60)],
+                windows: vec![
+                    window(Weekday::Saturday, 8 * 60 + 10, 15),
+                    window(Weekday::Saturday, 10 * 60, 60),
+                ],
                 freezes: vec![],
             },
             // Open all week.
@@ -206,7 +211,8 @@ pub(crate) fn seen(i: u32, production: bool) -> EndpointSeen {
         scope: ScopePath("acme".into()),
         tags: BTreeMap::from([("floor".to_owned(), (i % 2).to_string())]),
         // One in five goes by a calendar of its own, one in seven by one that the policy does not have.
-        calendar: [None, None, None, Some("nights"), None, None, Some("nobody's")][i as usize % 7].map(Arc::from),
+        calendar: [None, None, None, Some("nights"), None, None, Some("nobody's")][i as usize % 7]
+            .map(Arc::from),
     }
 }
 

@@ -34,5 +34,8 @@ fn every_wrong_rule_is_found() {
         });
     }
     let last = found.iter().map(|(_, n)| n).max();
-    assert!(alive.is_empty(), "not found in {HISTORIES} histories: {alive:?}; the last found was at {last:?}: {found:?}");
+    assert!(
+        alive.is_empty(),
+        "not found in {HISTORIES} histories: {alive:?}; the last found was at {last:?}: {found:?}"
+    );
 }

@@ -131,7 +131,11 @@ impl Pair {
             parted: vec![],
         };
         pair.store();
-        pair.ask(Actor::new("root", ["owner"]), None, Command::AdoptPolicy { policy: Box::new(knobs.policy()) });
+        pair.ask(
+            Actor::new("root", ["owner"]),
+            None,
+            Command::AdoptPolicy { policy: Box::new(knobs.policy()) },
+        );
         pair.see(Observation::Endpoints { endpoints: Cow::Owned(knobs.endpoints()) });
         pair.publish(knobs.patch);
         pair
