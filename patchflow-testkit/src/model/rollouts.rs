@@ -316,7 +316,8 @@ impl Model {
         let rollout = &self.rollouts[r];
         let mut looks = Vec::new();
         let reserve = rollout.policy.deploy.reboot_reserve_secs.into();
-        let starts = rollout.state == RolloutState::Running && self.is_permitted(r);
+        // Without a free place nobody is looked at; the place that becomes free says so.
+        let starts = rollout.state == RolloutState::Running && self.is_permitted(r) && self.has_a_place(r);
         let goes_on = matches!(rollout.state, RolloutState::Running | RolloutState::Paused);
         let open = goes_on && rollout.rings[rollout.ring].state == RingState::Open;
         for member in &rollout.members {

@@ -62,7 +62,7 @@ impl Model {
         runs && open && self.resync.is_none() && self.is_permitted(r) && self.has_a_place(r)
     }
 
-    fn has_a_place(&self, r: usize) -> bool {
+    pub(super) fn has_a_place(&self, r: usize) -> bool {
         let holds = |phase| {
             is_operating(phase) || self.bent(Mutation::UnknownKeepsItsPlace) && phase == Phase::Silent
         };
