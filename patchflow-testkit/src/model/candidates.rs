@@ -27,10 +27,9 @@ impl Model {
     pub(super) fn step_candidates(&mut self) -> Result<bool, Illegal> {
         for c in 0..self.candidates.len() {
             let timer = self.candidate_due(c).is_some_and(|at| at <= self.now) && self.resync.is_none();
-            if std::mem::take(&mut self.candidates[c].look) || timer {
-                if self.step_candidate(c)? {
-                    return Ok(true);
-                }
+            let look = std::mem::take(&mut self.candidates[c].look) || timer;
+            if look && self.step_candidate(c)? {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -9,6 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// Wrong rules that take more histories than an ordinary run has: they need a rare meeting of circumstances.
 const RARE: &[Mutation] = &[
     Mutation::RebootsAtAnyTime,
+    Mutation::StartsWithoutAWayBack,
     Mutation::CountsSkipped,
     Mutation::BackoffStaysTheSame,
     Mutation::OnePersonIsAQuorum,
@@ -19,7 +20,7 @@ const RARE: &[Mutation] = &[
 #[test]
 fn every_wrong_rule_is_found() {
     let wanted = std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse::<u32>().ok());
-    let histories = wanted.unwrap_or(400);
+    let histories = wanted.unwrap_or(250);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = (knobs(), stories(80));
