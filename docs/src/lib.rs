@@ -18,6 +18,10 @@ pub mod design {}
 #[doc = include_str!("../semantics.md")]
 pub mod semantics {}
 
+/// The language of stories.
+#[doc = include_str!("../scenarios.md")]
+pub mod scenarios {}
+
 /// What a backend owes, clause by clause.
 #[doc = include_str!("../contract.md")]
 pub mod contract {}

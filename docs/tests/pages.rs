@@ -87,7 +87,47 @@ fn tests() -> BTreeSet<String> {
             }
         }
     }
+    // A story is a test by the name of its file.
+    for story in below(&root().join("patchflow-testkit/tests/scenarios"), "scenario") {
+        found.extend(story.file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
     found
+}
+
+/// The stories by rule, as `docs/semantics.md` shows them: the rule stands at the beginning of a file's name.
+fn table_of_stories() -> String {
+    let folder = root().join("patchflow-testkit/tests/scenarios");
+    let mut table = String::from("| Rule | What it shows | Story |\n|---|---|---|\n");
+    for story in below(&folder, "scenario").iter().filter(|story| story.parent() == Some(&folder)) {
+        let name = story.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let rule = name.split('_').next().unwrap_or_default();
+        let number: u32 = rule.trim_start_matches('s').parse().unwrap_or_else(|_| {
+            panic!("{}: a story's name begins with its rule, such as s02", story.display())
+        });
+        let text = read(story);
+        let title = text.lines().next().and_then(|line| line.strip_prefix("scenario ")).unwrap_or_default();
+        table.push_str(&format!("| S{number} | {} | `{name}` |\n", title.replace('|', "\\|")));
+    }
+    table
+}
+
+#[test]
+fn the_stories_stand_in_the_semantics() {
+    let path = root().join("docs/semantics.md");
+    let page = read(&path);
+    let (begin, end) = (
+        "<!-- stories: printed from the files by a test; PATCHFLOW_BLESS=1 writes them anew -->\n\n",
+        "\n<!-- end of stories -->",
+    );
+    let (before, rest) = page.split_once(begin).expect("the page marks where the stories begin");
+    let (shown, after) = rest.split_once(end).expect("the page marks where the stories end");
+    let table = table_of_stories();
+    if std::env::var_os("PATCHFLOW_BLESS").is_some() {
+        let page = format!("{before}{begin}{table}{end}{after}");
+        std::fs::write(&path, page).expect("the page can be written");
+    } else {
+        assert!(shown == table, "docs/semantics.md shows other stories; PATCHFLOW_BLESS=1 writes them anew");
+    }
 }
 
 #[test]

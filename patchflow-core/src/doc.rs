@@ -2,7 +2,7 @@
 
 use crate::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
 use crate::digest::Digest;
-use crate::gate::{Limits, OnMaxHold, Percent};
+use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use crate::ids::PatchId;
 use crate::package::{Ecosystem, PackageName};
 use alloc::format;
@@ -30,6 +30,8 @@ pub fn patch(package: &str, version: &str) -> Patch {
 #[must_use]
 pub fn limits() -> Limits {
     Limits {
+        scope: LimitScope::Ring,
+        of: ShareOf::Members,
         max_failures: None,
         max_failure_percent: Some(Percent::whole(20)),
         min_started: 0,

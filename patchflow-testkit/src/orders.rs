@@ -15,7 +15,7 @@ use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::ids::{Actor, EndpointId, FleetId, OrderId, RequestId};
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, RingSize, Selector, WaiverByName};
+use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, Selector, WaiverByName};
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -195,6 +195,7 @@ impl FleetDesk {
                 Effect::Recall { .. }
                 | Effect::Query { .. }
                 | Effect::AskApproval { .. }
+                | Effect::RunHook(_)
                 | Effect::Notify(_) => {}
             }
         }
@@ -218,9 +219,9 @@ fn policy() -> Policy {
         bake_secs_min: 30 * DAY,
         hold_secs_max: 30 * DAY,
         on_max_hold: OnMaxHold::Halt,
+        ..Limits::default()
     };
-    policy.rings =
-        vec![RingPolicy { name: "all".into(), size: RingSize::Percent { cumulative: Percent::FULL }, gate }];
+    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
     policy.single_ring = waiver();
     policy.deploy.acknowledge_within_secs = DAY;
     policy.deploy.report_within_secs = DAY;

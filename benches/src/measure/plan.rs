@@ -1,7 +1,7 @@
 //! Plan making, beside a sort of as many 64-bit keys in the same run.
 
 use patchflow_benches::{Names, Rig, Setup, sample};
-use patchflow_core::ids::EndpointIx;
+use patchflow_core::ids::{EndpointId, EndpointIx};
 use patchflow_core::inventory::Attributes;
 use patchflow_core::plan::{RollbackPath, RolloutDraft, SpreadHash, Starter};
 use patchflow_core::policy::{Policy, Selector};
@@ -27,10 +27,12 @@ pub(crate) fn run(names: &Names, runs: usize) {
     let approved =
         rig.fleet.candidate(candidate).and_then(|candidate| candidate.approved()).expect("it is approved");
     let attributes = Attributes::default();
+    let id = EndpointId::from("e");
     let present: Arc<str> = "3.0.21-1".into();
     let starters: Vec<Starter<'_>> = (0..n)
         .map(|i| Starter {
             endpoint: EndpointIx(i),
+            id: &id,
             attributes: &attributes,
             present: Some(&present),
             path: RollbackPath::Reinstall,

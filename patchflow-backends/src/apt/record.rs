@@ -49,6 +49,7 @@ impl AptHost {
             scope: self.scope.clone(),
             tags: self.tags.clone(),
             calendar: None,
+            group: None,
             installed: installed.collect(),
             available,
             patch_level,

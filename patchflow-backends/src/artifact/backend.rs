@@ -391,6 +391,7 @@ impl LocalBackend for ArtifactBackend {
             scope,
             tags,
             calendar: None,
+            group: None,
             installed,
             available,
             patch_level,

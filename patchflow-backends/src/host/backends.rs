@@ -2,8 +2,8 @@
 
 use patchflow_core::ids::FleetId;
 use patchflow_core::sdk::{
-    Approver, HealthSource, Installer, Inventory, JournalStore, Manifest, Mismatch, Notifier, PluginKind,
-    Probe, negotiate,
+    Approver, HealthSource, HookRunner, Installer, Inventory, JournalStore, Manifest, Mismatch, Notifier,
+    PluginKind, Probe, negotiate,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct Backends {
     pub probes: Vec<Arc<dyn Probe>>,
     /// Alerts of cohorts.
     pub health: Option<Arc<dyn HealthSource>>,
+    /// Runs hooks; without one, every hook fails.
+    pub hooks: Option<Arc<dyn HookRunner>>,
     /// Asks people outside; without one, people answer through requests only.
     pub approver: Option<Arc<dyn Approver>>,
     /// Tells people.
@@ -39,7 +41,15 @@ impl Backends {
     /// What every fleet needs.
     #[must_use]
     pub fn new(installer: Arc<dyn Installer>, inventory: Arc<dyn Inventory>) -> Self {
-        Self { installer, inventory, probes: Vec::new(), health: None, approver: None, notifier: None }
+        Self {
+            installer,
+            inventory,
+            probes: Vec::new(),
+            health: None,
+            hooks: None,
+            approver: None,
+            notifier: None,
+        }
     }
 
     /// With one more probe.
@@ -53,6 +63,13 @@ impl Backends {
     #[must_use]
     pub fn with_health(mut self, health: Arc<dyn HealthSource>) -> Self {
         self.health = Some(health);
+        self
+    }
+
+    /// With a way to run hooks.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Arc<dyn HookRunner>) -> Self {
+        self.hooks = Some(hooks);
         self
     }
 
@@ -80,6 +97,7 @@ impl Backends {
         fits(self.inventory.manifest(), PluginKind::Inventory)?;
         self.probes.iter().try_for_each(|probe| fits(probe.manifest(), PluginKind::Probe))?;
         self.health.iter().try_for_each(|health| fits(health.manifest(), PluginKind::HealthSource))?;
+        self.hooks.iter().try_for_each(|hooks| fits(hooks.manifest(), PluginKind::HookRunner))?;
         self.approver.iter().try_for_each(|approver| fits(approver.manifest(), PluginKind::Approver))?;
         self.notifier.iter().try_for_each(|notifier| fits(notifier.manifest(), PluginKind::Notifier))
     }

@@ -9,7 +9,7 @@ use super::limits::HostLimits;
 use super::stats::SharedStats;
 use patchflow_core::ids::FleetId;
 use patchflow_core::sdk::{
-    Approver, Clock, HealthSource, Installer, Inventory, JournalStore, Lease, Notifier, Probe,
+    Approver, Clock, HealthSource, HookRunner, Installer, Inventory, JournalStore, Lease, Notifier, Probe,
 };
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +22,7 @@ pub struct HostBuilder {
     inventory: Option<Arc<dyn Inventory>>,
     probes: Vec<Arc<dyn Probe>>,
     health: Option<Arc<dyn HealthSource>>,
+    hooks: Option<Arc<dyn HookRunner>>,
     approver: Option<Arc<dyn Approver>>,
     notifier: Option<Arc<dyn Notifier>>,
     resolver: Option<Resolver>,
@@ -69,6 +70,13 @@ impl HostBuilder {
     #[must_use]
     pub fn health(mut self, health: Arc<dyn HealthSource>) -> Self {
         self.health = Some(health);
+        self
+    }
+
+    /// What runs hooks.
+    #[must_use]
+    pub fn hooks(mut self, hooks: Arc<dyn HookRunner>) -> Self {
+        self.hooks = Some(hooks);
         self
     }
 
@@ -134,6 +142,7 @@ impl HostBuilder {
                     inventory,
                     probes: self.probes,
                     health: self.health,
+                    hooks: self.hooks,
                     approver: self.approver,
                     notifier: self.notifier,
                 };

@@ -92,6 +92,7 @@ impl LocalBackend for Toy {
             scope: Default::default(),
             tags: BTreeMap::new(),
             calendar: None,
+            group: None,
             installed: vec![],
             available: vec![],
             patch_level: Default::default(),

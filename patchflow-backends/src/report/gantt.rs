@@ -128,7 +128,11 @@ impl Gantt {
             RingState::Promoted => ("g-pass", "✓"),
             RingState::Halted => ("g-stop", "✕"),
             RingState::Held => ("g-wait", "?"),
-            RingState::Pending | RingState::Open | RingState::Settled | RingState::Skipped => return,
+            RingState::Pending
+            | RingState::Open
+            | RingState::Settled
+            | RingState::Skipped
+            | RingState::CatchUp => return,
         };
         let title = ring.verdict.clone().unwrap_or_else(|| ring.name.clone());
         self.marks.push(Mark { x: scale.x(ended), y: y + 9.0, class, glyph, title });

@@ -178,6 +178,8 @@ const fn outcome_label(phase: Option<Phase>) -> (&'static str, Tone) {
         Some(Phase::NeedsOperator) => ("needs operator", Tone::Bad),
         Some(Phase::Deferred) => ("deferred", Tone::Neutral),
         Some(Phase::Cancelled) => ("spared", Tone::Neutral),
+        Some(Phase::Draining) => ("draining", Tone::Neutral),
+        Some(Phase::Attached) => ("in another rollout", Tone::Neutral),
         Some(Phase::Held) => ("held", Tone::Warning),
         Some(Phase::Removed) => ("removed", Tone::Neutral),
     }
@@ -408,6 +410,7 @@ impl<'a> RingView<'a> {
             RingState::Promoted => ("passed", "good"),
             RingState::Skipped => ("empty, skipped", "neutral"),
             RingState::Halted => ("halted", "bad"),
+            RingState::CatchUp => ("brings along who came late", "neutral"),
         };
         let classes = classes(&ring.counts)
             .into_iter()

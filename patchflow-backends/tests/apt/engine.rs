@@ -89,8 +89,11 @@ impl World {
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.seen.push_back(Observation::Inspected(seen));
             }
-            Effect::Recall { .. } | Effect::Query { .. } | Effect::AskApproval { .. } | Effect::Notify(_) => {
-            }
+            Effect::Recall { .. }
+            | Effect::Query { .. }
+            | Effect::AskApproval { .. }
+            | Effect::RunHook(_)
+            | Effect::Notify(_) => {}
         }
     }
 

@@ -1,22 +1,24 @@
 //! The whole state as bytes: a point from which a replay may start.
 //!
-//! Rich state is one JSON text with a version; slots and members follow it packed, 22 and 16 bytes each. A baseline is
+//! Rich state is one JSON text with a version; slots and members follow it packed, 26 and 16 bytes each. A baseline is
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
 use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::needs::{Need, Needs};
 use super::observation::Standing;
-use super::state::{Ask, CandidateEntry, Resync, State};
+use super::state::{Ask, CandidateEntry, Follower, Post, Resync, State};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::{CorruptJournal, FailureKind, Flaw};
-use crate::ids::{CandidateId, EndpointId, EndpointIx, FleetId, RequestId, Revision, RolloutId, Seq};
+use crate::ids::{
+    CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, RequestId, Revision, RolloutId, Seq,
+};
 use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 use crate::risk::Assessment;
 use crate::rollout::{Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
@@ -43,6 +45,7 @@ struct Snapshot {
     endpoint_ids: Vec<EndpointId>,
     attributes: Vec<Attributes>,
     calendars: Vec<Arc<str>>,
+    groups: Vec<Arc<str>>,
     candidates: Vec<CandidateSnapshot>,
     rollouts: Vec<RolloutSnapshot>,
     holds: Vec<(CandidateId, EndpointIx)>,
@@ -53,6 +56,12 @@ struct Snapshot {
     asks: u32,
     resync: Option<Timestamp>,
     clock_steps: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    starts: Vec<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attached: Vec<(Follower, (RolloutId, MemberIx))>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    posts: Vec<(EndpointIx, Post)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,10 +103,18 @@ struct RolloutSnapshot {
     ring: u8,
     rings: Vec<Ring>,
     levels: Vec<Arc<str>>,
+    #[serde(default)]
+    select: Selector,
+    #[serde(default)]
+    catch_up_stopped: Option<Halt>,
+    #[serde(default)]
+    catch_up_failures: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unplaced: Vec<MemberIx>,
 }
 
 impl Fleet {
-    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 38 bytes an endpoint beside its name
+    /// The whole state as bytes, from which [`Fleet::resume`] can start: about 42 bytes an endpoint beside its name
     /// and its needs.
     #[must_use]
     pub fn baseline(&self) -> Vec<u8> {
@@ -131,6 +148,7 @@ impl State {
             endpoint_ids: self.endpoints.ids().to_vec(),
             attributes: self.endpoints.all_attributes().to_vec(),
             calendars: self.endpoints.all_calendars().to_vec(),
+            groups: self.endpoints.all_groups().to_vec(),
             candidates: self.candidates.iter().map(snapshot_candidate).collect(),
             rollouts: self.rollouts.iter().map(snapshot_rollout).collect(),
             holds: self.holds.iter().copied().collect(),
@@ -148,6 +166,9 @@ impl State {
             // Which answers are still awaited is found again: those that are open are asked for anew.
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
+            starts: self.starts.iter().copied().collect(),
+            posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
+            attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
         let text = serde_json::to_vec(&snapshot).unwrap_or_default();
@@ -216,6 +237,10 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         ring: rollout.ring,
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
+        select: rollout.select.clone(),
+        catch_up_stopped: rollout.catch_up_stopped.clone(),
+        catch_up_failures: rollout.catch_up_failures,
+        unplaced: rollout.unplaced.iter().copied().collect(),
     }
 }
 
@@ -274,6 +299,9 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
+        starts: snapshot.starts.into(),
+        attached: snapshot.attached.into_iter().collect(),
+        posts: snapshot.posts.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {
@@ -288,6 +316,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     }
     state.endpoints = restore_endpoints(&mut reader, snapshot.endpoint_ids, snapshot.attributes)?;
     state.endpoints.restore_calendars(snapshot.calendars);
+    state.endpoints.restore_groups(snapshot.groups);
     for (i, candidate) in snapshot.candidates.into_iter().enumerate() {
         let id = CandidateId(i as u32);
         state.by_patch.insert(candidate.patch.id.clone(), id);
@@ -312,6 +341,10 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
+        restored.select = rollout.select;
+        restored.catch_up_stopped = rollout.catch_up_stopped;
+        restored.catch_up_failures = rollout.catch_up_failures;
+        restored.unplaced = rollout.unplaced.into_iter().collect();
         restored.recount();
         state.rollouts.push(restored);
     }

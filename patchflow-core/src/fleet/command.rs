@@ -1,7 +1,7 @@
 //! What people and host products ask. May be refused; a repeated id returns the first result.
 
 use crate::ids::{Actor, CandidateId, EndpointId, RequestId, Revision, RolloutId};
-use crate::plan::RolloutDraft;
+use crate::plan::{PlanRevision, RolloutDraft};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
@@ -95,7 +95,8 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// End a rollout: nothing new starts, what is under way ends, the rest is cancelled.
+    /// End a rollout: nothing new starts, what is under way ends, the rest is cancelled. Ends the catch-up of one that has
+    /// completed.
     Cancel {
         /// The rollout.
         rollout: RolloutId,
@@ -113,6 +114,24 @@ pub enum Command {
     Promote {
         /// The rollout.
         rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// Pass a ring over that has not been judged: whoever waits in it waits for the last ring, or for catch-up.
+    SkipRing {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring, from 0.
+        ring: u8,
+        /// Why.
+        reason: String,
+    },
+    /// Change a plan that runs, as far as it has not been judged and nobody has started.
+    Revise {
+        /// The rollout.
+        rollout: RolloutId,
+        /// What changes.
+        revision: PlanRevision,
         /// Why.
         reason: String,
     },

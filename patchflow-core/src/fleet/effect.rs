@@ -6,7 +6,7 @@ use crate::risk::Assessment;
 use crate::rollout::{Order, RevertTo};
 use alloc::string::String;
 use alloc::sync::Arc;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing the host is to do. Exhaustive on purpose: a new kind is a major release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,6 +45,9 @@ pub enum Effect {
         /// How many must agree.
         quorum: u8,
     },
+    /// Run a hook on an endpoint. Completed by [`Observation::HookDone`](super::Observation::HookDone); it may be asked
+    /// for again after a crash.
+    RunHook(HookRun),
     /// Tell somebody. At most once: it is not repeated after a crash.
     Notify(Notice),
 }
@@ -60,6 +63,31 @@ pub struct InspectOrder {
     pub target: Arc<Target>,
     /// The level of a rollback; `None` after an install.
     pub reverting_to: Option<RevertTo>,
+}
+
+/// A hook to run on one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HookRun {
+    /// What it is asked for with; the same again is the same run.
+    pub order: OrderId,
+    /// Before or after the operation.
+    pub stage: HookStage,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The name under which the host knows the hook.
+    pub name: String,
+    /// How long it may take, in seconds.
+    pub within_secs: u32,
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookStage {
+    /// Before the operation: drain.
+    Pre,
+    /// After it: resume.
+    Post,
 }
 
 /// Something that people should hear of.
@@ -89,6 +117,8 @@ pub enum NoticeKind {
     ApprovalAsked,
     /// An endpoint needs an operator.
     OperatorNeeded,
+    /// A post hook failed or was late.
+    HookFailed,
     /// A rollout came to its end.
     Ended,
 }

@@ -22,16 +22,30 @@ pub(crate) struct Slot {
     pub(crate) fence: u32,
     /// 1 + index into the table of calendars; 0 for the policy's own schedule.
     pub(crate) calendar: u32,
+    /// 1 + index into the table of groups; 0 for none.
+    pub(crate) group: u32,
     pub(crate) environment: Environment,
     pub(crate) gone: bool,
+    /// Whether it failed, or was rolled back, and was not verified since; kept only for endpoints of groups.
+    pub(crate) broken: bool,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 48);
 
 /// How long a slot is in a baseline.
-pub(super) const SLOT_BYTES: usize = 22;
+pub(super) const SLOT_BYTES: usize = 26;
 
 impl Slot {
+    /// Whether its group counts it as unavailable.
+    pub(crate) fn is_down(&self) -> bool {
+        self.broken || self.active().is_some()
+    }
+
+    /// The number of its attributes.
+    pub(crate) fn attributes(&self) -> u32 {
+        self.attributes
+    }
+
     /// The member whose operation has the endpoint.
     pub(crate) fn active(&self) -> Option<(RolloutId, MemberIx)> {
         (self.active_rollout != NOBODY)
@@ -54,11 +68,12 @@ impl Slot {
             self.active_member,
             self.fence,
             self.calendar,
+            self.group,
         ]) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
-        bytes[20] = u8::from(self.environment == Environment::NonProduction);
-        bytes[21] = u8::from(self.gone);
+        bytes[24] = u8::from(self.environment == Environment::NonProduction);
+        bytes[25] = u8::from(self.gone) | u8::from(self.broken) << 1;
         bytes
     }
 
@@ -70,8 +85,10 @@ impl Slot {
             active_member: word(8),
             fence: word(12),
             calendar: word(16),
-            environment: if bytes[20] == 1 { Environment::NonProduction } else { Environment::Production },
-            gone: bytes[21] != 0,
+            group: word(20),
+            environment: if bytes[24] == 1 { Environment::NonProduction } else { Environment::Production },
+            gone: bytes[25] & 1 != 0,
+            broken: bytes[25] & 2 != 0,
         }
     }
 }
@@ -86,6 +103,8 @@ pub(crate) struct Endpoints {
     attributes_known: BTreeMap<Attributes, u32>,
     calendars: Vec<Arc<str>>,
     calendars_known: BTreeMap<Arc<str>, u32>,
+    groups: Vec<Arc<str>>,
+    groups_known: BTreeMap<Arc<str>, u32>,
 }
 
 /// FNV-1a (Fowler, Noll, Vo): short keys, the same on every platform; only this table depends on it.
@@ -108,6 +127,17 @@ fn name_hash(name: &str) -> u64 {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     hasher.write(name.as_bytes());
     hasher.finish()
+}
+
+/// The number of a name in its table, from 1; 0 for none.
+fn number(names: &mut Vec<Arc<str>>, known: &mut BTreeMap<Arc<str>, u32>, name: Option<&Arc<str>>) -> u32 {
+    let Some(name) = name else { return 0 };
+    let next = names.len() as u32 + 1;
+    let number = *known.entry(name.clone()).or_insert(next);
+    if number == next {
+        names.push(name.clone());
+    }
+    number
 }
 
 impl Endpoints {
@@ -142,17 +172,6 @@ impl Endpoints {
         code
     }
 
-    /// The number of a calendar's name, from 1; 0 for none.
-    fn intern_calendar(&mut self, name: Option<&Arc<str>>) -> u32 {
-        let Some(name) = name else { return 0 };
-        let next = self.calendars.len() as u32 + 1;
-        let number = *self.calendars_known.entry(name.clone()).or_insert(next);
-        if number == next {
-            self.calendars.push(name.clone());
-        }
-        number
-    }
-
     /// The name of a calendar by its number; `None` for number 0.
     pub(crate) fn calendar(&self, number: u32) -> Option<&Arc<str>> {
         self.calendars.get((number as usize).checked_sub(1)?)
@@ -161,6 +180,25 @@ impl Endpoints {
     /// Whether no endpoint ever named a calendar.
     pub(crate) fn calendars_are_unused(&self) -> bool {
         self.calendars.is_empty()
+    }
+
+    /// The name of an availability group by its number; `None` for number 0.
+    pub(crate) fn group(&self, number: u32) -> Option<&Arc<str>> {
+        self.groups.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Whether no endpoint ever named a group.
+    pub(crate) fn groups_are_unused(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub(crate) fn all_groups(&self) -> &[Arc<str>] {
+        &self.groups
+    }
+
+    pub(crate) fn restore_groups(&mut self, all: Vec<Arc<str>>) {
+        self.groups_known = all.iter().cloned().zip(1..).collect();
+        self.groups = all;
     }
 
     pub(crate) fn all_calendars(&self) -> &[Arc<str>] {
@@ -174,15 +212,18 @@ impl Endpoints {
 
     pub(crate) fn join(&mut self, seen: &EndpointSeen) {
         let attributes = self.intern(seen);
-        let calendar = self.intern_calendar(seen.calendar.as_ref());
+        let calendar = number(&mut self.calendars, &mut self.calendars_known, seen.calendar.as_ref());
+        let group = number(&mut self.groups, &mut self.groups_known, seen.group.as_ref());
         let slot = Slot {
             attributes,
             active_rollout: NOBODY,
             active_member: NOBODY,
             fence: 0,
             calendar,
+            group,
             environment: seen.environment,
             gone: false,
+            broken: false,
         };
         self.push(seen.id.clone(), slot);
     }
@@ -199,13 +240,20 @@ impl Endpoints {
 
     pub(crate) fn change(&mut self, ix: EndpointIx, seen: &EndpointSeen) {
         let attributes = self.intern(seen);
-        let calendar = self.intern_calendar(seen.calendar.as_ref());
+        let calendar = number(&mut self.calendars, &mut self.calendars_known, seen.calendar.as_ref());
+        let group = number(&mut self.groups, &mut self.groups_known, seen.group.as_ref());
         if let Some(slot) = self.slots.get_mut(ix.index()) {
             slot.attributes = attributes;
             slot.calendar = calendar;
+            slot.group = group;
             slot.environment = seen.environment;
             slot.gone = false;
         }
+    }
+
+    /// What rollouts choose an endpoint by: its environment, and which attributes it has.
+    pub(crate) fn selection(&self, ix: EndpointIx) -> Option<(Environment, u32)> {
+        self.slot(ix).map(|slot| (slot.environment, slot.attributes))
     }
 
     /// Whether an endpoint is known exactly like this.
@@ -216,6 +264,7 @@ impl Endpoints {
             && attributes.scope == seen.scope
             && attributes.tags == seen.tags
             && self.calendar(slot.calendar) == seen.calendar.as_ref()
+            && self.group(slot.group) == seen.group.as_ref()
     }
 
     pub(crate) fn all_attributes(&self) -> &[Attributes] {
@@ -240,6 +289,7 @@ pub struct EndpointView<'a> {
     pub(super) slot: &'a Slot,
     pub(super) attributes: &'a Attributes,
     pub(super) calendar: Option<&'a Arc<str>>,
+    pub(super) group: Option<&'a Arc<str>>,
 }
 
 /// A handle that says by its type whether real work depends on the endpoint.
@@ -274,6 +324,19 @@ impl<'a> EndpointView<'a> {
     #[must_use]
     pub fn attributes(&self) -> &'a Attributes {
         self.attributes
+    }
+
+    /// The availability group it belongs to.
+    #[must_use]
+    pub fn group(&self) -> Option<&'a str> {
+        self.group.map(|name| &**name)
+    }
+
+    /// Whether its availability group counts it as unavailable: an operation has it, or it failed and was not verified
+    /// since. Always `false` without a group.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.slot.group != 0 && self.slot.is_down()
     }
 
     /// The calendar it names; `None` when it goes by the policy's schedule.

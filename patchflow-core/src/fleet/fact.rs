@@ -7,8 +7,8 @@ use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::FailureKind;
 use crate::gate::Verdict;
-use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, RequestId, RolloutId, Seq};
-use crate::plan::{PlanFact, RollbackPath};
+use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId, Seq};
+use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::Assessment;
 use crate::rollout::{Event, RolloutKind};
@@ -265,6 +265,26 @@ pub enum RichFact {
         /// Who is in which ring.
         plan: PlanFact,
     },
+    /// Endpoints became eligible after the plan was made, and join it: its last ring, or the catch-up after it.
+    MembersJoined {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring they join; one more than there is begins the catch-up.
+        ring: u8,
+        /// Versions that were not in the plan yet.
+        levels: Vec<Arc<str>>,
+        /// They follow the members that are there.
+        members: Vec<JoinedMember>,
+    },
+    /// A completed rollout brings nobody along any more.
+    CatchUpStopped {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The person, when it was one.
+        by: Option<Arc<str>>,
+        /// Why, as a sentence.
+        reason: String,
+    },
     /// A ring may start its members.
     RingOpened {
         /// The rollout.
@@ -278,6 +298,32 @@ pub enum RichFact {
         rollout: RolloutId,
         /// The ring.
         ring: u8,
+    },
+    /// A person passed a ring over; that is not a pass either.
+    RingPassedOver {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The ring.
+        ring: u8,
+        /// The ring that takes those who wait in it; `None` leaves them to catch-up.
+        to: Option<u8>,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A person changed a plan that runs.
+    RolloutRevised {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The policy it runs under from now on.
+        policy: Digest,
+        /// What the change came to.
+        plan: RevisedPlan,
+        /// Who.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
     },
     /// No member is in flight and none will start: the bake begins.
     RingSettled {
@@ -367,14 +413,14 @@ pub enum RichFact {
         /// Who.
         by: Arc<str>,
     },
-    /// Endpoints of a ring raised alerts.
+    /// Endpoints of a ring raised alerts, or nobody can tell any more whether they did.
     AlertsSeen {
         /// The rollout.
         rollout: RolloutId,
         /// The ring.
         ring: u8,
-        /// How many new ones.
-        new: u32,
+        /// How many new ones; `None` when it is not known.
+        new: Option<u32>,
     },
     /// A window closed over members that might have started in it from its first instant, and did not.
     WindowMissed {
@@ -390,6 +436,15 @@ pub enum RichFact {
         waiting: u32,
         /// What kept them, as it stood when the window closed.
         because: MissedBecause,
+    },
+    /// A post hook was run, or is given up.
+    HookEnded {
+        /// What it was asked for with.
+        order: OrderId,
+        /// What kept it from its end, when something did.
+        failed: Option<FailureKind>,
+        /// What is known about that.
+        detail: String,
     },
     /// A reason got a number, so that packed facts can name it.
     ReasonNamed {

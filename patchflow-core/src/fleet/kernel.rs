@@ -1,15 +1,14 @@
 //! The two doors, and the loop between them: decide, evolve, react, until nothing follows any more.
 
-use super::decide::{self, Facts, Start};
+use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::state::State;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
-use crate::rollout::{Member, Phase, RingState};
+use crate::rollout::{Member, Phase, RingState, RolloutState};
 use crate::time::Timestamp;
 use alloc::string::String;
-use core::cmp::Reverse;
 
 /// A set of endpoints with all its candidates and rollouts: one writer, one journal stream.
 ///
@@ -47,8 +46,14 @@ impl Fleet {
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
+        let hook_fits = if let Observation::HookDone { order, stage, failure } = &seen {
+            self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
+        } else {
+            true
+        };
         let state = &self.state;
         let fits = match &seen {
+            Observation::HookDone { .. } => hook_fits,
             Observation::Time => true,
             Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
             Observation::Inspected(seen) => decide::inspected(state, now, seen, &mut facts),
@@ -121,8 +126,10 @@ impl Fleet {
         }
         let cache = &self.state.cache;
         let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
-        let timers = timers.into_iter().flatten().min().map(|due| self.state.at(due));
-        timers.into_iter().chain(cache.alarms.first()).chain(cache.candidate_alarms.first()).min()
+        let posts = cache.posts_due.first().map(|(due, _)| *due);
+        let timers = timers.into_iter().flatten().chain(posts).min().map(|due| self.state.at(due));
+        let alarms = [cache.alarms.first(), cache.candidate_alarms.first(), self.state.starts_alarm()];
+        timers.into_iter().chain(alarms.into_iter().flatten()).min()
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -152,7 +159,8 @@ impl Fleet {
             .filter_map(|(rollout, member)| self.state.outstanding_for(rollout, member));
         let asks =
             (0..self.state.candidates.len()).filter_map(|i| self.state.question(CandidateId(i as u32)));
-        orders.chain(asks)
+        let posts = self.state.posts.keys().filter_map(|endpoint| self.state.post_hook(*endpoint));
+        orders.chain(asks).chain(posts)
     }
 
     /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
@@ -212,6 +220,7 @@ impl Fleet {
         self.ring_alarms(now);
         let mut facts = core::mem::take(&mut self.scratch);
         self.fire_deadlines(now, &mut facts, out);
+        self.fire_posts(now, &mut facts, out);
         self.fire_closes(now, &mut facts, out);
         self.fire_wakes(now);
         loop {
@@ -221,6 +230,9 @@ impl Fleet {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if let Some(rollout) = self.state.next_to_fill(now) {
+                self.fill(now, rollout, &mut facts, out);
+                self.look_ahead(now, rollout);
             } else {
                 break;
             }
@@ -314,19 +326,6 @@ impl Fleet {
         }
     }
 
-    /// Another rollout has the endpoint: the member looks again when that one lets it go.
-    fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
-        let Some(at) = self.state.member(rollout, member) else { return };
-        let endpoint = at.member.endpoint();
-        if self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
-            return;
-        }
-        let Some(entry) = self.state.candidate(at.rollout.candidate()) else { return };
-        let risk = entry.candidate.identified().risk();
-        let turn = (Reverse(risk.priority), risk.due.unwrap_or(Timestamp::MAX), rollout, member);
-        self.state.cache.turns.entry(endpoint).or_default().insert(turn);
-    }
-
     fn review(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { return };
         rollout.queue.queued = false;
@@ -335,6 +334,7 @@ impl Fleet {
             // resync puts every rollout on the agenda.
             return;
         }
+        self.take_in(now, id, facts, out);
         loop {
             // Who is to be rolled back or recalled on a halt is on its way before the halted rollout comes to its end.
             if core::mem::take(&mut self.state.rollouts[id.index()].queue.sweep) {
@@ -351,33 +351,30 @@ impl Fleet {
             }
             self.apply_all(now, facts, out);
         }
-        self.fill(now, id, facts, out);
+        if !self.state.want(now, id) {
+            self.look_ahead(now, id);
+        }
+    }
+
+    /// Notes when time alone may change something for a rollout.
+    fn look_ahead(&mut self, now: Timestamp, id: RolloutId) {
         self.state.watch(now, id);
         let look = decide::next_look(now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
         self.state.cache.alarms.set(id, look);
     }
 
-    /// Starts members while places are free.
-    fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
-        if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
-            return;
+    /// Lets newcomers join, and the deferred of a completed rollout wait again. Costs nothing when there are none.
+    fn take_in(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+        let rollout = &mut self.state.rollouts[id.index()];
+        if core::mem::take(&mut rollout.queue.release) {
+            // They take their turn, and stay deferred until they can start.
+            let deferred = rollout.deferred();
+            rollout.queue.again.extend(deferred);
         }
-        let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
-        while self.state.rollouts[id.index()].may_start()
-            && let Some(ix) = self.state.rollouts[id.index()].next_member()
-        {
-            let turn = self.state.turn(now, id, ix, needed);
-            let Some(at) = self.state.member(id, ix) else { continue };
-            match decide::start(&self.state, now, at, turn) {
-                Start::Order { due } => facts.push(at.fact(crate::rollout::Event::Ordered, 0, due)),
-                Start::Settle(event, reason) => {
-                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
-                    facts.push(at.fact(event, code, 0));
-                }
-                Start::Busy => self.await_turn(id, ix),
-                Start::Later(at) => self.state.wake_at(at, id, ix),
-                Start::Nothing => {}
-            }
+        let rollout = &self.state.rollouts[id.index()];
+        if !rollout.queue.newcomers.is_empty() && decide::takes_newcomers(&self.state, now, rollout) {
+            let newcomers = core::mem::take(&mut self.state.rollouts[id.index()].queue.newcomers);
+            decide::join(&self.state, &self.state.rollouts[id.index()], newcomers.into_iter(), facts);
             self.apply_all(now, facts, out);
         }
     }
@@ -410,18 +407,22 @@ impl State {
     pub(crate) fn recover(&mut self) {
         self.cache.now = self.clock;
         self.cache.live = true;
+        self.recount_budgets();
+        self.cache.posts_due = self.posts.iter().map(|(endpoint, post)| (post.due, *endpoint)).collect();
         for rollout in &self.rollouts {
             for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
             {
                 self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
             }
         }
+        self.recover_newcomers();
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];
             rollout.queue.again.clear();
             rollout.queue.cursor = 0;
             let waits_again = |member: &Member| {
-                member.phase == Phase::Waiting && usize::from(member.ring) <= usize::from(rollout.ring)
+                member.phase == Phase::Waiting
+                    && (member.ring <= rollout.ring || rollout.state == RolloutState::Completed)
             };
             let again = rollout.members.iter().zip(0..).filter(|(member, _)| waits_again(member));
             let again: alloc::collections::BTreeSet<_> = match rollout.current_ring().state() {
@@ -433,16 +434,25 @@ impl State {
                 | RingState::Held
                 | RingState::Promoted
                 | RingState::Skipped
+                | RingState::CatchUp
                 | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
             };
             rollout.queue.again = again;
+            rollout.queue.parked = Default::default();
             rollout.queue.queued = false;
-            rollout.queue.sweep = !rollout.is_over() || rollout.moving > 0;
+            // A cancellation that a crash cut off in its middle has members left to cancel.
+            let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
+            let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
+            rollout.queue.sweep = !ended || rollout.moving > 0 || waits;
+            rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
+            let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
+            let id = RolloutId(i as u32);
             if rollout.queue.sweep {
-                let id = RolloutId(i as u32);
                 self.count_all_waiting(id, None);
                 // As of the last fact, so that a window that closed since then is seen to have closed.
                 self.watch(self.clock, id);
+                self.put_on_agenda(id);
+            } else if joins {
                 self.put_on_agenda(id);
             }
         }

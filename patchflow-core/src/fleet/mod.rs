@@ -6,12 +6,17 @@
 //! [`Outbox`] before the fact that explains it is stored (invariant 1).
 
 mod baseline;
+mod budget;
 mod command;
+mod counting;
 mod decide;
 mod effect;
 mod endpoints;
 mod evolve;
 mod fact;
+mod fill;
+mod groups;
+mod hooks;
 mod kernel;
 mod needs;
 mod observation;
@@ -25,7 +30,7 @@ mod views;
 mod windows;
 
 pub use command::{Command, Outcome, Request};
-pub use effect::{Effect, InspectOrder, Notice, NoticeKind};
+pub use effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind};
 pub use endpoints::{EndpointHandle, EndpointView};
 pub use fact::{EndReason, EndpointFact, Fact, MissedBecause, NeedFact, Recorded, RichFact};
 pub use kernel::Fleet;

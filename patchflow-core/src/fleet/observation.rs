@@ -1,10 +1,11 @@
 //! What the world shows. Never refused: what fits nothing becomes a counted stray.
 
+use super::effect::HookStage;
 use crate::catalog::Patch;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
 use crate::inventory::{Environment, ScopePath};
 use crate::plan::RollbackPath;
-use crate::rollout::{Inspection, QueryAnswer, RecallAnswer, Report};
+use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -25,6 +26,9 @@ pub struct EndpointSeen {
     /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
     /// the policy does not have never opens.
     pub calendar: Option<Arc<str>>,
+    /// The availability group it belongs to, such as a cluster: its endpoints are not down together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Arc<str>>,
 }
 
 impl EndpointSeen {
@@ -42,6 +46,7 @@ impl EndpointSeen {
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
             calendar: None,
+            group: None,
         }
     }
 }
@@ -141,13 +146,24 @@ pub enum Observation<'a> {
         /// Why.
         reason: Cow<'a, str>,
     },
-    /// Endpoints of a rollout's ring raised new alerts.
+    /// A hook has come to its end.
+    HookDone {
+        /// The order it was asked for with.
+        order: OrderId,
+        /// Before or after the operation.
+        stage: HookStage,
+        /// Why it failed; `None` when it did what it should.
+        #[serde(borrow)]
+        failure: Option<Failure<'a>>,
+    },
+    /// Endpoints of a rollout's ring raised new alerts, none, or nobody can tell. A gate that limits alerts passes only
+    /// while they are told.
     Alerts {
         /// The rollout.
         rollout: RolloutId,
         /// The ring, from 0.
         ring: u8,
-        /// How many new ones.
-        new: u32,
+        /// How many new ones, 0 included; `None` when it is not known.
+        new: Option<u32>,
     },
 }

@@ -40,7 +40,8 @@ impl Opening {
         let opens = schedule.next_open(at, needed_secs)?;
         let began = if opens == at { schedule.opened(at) } else { Some(opens) };
         let closes = schedule.closes(opens)?;
-        let needed = i64::try_from(needed_secs).unwrap_or(i64::MAX).saturating_mul(1000);
+        // A window is half-open: what takes no time must still begin before it closes.
+        let needed = i64::try_from(needed_secs).unwrap_or(i64::MAX).saturating_mul(1000).max(1);
         let last_start = Timestamp::from_millis(closes.as_millis().saturating_sub(needed));
         Some(Self { asked: at, began, opens, last_start, closes })
     }
@@ -116,7 +117,10 @@ impl State {
             book
         });
         match *self.cache.openings.entry(book, calendar)? {
-            Known::Opening(known) if known.asked <= now && now <= known.last_start => return Some(known),
+            // What takes no time at all fits until the window closes, and not at that instant.
+            Known::Opening(known) if known.asked <= now && now <= known.last_start && now < known.closes => {
+                return Some(known);
+            }
             // What never fits stays so, but for what lies beyond the horizon of the search.
             Known::Never(asked) if asked <= now && now.since(asked).as_secs() < 86_400 => return None,
             Known::Opening(_) | Known::Never(_) | Known::Nothing => {}

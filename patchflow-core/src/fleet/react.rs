@@ -20,14 +20,30 @@ impl State {
                 if let Some(effect) = self.react_endpoint(fact) {
                     act(effect);
                 }
+                if let Some(effect) = self.react_hook(fact) {
+                    act(effect);
+                }
             }
             Fact::Rich(fact) => self.react_rich(fact, act),
         }
     }
 
+    /// The post hook that an end of an operation asks for.
+    fn react_hook(&self, fact: &EndpointFact) -> Option<Effect> {
+        if self.posts.is_empty() {
+            return None;
+        }
+        let at = self.member(fact.rollout, fact.member)?;
+        let post = self.posts.get(&at.member.endpoint)?;
+        let asked_now = post.order == self.order_id(at) && !at.member.phase.occupies();
+        if asked_now { self.post_hook(at.member.endpoint) } else { None }
+    }
+
     fn react_endpoint(&self, fact: &EndpointFact) -> Option<Effect> {
         let at = self.member(fact.rollout, fact.member)?;
         match fact.event {
+            Event::HookAsked => self.pre_hook(at),
+            Event::HookFailed | Event::HookUndone => None,
             Event::Ordered => self.install_order(at),
             Event::Resent if at.member.phase == Phase::Ordered => self.install_order(at),
             Event::Resent | Event::RebootOrdered => {
@@ -38,6 +54,7 @@ impl State {
                 Some(Effect::Recall { order: self.order_id(at), endpoint: self.name_of(at)? })
             }
             Event::WentSilent | Event::RevertWentSilent => self.query(at),
+            Event::StayedSilent if fact.due != 0 => self.inspect(at),
             Event::InstallReported | Event::Rebooted | Event::RevertReported => self.inspect(at),
             Event::OperatorNeeded => {
                 let why = self.reasons.get(at.member.reason).map_or("no reason was given", |(_, text)| text);
@@ -64,7 +81,9 @@ impl State {
             | Event::Held
             | Event::Released
             | Event::Removed
-            | Event::RolledBack => None,
+            | Event::RolledBack
+            | Event::Attached
+            | Event::Detached => None,
         }
     }
 
@@ -181,12 +200,32 @@ impl State {
                 );
                 act(self.notice(NoticeKind::Halted, Some(*rollout), Some(at.candidate()), text));
             }
+            RichFact::CatchUpStopped { rollout, reason, .. } => {
+                let Some(at) = self.rollout(*rollout) else { return };
+                let text = format!(
+                    "{} is not brought along any more to those who came late: {reason}",
+                    self.title(at.candidate())
+                );
+                act(self.notice(NoticeKind::Halted, Some(*rollout), Some(at.candidate()), text));
+            }
             RichFact::RolloutEnded { rollout, completed } => {
                 let Some(at) = self.rollout(*rollout) else { return };
                 let how = if *completed { "completed" } else { "ended before its last ring" };
                 let text = format!("the rollout of {} {how}", self.title(at.candidate()));
                 act(self.notice(NoticeKind::Ended, Some(*rollout), Some(at.candidate()), text));
             }
+            RichFact::HookEnded { order, failed: Some(_), detail } => {
+                let Some(at) = self.member(order.rollout, order.member) else { return };
+                let endpoint = self.name_of(at).map_or_else(String::new, |name| name.as_str().into());
+                let text = format!("the post hook on {endpoint} failed: {detail}");
+                act(self.notice(
+                    NoticeKind::HookFailed,
+                    Some(order.rollout),
+                    Some(at.rollout.candidate()),
+                    text,
+                ));
+            }
+            RichFact::HookEnded { failed: None, .. } => {}
             RichFact::ResyncStarted { .. } => self.operating_members().for_each(|(rollout, member)| {
                 if let Some(effect) = self.outstanding_for(rollout, member) {
                     act(effect);
@@ -207,8 +246,11 @@ impl State {
             | RichFact::CandidateSuperseded { .. }
             | RichFact::CandidateWithdrawn { .. }
             | RichFact::RolloutStarted { .. }
+            | RichFact::MembersJoined { .. }
             | RichFact::RingOpened { .. }
             | RichFact::RingSkipped { .. }
+            | RichFact::RingPassedOver { .. }
+            | RichFact::RolloutRevised { .. }
             | RichFact::RingSettled { .. }
             | RichFact::RingPromoted { .. }
             | RichFact::RolloutCancelled { .. }
@@ -275,7 +317,9 @@ impl State {
             | Phase::Skipped
             | Phase::Cancelled
             | Phase::Held
-            | Phase::Removed => None,
+            | Phase::Removed
+            | Phase::Attached => None,
+            Phase::Draining => self.pre_hook(at),
         }
     }
 }

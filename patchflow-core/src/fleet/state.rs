@@ -1,7 +1,9 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
+use super::budget::Budgets;
 use super::endpoints::Endpoints;
 use super::fact::NeedFact;
+use super::groups::Groups;
 use super::needs::{Need, Needs};
 use super::openings::Openings;
 use super::reasons::Reasons;
@@ -11,7 +13,7 @@ use crate::candidate::Candidate;
 use crate::catalog::Target;
 use crate::digest::Digest;
 use crate::ids::{
-    AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, Revision, RolloutId, Seq,
+    AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, PatchId, RequestId, Revision, RolloutId, Seq,
 };
 use crate::plan::RollbackPath;
 use crate::policy::{PersonApproval, Policy};
@@ -70,6 +72,20 @@ pub(crate) struct Resync {
 /// Members that wait for an endpoint another rollout has: first by priority, then by due date, then by rollout.
 pub(crate) type Turn = (Reverse<Priority>, Timestamp, RolloutId, MemberIx);
 
+/// A post hook that is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Post {
+    /// The order after which it runs.
+    pub(crate) order: OrderId,
+    /// When it is late, in seconds since the epoch.
+    pub(crate) due: u32,
+    /// Whether the endpoint counts as broken once it is done.
+    pub(crate) broken: bool,
+}
+
+/// A member that waits for the outcome of another rollout's order on its endpoint.
+pub(crate) type Follower = (EndpointIx, RolloutId, MemberIx);
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) id: FleetId,
@@ -92,6 +108,12 @@ pub(crate) struct State {
     pub(crate) asks: u32,
     pub(crate) resync: Option<Resync>,
     pub(crate) clock_steps: u64,
+    /// When the last installs started, as many as `starts_max` looks back on.
+    pub(crate) starts: VecDeque<Timestamp>,
+    /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
+    pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
+    /// Post hooks that are awaited, by their endpoints.
+    pub(crate) posts: BTreeMap<EndpointIx, Post>,
     pub(crate) cache: Cache,
 }
 
@@ -109,6 +131,10 @@ pub(crate) struct Cache {
     pub(crate) alarms: Alarms<RolloutId>,
     /// When a candidate wants to be looked at.
     pub(crate) candidate_alarms: Alarms<CandidateId>,
+    pub(crate) budgets: Budgets,
+    pub(crate) groups: Groups,
+    /// When post hooks are late.
+    pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     pub(crate) rollout_agenda: Vec<RolloutId>,
     /// Members to look at for what their phase leaves to do.

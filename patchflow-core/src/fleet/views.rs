@@ -1,17 +1,22 @@
 //! What a host may look at while it holds the fleet.
 
 use super::Fleet;
+use super::decide::{self, Full};
 use super::endpoints::EndpointView;
 use super::observation::Standing;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;
-use crate::ids::{AskId, CandidateId, EndpointId, EndpointIx, FleetId, PatchId, Revision, RolloutId, Seq};
+use crate::ids::{
+    AskId, CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, PatchId, Revision, RolloutId, Seq,
+};
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
 use crate::rollout::{Member, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -203,6 +208,7 @@ impl Fleet {
             id: endpoints.id(ix)?,
             slot,
             attributes: endpoints.attributes(ix)?,
+            group: endpoints.group(endpoints.slot(ix)?.group),
             calendar: endpoints.calendar(slot.calendar),
         })
     }
@@ -221,5 +227,36 @@ impl Fleet {
     #[must_use]
     pub fn is_held(&self, candidate: CandidateId, endpoint: EndpointIx) -> bool {
         self.state.holds.contains(&(candidate, endpoint))
+    }
+
+    /// The budget that has no place left for a waiting member, as a sentence; `None` when none stands in its way.
+    #[must_use]
+    pub fn full_budget(&self, rollout: RolloutId, member: MemberIx) -> Option<String> {
+        let at = self.state.member(rollout, member)?;
+        let budgets = &self.state.cache.budgets;
+        if let Some((taken, most)) = budgets.fleet().filter(|(taken, most)| taken >= most) {
+            return Some(format!("{taken} operations are under way in the fleet, at most {most} may be"));
+        }
+        if let Some(at) = self.state.starts_again_at(self.state.cache.now) {
+            return Some(format!(
+                "the starts that the policy allows in a time are used up, the next may be at {at}"
+            ));
+        }
+        match decide::full(&self.state, at)? {
+            Full::Scope { full, .. } => {
+                let (within, taken, most) = budgets.scope(full)?;
+                Some(format!("{taken} operations are under way in `{within}`, at most {most} may be"))
+            }
+            Full::Group(number) => {
+                let (down, most) = self.state.cache.groups.taken(number)?;
+                let name = self.state.endpoints.group(number)?;
+                Some(format!("{down} endpoints of the group `{name}` are unavailable, at most {most} may be"))
+            }
+            Full::Ring { ring, .. } => {
+                let ring = at.rollout.rings().get(usize::from(ring))?;
+                let taken = ring.operating;
+                Some(format!("ring {} lets no more than the {taken} under way go at once", ring.name()))
+            }
+        }
     }
 }

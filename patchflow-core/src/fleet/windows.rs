@@ -7,7 +7,7 @@ use super::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, Rollout, RolloutState, Watch};
 use crate::time::Timestamp;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 impl Fleet {
@@ -44,6 +44,9 @@ impl Fleet {
                     let Some(member) = rollout.members.get(ix.index()) else { continue };
                     match member.phase {
                         Phase::Waiting => rollout.queue.waits_again(ix),
+                        Phase::Deferred => {
+                            rollout.queue.again.insert(ix);
+                        }
                         Phase::Backoff if member.deadline <= secs => {
                             rollout.queue.again.insert(ix);
                         }
@@ -62,11 +65,12 @@ impl Fleet {
                         | Phase::RevertSilent
                         | Phase::RolledBack
                         | Phase::NeedsOperator
-                        | Phase::Deferred
                         | Phase::Skipped
                         | Phase::Cancelled
                         | Phase::Held
-                        | Phase::Removed => {}
+                        | Phase::Removed
+                        | Phase::Attached
+                        | Phase::Draining => {}
                     }
                 }
                 self.state.put_on_agenda(id);
@@ -84,15 +88,14 @@ impl Fleet {
             let member = rollout.members().get(ix.index());
             member.is_some_and(|member| member.phase == Phase::Waiting && member.ring == rollout.ring)
         };
-        let mut members: Vec<MemberIx> = if rollout.queue.deferral_swept {
-            rollout.queue.late.iter().copied().filter(waits).collect()
+        let members: Vec<MemberIx> = if rollout.queue.deferral_swept {
+            // One may have come to wait again more than once since the last look.
+            let late: BTreeSet<_> = rollout.queue.late.iter().copied().filter(waits).collect();
+            late.into_iter().collect()
         } else {
             let ring = rollout.current_ring();
             (ring.first..ring.first + ring.size).map(MemberIx).filter(waits).collect()
         };
-        // Whoever was woken more than once at one instant stands among the late more than once.
-        members.sort_unstable();
-        members.dedup();
         let mut later = Vec::new();
         let mut ends = BTreeMap::new();
         for ix in members {
@@ -145,7 +148,9 @@ impl State {
         calendar: u32,
         needed_secs: u64,
     ) -> Option<Watch> {
-        let opening = self.opening(now, id, calendar, needed_secs)?;
+        // What never closes is never missed.
+        let opening =
+            self.opening(now, id, calendar, needed_secs).filter(|opening| opening.closes < Timestamp::MAX)?;
         let rollout = self.rollouts.get(id.index())?;
         let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
         let ring_opened = rollout.current_ring().opened_at().filter(|_| goes_on)?;
@@ -161,8 +166,11 @@ impl State {
             Opening::after(schedule, opening.closes, needed_secs).filter(whole)?
         };
         let due = self.due(opening.closes);
-        let watch = Watch { due, opened: opening.began?, closes: opening.closes };
-        (watch.closes < Timestamp::MAX).then_some(watch)
+        (opening.closes < Timestamp::MAX).then_some(Watch {
+            due,
+            opened: opening.began?,
+            closes: opening.closes,
+        })
     }
 
     /// A member begins or ceases to wait in an opened ring.
@@ -188,6 +196,20 @@ impl State {
         }
     }
 
+    /// Counts so many last members, who joined, as those who wait in an opened ring.
+    pub(super) fn count_joined_members(&mut self, id: RolloutId, n: usize) {
+        let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|it| it.queue.windowed) else { return };
+        let Rollout { members, rings, queue, .. } = rollout;
+        if rings.last().is_none_or(|ring| ring.opened_at.is_none()) {
+            return;
+        }
+        let first = members.len().saturating_sub(n);
+        for member in &members[first..] {
+            let slot = self.endpoints.slot(member.endpoint);
+            queue.count_waiting(slot.map_or(0, |slot| slot.calendar), true);
+        }
+    }
+
     /// An endpoint goes by another calendar from now on: whoever waits there looks again.
     pub(super) fn calendar_changed(&mut self, endpoint: crate::ids::EndpointIx, before: u32, after: u32) {
         for i in 0..self.rollouts.len() {
@@ -201,7 +223,7 @@ impl State {
             }
             if member.phase == Phase::RebootPending {
                 self.cache.tending.push((id, ix));
-            } else if matches!(member.phase, Phase::Waiting | Phase::Backoff) {
+            } else if matches!(member.phase, Phase::Waiting | Phase::Backoff | Phase::Deferred) {
                 rollout.queue.again.insert(ix);
                 let counted = rollout.queue.windowed && member.phase == Phase::Waiting;
                 if member.phase == Phase::Waiting && rollout.queue.deferral_swept {

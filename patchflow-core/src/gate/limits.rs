@@ -1,5 +1,6 @@
 //! The limits of a gate, and exact percentages.
 
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
@@ -114,12 +115,38 @@ pub enum OnMaxHold {
     Ask,
 }
 
+/// What the failure share is a share of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareOf {
+    /// All members that are counted, started or not.
+    #[default]
+    Members,
+    /// Those that have been started; asks for a `min_started`, because one failure of one start is a share of 100 %.
+    Started,
+}
+
+/// Over which members the failure limits count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitScope {
+    /// Those of the ring.
+    #[default]
+    Ring,
+    /// Those of the ring and of all rings before it.
+    Rollout,
+}
+
 /// The limits of one ring's gate (semantics S2, S3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
+    /// Over which members `max_failures` and `max_failure_percent` count; every other limit is the ring's own.
+    pub scope: LimitScope,
+    /// What `max_failure_percent` is a share of.
+    pub of: ShareOf,
     /// Halts on the first failure beyond this many: 3 halts on the fourth.
     pub max_failures: Option<u32>,
-    /// Halts on strictly more than this share of the counted members.
+    /// Halts on strictly more than this share of the members that `of` names.
     pub max_failure_percent: Option<Percent>,
     /// Delays the percent rule, never the count rule, until so many have started.
     pub min_started: u32,
@@ -127,7 +154,7 @@ pub struct Limits {
     pub min_success_percent: Percent,
     /// Fewer verified members than this hold the ring, unless it has fewer members to count.
     pub min_verified: u32,
-    /// Halts on the first new alert of the ring's endpoints beyond this many.
+    /// Halts on the first new alert of the ring's endpoints beyond this many; a ring whose alerts nobody can tell holds.
     pub max_alerts: Option<u32>,
     /// How long to watch after the ring has settled, in seconds.
     pub bake_secs_min: u32,
@@ -135,4 +162,16 @@ pub struct Limits {
     pub hold_secs_max: u32,
     /// What becomes of a hold that outlives it.
     pub on_max_hold: OnMaxHold,
+}
+
+impl Limits {
+    /// Says what contradicts itself, each at its path below `path`.
+    pub(crate) fn check(&self, path: &str, say: &mut dyn FnMut(String, &str)) {
+        if self.of == ShareOf::Started && self.min_started == 0 {
+            say(
+                format!("{path}.min_started"),
+                "`of: started` needs it: without it the first failure of the first start is a share of 100 %",
+            );
+        }
+    }
 }

@@ -7,5 +7,5 @@ mod limits;
 mod verdict;
 
 pub use counts::{Class, Counts};
-pub use limits::{BadPercent, Limits, OnMaxHold, Percent};
+pub use limits::{BadPercent, LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 pub use verdict::{Decision, Rule, Standing, Verdict, judge};

@@ -40,6 +40,20 @@ impl ScopePath {
             None => false,
         }
     }
+
+    /// The first `depth` parts of this path, or all of it when it has fewer.
+    ///
+    /// ```
+    /// use patchflow_core::inventory::ScopePath;
+    /// let desk = ScopePath("acme/berlin/desk".into());
+    /// assert_eq!((desk.above(1), desk.above(2), desk.above(9)), ("acme", "acme/berlin", "acme/berlin/desk"));
+    /// ```
+    #[must_use]
+    pub fn above(&self, depth: u8) -> &str {
+        let Some(last) = usize::from(depth).checked_sub(1) else { return "" };
+        let end = self.0.match_indices('/').nth(last).map_or(self.0.len(), |(at, _)| at);
+        &self.0[..end]
+    }
 }
 
 impl fmt::Display for ScopePath {
@@ -72,6 +86,8 @@ pub struct EndpointRecord {
     pub tags: BTreeMap<String, String>,
     /// The calendar of the policy by which it may be touched, when the inventory names one.
     pub calendar: Option<Arc<str>>,
+    /// The availability group, such as a cluster, whose endpoints must not be down together.
+    pub group: Option<Arc<str>>,
     /// Software that is there.
     pub installed: Vec<InstalledSoftware>,
     /// Updates that the endpoint's own sources offer.

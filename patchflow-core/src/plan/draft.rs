@@ -15,13 +15,13 @@
 //! }
 //! ```
 
-use super::{PlanFact, PlanRingFact, RollbackPath, SpreadHash, ring_sizes};
+use super::{Mirror, PlanFact, PlanRingFact, RollbackPath, SpreadHash, ring_sizes, stratify};
 use crate::candidate::Approved;
 use crate::error::Finding;
 use crate::gate::{Limits, Percent};
-use crate::ids::{CandidateId, EndpointIx};
+use crate::ids::{CandidateId, EndpointId, EndpointIx};
 use crate::inventory::Attributes;
-use crate::policy::{Policy, RingSize, Selector};
+use crate::policy::{Policy, RingPolicy, RingSize, Selector, TrialPolicy};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -44,6 +44,8 @@ pub struct RolloutDraft {
 pub struct Starter<'a> {
     /// The endpoint.
     pub endpoint: EndpointIx,
+    /// The host's name of it, for findings.
+    pub id: &'a EndpointId,
     /// What selectors look at.
     pub attributes: &'a Attributes,
     /// The version that is there now.
@@ -82,30 +84,23 @@ impl RolloutPlan {
         self.fact
     }
 
-    /// The plan of a trial: one ring over non-production endpoints, chosen by the stable hash.
+    /// The plan of a trial: one ring over non-production endpoints, chosen so that it mirrors the production endpoints
+    /// that need the patch, and by the stable hash among those who are alike.
     pub(crate) fn trial(
         candidate: CandidateId,
         starters: &[Starter<'_>],
-        endpoints_max: u32,
-        gate: &Limits,
+        production: &[Starter<'_>],
+        policy: &TrialPolicy,
         hash: SpreadHash,
     ) -> Self {
-        let mut chosen: Vec<_> = (0..starters.len()).collect();
-        sort_by_spread(&mut chosen, starters, hash);
-        chosen.truncate(endpoints_max as usize);
-        Self { candidate, fact: assemble(starters, vec![("trial".into(), gate.clone(), chosen)]) }
-    }
-}
-
-impl Selector {
-    /// Whether the selector takes an endpoint with these attributes.
-    #[must_use]
-    pub fn takes(&self, attributes: &Attributes) -> bool {
-        match self {
-            Self::All => true,
-            Self::Scope { within } => attributes.scope.is_within(within),
-            Self::Tag { name, value } => attributes.tags.get(name) == Some(value),
-        }
+        let mut left: Vec<_> = (0..starters.len()).collect();
+        sort_by_spread(&mut left, starters, hash);
+        let size = (policy.endpoints_max as usize).min(left.len());
+        let choice = stratify::like(&policy.stratify, starters, &left, production, size);
+        let (chosen, _) = choice.split(left, size);
+        let ring =
+            DealtRing { name: "trial".into(), gate: policy.gate.clone(), chosen, mirror: choice.mirror };
+        Self { candidate, fact: assemble(starters, Selector::All, vec![ring]) }
     }
 }
 
@@ -128,6 +123,7 @@ impl RolloutDraft {
                 format!("the approval is for {}, the draft names {}", approved.id(), self.candidate);
             findings.push(Finding::new("candidate", message));
         }
+        self.select.check("select", &mut |path, message| findings.push(Finding::new(path, message)));
         let mut left: Vec<usize> =
             (0..starters.len()).filter(|i| self.select.takes(starters[*i].attributes)).collect();
         if left.is_empty() {
@@ -143,7 +139,10 @@ impl RolloutDraft {
         sort_by_spread(&mut left, starters, hash);
         let rings = deal(policy, starters, left, &mut findings);
         if findings.is_empty() {
-            Ok(RolloutPlan { candidate: self.candidate, fact: assemble(starters, rings) })
+            Ok(RolloutPlan {
+                candidate: self.candidate,
+                fact: assemble(starters, self.select.clone(), rings),
+            })
         } else {
             Err(findings)
         }
@@ -151,9 +150,14 @@ impl RolloutDraft {
 }
 
 /// A member keeps its prior level in 13 bits.
-const LEVELS_MAX: u16 = 8_191;
+pub(crate) const LEVELS_MAX: u16 = 8_191;
 
-type DealtRing = (String, Limits, Vec<usize>);
+struct DealtRing {
+    name: String,
+    gate: Limits,
+    chosen: Vec<usize>,
+    mirror: Option<Mirror>,
+}
 
 /// Deals the starters out: selector rings take theirs, count rings take from the rest, percentage rings share what
 /// is left. An endpoint belongs to the first ring that takes it.
@@ -163,13 +167,24 @@ fn deal(
     mut left: Vec<usize>,
     findings: &mut Vec<Finding>,
 ) -> Vec<DealtRing> {
-    let mut dealt: Vec<DealtRing> =
-        policy.rings.iter().map(|ring| (ring.name.clone(), ring.gate.clone(), Vec::new())).collect();
+    let empty = |ring: &RingPolicy| DealtRing {
+        name: ring.name.clone(),
+        gate: ring.gate.clone(),
+        chosen: Vec::new(),
+        mirror: None,
+    };
+    let mut dealt: Vec<DealtRing> = policy.rings.iter().map(empty).collect();
+    let take = |i: usize, left: &mut Vec<usize>, size: usize, dealt: &mut [DealtRing]| {
+        let size = size.min(left.len());
+        let choice = stratify::even(&policy.rings[i].stratify, starters, left, size);
+        let (chosen, rest) = choice.split(core::mem::take(left), size);
+        (dealt[i].chosen, dealt[i].mirror, *left) = (chosen, choice.mirror, rest);
+    };
     for (i, ring) in policy.rings.iter().enumerate() {
         match &ring.size {
             RingSize::Selector { selector } => {
                 let (taken, rest) = left.into_iter().partition(|s| selector.takes(starters[*s].attributes));
-                dealt[i].2 = taken;
+                dealt[i].chosen = taken;
                 left = rest;
             }
             RingSize::Count { endpoints } => {
@@ -177,8 +192,7 @@ fn deal(
                     let message = format!("asks for {endpoints} endpoints, {} are left", left.len());
                     findings.push(Finding::new(format!("rings[{i}].size"), message));
                 }
-                let rest = left.split_off((*endpoints as usize).min(left.len()));
-                dealt[i].2 = core::mem::replace(&mut left, rest);
+                take(i, &mut left, *endpoints as usize, &mut dealt);
             }
             RingSize::Percent { .. } => {}
         }
@@ -194,15 +208,29 @@ fn deal(
         .collect();
     let n = u32::try_from(left.len()).unwrap_or(u32::MAX);
     for ((i, _), size) in shares.iter().zip(ring_sizes(n, shares.iter().map(|(_, p)| *p))) {
-        let rest = left.split_off((size as usize).min(left.len()));
-        dealt[*i].2 = core::mem::replace(&mut left, rest);
+        take(*i, &mut left, size as usize, &mut dealt);
     }
     if !left.is_empty() {
-        let shown: Vec<_> = left.iter().take(10).map(|s| format!("{}", starters[*s].endpoint)).collect();
-        let message = format!("no ring takes {} endpoints: {}", left.len(), shown.join(", "));
-        findings.push(Finding::new("rings", message));
+        findings.push(Finding::new("rings", left_over(starters, &left)));
     }
     dealt
+}
+
+/// Names the endpoints that no ring takes; beyond the first ones it counts them.
+fn left_over(starters: &[Starter<'_>], left: &[usize]) -> String {
+    const SHOWN: usize = 20;
+    let mut names: Vec<_> = left.iter().map(|s| starters[*s].id.as_str()).collect();
+    names.sort_unstable();
+    let more = match names.len().checked_sub(SHOWN) {
+        None | Some(0) => String::new(),
+        Some(more) => format!(" and {more} more"),
+    };
+    names.truncate(SHOWN);
+    format!(
+        "no ring takes {} of the endpoints: {}{more}; add a ring that ends at 100 %, or select less",
+        left.len(),
+        names.join(", ")
+    )
 }
 
 /// Puts positions into the order of the stable hash, so that the oldest machines are not always first.
@@ -216,9 +244,10 @@ fn sort_by_spread(chosen: &mut Vec<usize>, starters: &[Starter<'_>], hash: Sprea
     chosen.extend(keyed.into_iter().map(|(_, i)| i as usize));
 }
 
-fn assemble(starters: &[Starter<'_>], rings: Vec<DealtRing>) -> PlanFact {
-    let total = rings.iter().map(|ring| ring.2.len()).sum();
+fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<DealtRing>) -> PlanFact {
+    let total = rings.iter().map(|ring| ring.chosen.len()).sum();
     let mut fact = PlanFact {
+        select,
         rings: Vec::with_capacity(rings.len()),
         members: Vec::with_capacity(total),
         levels: Vec::new(),
@@ -226,9 +255,10 @@ fn assemble(starters: &[Starter<'_>], rings: Vec<DealtRing>) -> PlanFact {
         paths: Vec::with_capacity(total),
     };
     let mut known: BTreeMap<Arc<str>, u16> = BTreeMap::new();
-    for (name, gate, members) in rings {
-        fact.rings.push(PlanRingFact { name, size: u32::try_from(members.len()).unwrap_or(u32::MAX), gate });
-        for starter in members.into_iter().map(|i| &starters[i]) {
+    for DealtRing { name, gate, chosen, mirror } in rings {
+        let size = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+        fact.rings.push(PlanRingFact { name, size, gate, mirror });
+        for starter in chosen.into_iter().map(|i| &starters[i]) {
             fact.members.push(starter.endpoint);
             let prior = starter.present.map_or(0, |version| {
                 known.get(version).copied().unwrap_or_else(|| {

@@ -3,11 +3,16 @@
 mod draft;
 mod fact;
 mod path;
+mod revision;
 mod rings;
 mod spread;
+mod stratify;
 
+pub(crate) use draft::LEVELS_MAX;
 pub use draft::{RolloutDraft, RolloutPlan, Starter};
-pub use fact::{PlanFact, PlanRingFact};
+pub use fact::{JoinedMember, PlanFact, PlanRingFact};
 pub use path::RollbackPath;
+pub use revision::{MovedMember, PlacedMember, Placement, PlanRevision, RevisedGate, RevisedPlan};
 pub use rings::ring_sizes;
 pub use spread::SpreadHash;
+pub use stratify::Mirror;

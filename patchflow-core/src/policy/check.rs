@@ -11,7 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Takes a finding: the path of the field, and what is wrong with it.
-pub(super) type Say<'a> = dyn FnMut(String, &str) + 'a;
+pub(crate) type Say<'a> = dyn FnMut(String, &str) + 'a;
 
 pub(super) fn waiver(path: &str, waiver: Option<&WaiverByName>, say: &mut Say<'_>) {
     if waiver.is_some_and(|waiver| waiver.by.is_empty() || waiver.reason.is_empty()) {
@@ -55,6 +55,7 @@ impl Policy {
         self.rollback.check(&mut say);
         self.check_people(&mut say);
         self.deploy.check(&mut say);
+        self.budgets.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
         schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);

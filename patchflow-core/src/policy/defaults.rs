@@ -1,11 +1,11 @@
 //! The field's default playbook, as a function so that a policy built in Rust states only what differs.
 
 use super::{
-    Approval, ApprovalRule, CalendarPolicy, DeployPolicy, PersonApproval, Policy, RetryPolicy, RingPolicy,
-    RiskFilter, RollbackPolicy, TrialPolicy,
+    Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, PersonApproval,
+    Policy, RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
-use crate::gate::{Limits, OnMaxHold, Percent};
+use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec;
@@ -17,6 +17,8 @@ impl Default for Limits {
     /// No failure count, more than 5 % halts, 95 % must be verified, 24 h of bake, three days of hold, then halt.
     fn default() -> Self {
         Self {
+            scope: LimitScope::Ring,
+            of: ShareOf::Members,
             max_failures: None,
             max_failure_percent: Some(Percent::whole(5)),
             min_started: 0,
@@ -54,7 +56,9 @@ impl Policy {
             rings,
             single_ring: None,
             deploy: DeployPolicy::default(),
+            budgets: BudgetPolicy::default(),
             retry: RetryPolicy::default(),
+            catch_up: CatchUpPolicy::default(),
             rollback: RollbackPolicy::default(),
             schedule: Schedule::anytime(),
             calendars: CalendarPolicy::default(),

@@ -1,7 +1,7 @@
 //! How orders are issued and awaited (semantics S3, S6, S12).
 
-use super::Say;
 use super::defaults::HOUR;
+use super::{HookPolicy, Say};
 use alloc::format;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub struct DeployPolicy {
     pub inspect_within_secs: u32,
     /// Above this silence of the host itself, outstanding orders are asked after before anything else, in seconds.
     pub resync_after_secs: u32,
+    /// What runs on an endpoint before and after.
+    pub hooks: HookPolicy,
 }
 
 /// Whether an approved candidate starts by itself.
@@ -50,12 +52,14 @@ impl Default for DeployPolicy {
             reboot_reserve_secs: HOUR / 4,
             inspect_within_secs: HOUR,
             resync_after_secs: 15 * 60,
+            hooks: HookPolicy::default(),
         }
     }
 }
 
 impl DeployPolicy {
     pub(super) fn check(&self, say: &mut Say<'_>) {
+        self.hooks.check(say);
         for (name, value) in [
             ("in_flight_max", self.in_flight_max),
             ("start_within_secs", self.start_within_secs),

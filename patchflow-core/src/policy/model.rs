@@ -1,7 +1,10 @@
 //! The fields of a policy.
 
 use super::approval::{ApprovalRule, PersonApproval};
-use super::{CalendarPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy};
+use super::{
+    BudgetPolicy, CalendarPolicy, CatchUpPolicy, DeployPolicy, RetryPolicy, RingPolicy, RollbackPolicy,
+    TrialPolicy,
+};
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,8 +27,12 @@ pub struct Policy {
     pub single_ring: Option<WaiverByName>,
     /// How orders are issued.
     pub deploy: DeployPolicy,
+    /// How much may be under way at once, over all rollouts of the fleet.
+    pub budgets: BudgetPolicy,
     /// What is tried again.
     pub retry: RetryPolicy,
+    /// Who is brought along after the last ring.
+    pub catch_up: CatchUpPolicy,
     /// What is rolled back.
     pub rollback: RollbackPolicy,
     /// When endpoints may be touched that name no calendar of their own.

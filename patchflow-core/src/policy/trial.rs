@@ -1,6 +1,6 @@
 //! Trials on non-production endpoints (semantics S9).
 
-use super::{RiskFilter, Say};
+use super::{RiskFilter, Say, Trait};
 use crate::catalog::{Category, Severity};
 use crate::gate::Limits;
 use alloc::vec;
@@ -16,6 +16,9 @@ pub struct TrialPolicy {
     pub required_for_reboot: bool,
     /// The greatest number of non-production endpoints in a trial.
     pub endpoints_max: u32,
+    /// Chooses them so that they mirror the production endpoints that need the patch in these respects; empty takes
+    /// them in the order of the stable hash alone.
+    pub stratify: Vec<Trait>,
     /// The gate of the trial, its bake included.
     pub gate: Limits,
 }
@@ -31,6 +34,7 @@ impl Default for TrialPolicy {
             required_for: vec![filter],
             required_for_reboot: true,
             endpoints_max: 25,
+            stratify: Vec::new(),
             gate: Limits::default(),
         }
     }
@@ -41,5 +45,7 @@ impl TrialPolicy {
         if self.endpoints_max == 0 {
             say("trial.endpoints_max".into(), "a trial on 0 endpoints tests nothing");
         }
+        super::ring::check_traits("trial.stratify", &self.stratify, say);
+        self.gate.check("trial.gate", say);
     }
 }

@@ -224,6 +224,17 @@ impl History {
             RichFact::RolloutStarted { rollout, candidate, kind, plan, .. } => {
                 self.started(at, *rollout, *candidate, *kind, plan);
             }
+            RichFact::MembersJoined { rollout, ring, members, .. } => {
+                let n = members.len();
+                let rings = self.rollouts.get(rollout).map(|rollout| &rollout.rings);
+                let name = rings.and_then(|rings| rings.get(usize::from(*ring)));
+                let where_to = name.map_or("the catch-up".into(), |(name, _)| format!("ring {name}"));
+                self.of_rollout(at, Step, *rollout, format!("{n} endpoints joined {where_to}"));
+            }
+            RichFact::CatchUpStopped { rollout, by, reason } => {
+                let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+                self.of_rollout(at, Stopped, *rollout, format!("catch-up stopped{by}: {reason}"));
+            }
             RichFact::RingOpened { rollout, ring } => {
                 self.of_ring(at, Step, *rollout, *ring, |name, _| format!("ring {name} opened"));
             }
@@ -231,6 +242,23 @@ impl History {
                 self.of_ring(at, Step, *rollout, *ring, |name, _| {
                     format!("ring {name} skipped, it is empty")
                 });
+            }
+            RichFact::RingPassedOver { rollout, ring, by, reason, .. } => {
+                self.of_ring(at, Step, *rollout, *ring, |name, _| {
+                    format!("ring {name} passed over by {by}: {reason}")
+                });
+            }
+            RichFact::RolloutRevised { rollout, plan, by, reason, .. } => {
+                if let Some(known) = self.rollouts.get_mut(rollout) {
+                    for new in &plan.gates {
+                        if let Some((_, gate)) = known.rings.get_mut(usize::from(new.ring)) {
+                            *gate = new.gate.clone();
+                        }
+                    }
+                }
+                let (moved, joined) = (plan.moved.len(), plan.placed.len());
+                let text = format!("revised by {by}, {moved} moved and {joined} joined: {reason}");
+                self.of_rollout(at, Step, *rollout, text);
             }
             RichFact::RingSettled { rollout, ring } => {
                 self.of_ring(at, Step, *rollout, *ring, |name, gate| {
@@ -270,10 +298,16 @@ impl History {
                 self.of_rollout(at, Step, *rollout, format!("resumed by {by}"));
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
-                self.of_ring(at, Waits, *rollout, *ring, |name, _| {
-                    format!("{new} new alerts in ring {name}")
+                self.of_ring(at, Waits, *rollout, *ring, |name, _| match new {
+                    Some(new) => format!("{new} new alerts in ring {name}"),
+                    None => format!("whether ring {name} raised alerts is not known any more"),
                 });
             }
+            RichFact::HookEnded { order, failed: Some(_), detail } => {
+                let text = format!("the post hook of {} failed: {detail}", order.member);
+                self.of_rollout(at, Waits, order.rollout, text);
+            }
+            RichFact::HookEnded { failed: None, .. } => {}
             RichFact::WindowMissed { rollout, calendar, closed, waiting, because, .. } => {
                 let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
                 let text = format!("the window{of} closed at {closed} over {waiting} that wait: {because}");

@@ -110,6 +110,14 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
+        Phase::Draining => (Deploy, Open, format!("{place}: its pre hook prepares it")),
+        Phase::Attached => (
+            Deploy,
+            Open,
+            format!(
+                "{place}: another rollout of the same patch has the endpoint, and its outcome counts here too"
+            ),
+        ),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
     };
     Step { stage, state, text }
@@ -150,6 +158,9 @@ fn place(rollout: &Rollout, member: &Member) -> String {
 
 /// Why a rollout starts nothing any more.
 fn stopped(rollout: &Rollout) -> String {
+    if let Some(stop) = rollout.catch_up_stopped() {
+        return format!("it is not brought along any more, {}", stop.reason);
+    }
     match rollout.halt() {
         Some(halt) => {
             let ring = rollout.rings().get(usize::from(halt.ring)).map_or("?", |ring| ring.name());
@@ -165,12 +176,13 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     match rollout.state() {
         RolloutState::Halted => return format!("not started in ring {name}: {}", stopped(rollout)),
         RolloutState::Paused => return format!("waiting in ring {name}: a person paused the rollout"),
+        RolloutState::Completed if rollout.is_catching_up() => {}
         RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => return stopped(rollout),
         RolloutState::Running => {}
     }
     let current = rollout.current_ring();
     if own.is_some_and(|ring| ring.state() == RingState::Pending) {
-        let verdict = judge(current.gate(), &current.standing(), fleet.clock());
+        let verdict = judge(current.gate(), &rollout.standing(), fleet.clock());
         if let (Rule::Bake, Decision::Hold { until: Some(until) }) = (verdict.rule, verdict.decision) {
             let left = duration(until.since(fleet.clock()).as_secs());
             return format!(
@@ -211,6 +223,12 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     match busy.and_then(|other| fleet.candidate(other.candidate())) {
         Some(other) => {
             format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
+        }
+        None if let Some(full) = rollout
+            .member_of(member.endpoint())
+            .and_then(|member| fleet.full_budget(rollout.id(), member)) =>
+        {
+            format!("waiting for its turn in ring {name}: {full}")
         }
         None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
     }

@@ -68,6 +68,7 @@ pub const fn rule_words(rule: Rule) -> &'static str {
         Rule::MaxFailures => "max_failures",
         Rule::MaxFailurePercent => "max_failure_percent",
         Rule::MaxAlerts => "max_alerts",
+        Rule::AlertsUnknown => "alerts_unknown",
         Rule::MinSuccessPercent => "min_success_percent",
         Rule::MinVerified => "min_verified",
         Rule::Unsettled => "not settled",

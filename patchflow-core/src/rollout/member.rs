@@ -122,7 +122,9 @@ impl Member {
                 self.attempt = self.attempt.saturating_add(1);
                 self.operation = self.operation.saturating_add(1);
             }
-            Event::RebootOrdered | Event::RevertOrdered => self.operation = self.operation.saturating_add(1),
+            Event::RebootOrdered | Event::RevertOrdered | Event::HookAsked => {
+                self.operation = self.operation.saturating_add(1)
+            }
             // An order that nobody saw is not an attempt; its number stays used.
             Event::Expired | Event::Recalled => self.attempt = self.attempt.saturating_sub(1),
             Event::Released => self.attempt = 0,
@@ -147,9 +149,14 @@ impl Member {
             | Event::RevertWentSilent
             | Event::RevertResent
             | Event::RolledBack
+            | Event::Attached
+            | Event::Detached
+            | Event::HookFailed
+            | Event::HookUndone
             | Event::OperatorNeeded => {}
         }
-        if reason != 0 {
+        // Whoever is taken out by a person stays out, and the reason tells those from others: it is not kept from before.
+        if reason != 0 || matches!(event, Event::Removed) {
             self.reason = reason;
         }
         self.deadline = deadline;

@@ -1,10 +1,13 @@
 //! Endpoints on their way through a rollout: one exhaustive table of phases, orders, and members of 16 bytes.
 
+mod join;
 mod member;
 mod order;
+mod parked;
 mod phase;
 mod queue;
 mod report;
+mod revise;
 mod ring;
 mod state;
 mod table;
@@ -12,6 +15,7 @@ mod table;
 pub use member::Member;
 pub(crate) use order::Head;
 pub use order::{InstallOrder, Order, RebootOrder, RevertOrder, RevertTo};
+pub(crate) use parked::{Lane, Parked};
 pub use phase::Phase;
 pub(crate) use queue::Watch;
 pub use report::{Failure, Health, Inspection, Level, QueryAnswer, RecallAnswer, Report, ReportKind};

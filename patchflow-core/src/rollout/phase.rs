@@ -51,11 +51,15 @@ pub enum Phase {
     Held,
     /// No longer part of the rollout.
     Removed,
+    /// Another rollout of the same patch has the endpoint: what comes of its order counts here too.
+    Attached,
+    /// Its pre hook runs; the order follows.
+    Draining,
 }
 
 impl Phase {
     /// All phases, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Waiting,
         Self::Ordered,
         Self::Running,
@@ -77,6 +81,8 @@ impl Phase {
         Self::Cancelled,
         Self::Held,
         Self::Removed,
+        Self::Attached,
+        Self::Draining,
     ];
 
     /// The class a member counts in (semantics S2): exactly one.
@@ -90,7 +96,9 @@ impl Phase {
             | Self::Installed
             | Self::RebootPending
             | Self::Rebooting
-            | Self::Backoff => Class::InFlight,
+            | Self::Backoff
+            | Self::Attached
+            | Self::Draining => Class::InFlight,
             Self::Verified => Class::Verified,
             Self::Silent => Class::Unknown,
             Self::Failed
@@ -118,7 +126,8 @@ impl Phase {
             | Self::RebootPending
             | Self::Rebooting
             | Self::Reverting
-            | Self::Reverted => true,
+            | Self::Reverted
+            | Self::Draining => true,
             Self::Waiting
             | Self::Backoff
             | Self::Verified
@@ -131,7 +140,8 @@ impl Phase {
             | Self::Skipped
             | Self::Cancelled
             | Self::Held
-            | Self::Removed => false,
+            | Self::Removed
+            | Self::Attached => false,
         }
     }
 
@@ -173,6 +183,8 @@ impl Phase {
             Self::Cancelled => "cancelled before it started",
             Self::Held => "held",
             Self::Removed => "removed from the rollout",
+            Self::Draining => "being prepared by its pre hook",
+            Self::Attached => "being installed by another rollout of the same patch",
         }
     }
 }

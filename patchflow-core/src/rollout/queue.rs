@@ -1,6 +1,7 @@
 //! Who is to start next, and who has waited too long.
 
-use crate::ids::MemberIx;
+use super::Parked;
+use crate::ids::{EndpointIx, MemberIx};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -12,8 +13,14 @@ pub(crate) struct Queue {
     pub(crate) cursor: u32,
     /// Members that were looked at before and wait again.
     pub(crate) again: BTreeSet<MemberIx>,
+    /// Members that were looked at and found a budget full.
+    pub(crate) parked: Parked,
     /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
     pub(crate) sweep: bool,
+    /// Endpoints that may have become eligible since the plan was made.
+    pub(crate) newcomers: BTreeSet<EndpointIx>,
+    /// Whether the deferred must be looked at because the rollout has completed.
+    pub(crate) release: bool,
     /// Whether it is on the fleet's agenda.
     pub(crate) queued: bool,
     /// Whether all members of the open ring were looked at for having waited too long; from then on only `late` are.

@@ -1,8 +1,9 @@
 //! One ring of a rollout: its gate, its state, and its members counted by class.
 
-use super::Phase;
-use crate::gate::{Class, Counts, Limits, Standing, Verdict};
+use super::{Member, Phase, Rollout};
+use crate::gate::{Class, Counts, LimitScope, Limits, Standing, Verdict};
 use crate::ids::MemberIx;
+use crate::plan::Mirror;
 use crate::time::Timestamp;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -26,6 +27,8 @@ pub enum RingState {
     Skipped,
     /// The rollout was halted in it.
     Halted,
+    /// It follows the last ring of a completed rollout, has no gate, and takes newcomers as they come.
+    CatchUp,
 }
 
 /// One ring.
@@ -38,7 +41,13 @@ pub struct Ring {
     pub(crate) size: u32,
     pub(crate) state: RingState,
     pub(crate) counts: [u32; 10],
+    /// Places that its members take.
+    #[serde(skip)]
+    pub(crate) operating: u32,
     pub(crate) alerts: u32,
+    /// Whether somebody could tell its alerts when last asked.
+    #[serde(default)]
+    pub(crate) alerts_known: bool,
     /// Members that were failed or unknown when a person last lifted a halt, and still are: evidence starts anew
     /// without them. Who recovers and fails again counts again.
     pub(crate) forgiven: BTreeSet<MemberIx>,
@@ -50,6 +59,8 @@ pub struct Ring {
     pub(crate) settled_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) verdict: Option<Verdict>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mirror: Option<Mirror>,
 }
 
 impl Ring {
@@ -63,7 +74,9 @@ impl Ring {
             size,
             state: RingState::Pending,
             counts,
+            operating: 0,
             alerts: 0,
+            alerts_known: false,
             forgiven: BTreeSet::new(),
             forgiven_counts: [0; 2],
             opened_at: None,
@@ -71,7 +84,14 @@ impl Ring {
             settled_at: None,
             ended_at: None,
             verdict: None,
+            mirror: None,
         }
+    }
+
+    /// What follows the last ring of a completed rollout. Nothing judges it.
+    pub(crate) fn catch_up(at: Timestamp, first: u32) -> Self {
+        let (state, opened_at) = (RingState::CatchUp, Some(at));
+        Self { state, opened_at, ..Self::new("catch-up".into(), Limits::default(), first, 0) }
     }
 
     pub(crate) fn recount(&mut self, at: MemberIx, from: Phase, to: Phase) {
@@ -96,13 +116,13 @@ impl Ring {
     }
 
     /// A person lifted the halt: the gate judges what comes from now on, and the alerts that were seen are spent.
-    /// `members` are those of this ring.
-    pub(crate) fn start_evidence_anew(&mut self, members: impl Iterator<Item = (MemberIx, Class)>) {
+    /// `members` are all of the rollout.
+    fn start_evidence_anew(&mut self, members: &[Member]) {
         self.forgiven.clear();
         self.forgiven_counts = [0; 2];
-        for (member, class) in members {
-            if let Some(i) = bad(class) {
-                self.forgiven.insert(member);
+        for (member, at) in members[self.range()].iter().zip(self.first..) {
+            if let Some(i) = bad(member.phase.class()) {
+                self.forgiven.insert(MemberIx(at));
                 self.forgiven_counts[i] += 1;
             }
         }
@@ -145,6 +165,12 @@ impl Ring {
         self.alerts
     }
 
+    /// Whether somebody could tell its alerts when last asked. Until then a gate that limits them holds.
+    #[must_use]
+    pub fn alerts_known(&self) -> bool {
+        self.alerts_known
+    }
+
     /// When it was opened.
     #[must_use]
     pub fn opened_at(&self) -> Option<Timestamp> {
@@ -169,16 +195,50 @@ impl Ring {
         self.verdict.as_ref()
     }
 
-    /// What its gate looks at.
+    /// How well it mirrors whom it was chosen from; `None` when its policy names no traits.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn mirror(&self) -> Option<&Mirror> {
+        self.mirror.as_ref()
+    }
+
+    /// Its members by class as evidence: those that a person forgave speak neither for nor against.
+    fn evidence(&self) -> Counts {
         let mut counts = self.counts();
         let [failed, unknown] = self.forgiven_counts;
         counts.failed -= failed;
         counts.unknown -= unknown;
         // Members still, but neither evidence for nor against.
         counts.cancelled += failed + unknown;
-        Standing { counts, alerts: self.alerts, settled_at: self.settled_at }
+        counts
+    }
+}
+
+impl Rollout {
+    /// What the gate of the ring whose turn it is looks at.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let ring = self.current_ring();
+        // Only a limit over the rollout wants the sum over the rings: it is not made for others.
+        let before = match ring.gate.scope {
+            LimitScope::Ring => Counts::default(),
+            LimitScope::Rollout => {
+                let before = &self.rings[..usize::from(self.ring)];
+                before.iter().fold(Counts::default(), |sum, ring| sum.plus(ring.evidence()))
+            }
+        };
+        Standing {
+            counts: ring.evidence(),
+            before,
+            alerts: ring.alerts,
+            alerts_known: ring.alerts_known,
+            settled_at: ring.settled_at,
+        }
+    }
+
+    /// A person lifted a halt: no gate of this rollout counts what went wrong up to now.
+    pub(crate) fn start_evidence_anew(&mut self) {
+        let Self { rings, members, ring, .. } = self;
+        rings[..=usize::from(*ring)].iter_mut().for_each(|ring| ring.start_evidence_anew(members));
     }
 }
 

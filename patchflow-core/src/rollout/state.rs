@@ -6,8 +6,9 @@ use crate::digest::Digest;
 use crate::gate::{Class, Counts};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, Revision, RolloutId};
 use crate::plan::{PlanFact, RollbackPath, SpreadHash};
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -60,12 +61,21 @@ pub struct Rollout {
     pub(crate) rings: Vec<Ring>,
     pub(crate) members: Vec<Member>,
     pub(crate) levels: Vec<Arc<str>>,
-    /// Members whose operation is under way: the places taken of `in_flight_max`.
+    /// Which endpoints are meant, those that join later included.
+    pub(crate) select: Selector,
+    /// Places taken of `in_flight_max`: members whose operation is under way, without those that `unplaced` names.
     pub(crate) operating: u32,
+    /// Members under way again that had lost their place, because they were silent or given up: what is heard late
+    /// takes no place.
+    pub(crate) unplaced: BTreeSet<MemberIx>,
     /// Members of any ring that may still move without a person, beyond those that wait.
     pub(crate) moving: u32,
     /// Members that wait for a reboot that is not ordered yet.
     pub(crate) reboots_pending: u32,
+    /// Why those who came too late are not brought along any more.
+    pub(crate) catch_up_stopped: Option<Halt>,
+    /// Members that became failed or unknown since it completed, less those that recovered.
+    pub(crate) catch_up_failures: u32,
     index: HashTable<u32>,
     pub(crate) queue: Queue,
 }
@@ -98,7 +108,8 @@ impl Rollout {
         let mut rings = Vec::with_capacity(plan.rings.len());
         let mut members = Vec::with_capacity(plan.members.len());
         for (i, ring) in plan.rings.iter().enumerate() {
-            rings.push(Ring::new(ring.name.clone(), ring.gate.clone(), first, ring.size));
+            let mirror = ring.mirror;
+            rings.push(Ring { mirror, ..Ring::new(ring.name.clone(), ring.gate.clone(), first, ring.size) });
             for at in first as usize..(first + ring.size) as usize {
                 let level = plan.priors.get(at).copied().unwrap_or(0);
                 let path = plan.paths.get(at).copied().unwrap_or(RollbackPath::None);
@@ -121,9 +132,13 @@ impl Rollout {
             rings,
             members,
             levels: plan.levels.clone(),
+            select: plan.select.clone(),
             operating: 0,
+            unplaced: BTreeSet::new(),
             moving: 0,
             reboots_pending: 0,
+            catch_up_stopped: None,
+            catch_up_failures: 0,
             index: HashTable::new(),
             queue,
         };
@@ -139,13 +154,7 @@ impl Rollout {
         policy: Arc<Policy>,
         members: Vec<Member>,
     ) -> Self {
-        let plan = PlanFact {
-            rings: Vec::new(),
-            members: Vec::new(),
-            levels: Vec::new(),
-            priors: Vec::new(),
-            paths: Vec::new(),
-        };
+        let plan = PlanFact::default();
         let digest = Digest([0; 32]);
         let mut rollout = Self::new(id, candidate, kind, policy, digest, &plan, Timestamp::default());
         rollout.members = members;
@@ -156,25 +165,48 @@ impl Rollout {
     /// Counts anew what is kept as counts.
     pub(crate) fn recount(&mut self) {
         let count = |keep: fn(Phase) -> bool| self.members.iter().filter(|m| keep(m.phase)).count() as u32;
-        let counts =
-            [count(Phase::is_operating), count(is_moving), count(|phase| phase == Phase::RebootPending)];
-        [self.operating, self.moving, self.reboots_pending] = counts;
+        [self.moving, self.reboots_pending] =
+            [count(is_moving), count(|phase| phase == Phase::RebootPending)];
+        self.operating = 0;
         for ring in &mut self.rings {
-            ring.counts = [0; 10];
+            (ring.counts, ring.operating) = ([0; 10], 0);
         }
-        for member in &self.members {
-            self.rings[usize::from(member.ring)].counts[member.phase.class() as usize] += 1;
+        for (i, member) in (0..).zip(&self.members) {
+            let ring = &mut self.rings[usize::from(member.ring)];
+            ring.counts[member.phase.class() as usize] += 1;
+            let placed = u32::from(member.phase.is_operating() && !self.unplaced.contains(&MemberIx(i)));
+            ring.operating += placed;
+            self.operating += placed;
         }
     }
 
-    fn reindex(&mut self) {
+    pub(super) fn reindex(&mut self) {
         let Self { index, members, .. } = self;
         index.clear();
         index.reserve(members.len(), |_| 0);
-        for (i, member) in members.iter().enumerate() {
-            index.insert_unique(slot_hash(member.endpoint), i as u32, |i| {
-                slot_hash(members[*i as usize].endpoint)
-            });
+        let hash = |i: &u32| slot_hash(members[*i as usize].endpoint);
+        for (i, member) in members.iter().enumerate().filter(|(_, member)| member.phase != Phase::Removed) {
+            index.insert_unique(slot_hash(member.endpoint), i as u32, hash);
+        }
+        // Whoever was removed may have come back as a new member, or more than once: the last one counts.
+        for (i, member) in members.iter().enumerate().rev().filter(|(_, m)| m.phase == Phase::Removed) {
+            let known = |known: &u32| members[*known as usize].endpoint == member.endpoint;
+            if index.find(slot_hash(member.endpoint), known).is_none() {
+                index.insert_unique(slot_hash(member.endpoint), i as u32, hash);
+            }
+        }
+    }
+
+    /// Lets the index name a new member, and forget the one that the endpoint was before.
+    pub(super) fn index_member(&mut self, endpoint: EndpointIx, ix: u32) {
+        let Self { index, members, .. } = self;
+        let same = |known: &u32| members[*known as usize].endpoint == endpoint;
+        match index.find_mut(slot_hash(endpoint), same) {
+            Some(known) => *known = ix,
+            None => {
+                let hash = |i: &u32| slot_hash(members[*i as usize].endpoint);
+                index.insert_unique(slot_hash(endpoint), ix, hash);
+            }
         }
     }
 
@@ -190,7 +222,8 @@ impl Rollout {
         let member = self.members.get_mut(at.index())?;
         let from = member.phase;
         let to = member.apply(event, reason, due)?;
-        let ring = &mut self.rings[usize::from(member.ring)];
+        let number = member.ring;
+        let ring = &mut self.rings[usize::from(number)];
         if from.class() != to.class() {
             ring.recount(at, from, to);
             let moves = matches!(to.class(), Class::Waiting | Class::InFlight);
@@ -198,8 +231,11 @@ impl Rollout {
                 ring.reopen(now);
                 self.queue.defers_anew();
             }
+            self.note_failure(from.class(), to.class());
         }
-        self.operating = self.operating + u32::from(to.is_operating()) - u32::from(from.is_operating());
+        if from.is_operating() != to.is_operating() {
+            self.move_place(at, number, event, to.is_operating());
+        }
         self.moving = self.moving + u32::from(is_moving(to)) - u32::from(is_moving(from));
         let pending = |phase| u32::from(phase == Phase::RebootPending);
         self.reboots_pending = self.reboots_pending + pending(to) - pending(from);
@@ -209,12 +245,24 @@ impl Rollout {
         Some((from, to))
     }
 
-    /// A person lifted its halt: what spoke against the ring whose turn it is speaks no longer.
-    pub(crate) fn start_evidence_anew(&mut self) {
-        let Some(ring) = self.rings.get_mut(usize::from(self.ring)) else { return };
-        let members = self.members.iter().zip(0..).map(|(member, i)| (MemberIx(i), member.phase.class()));
-        let own = ring.range();
-        ring.start_evidence_anew(members.skip(own.start).take(own.len()));
+    /// Takes or frees a place. Only an order takes one: a late report shows an operation that lost its place.
+    fn move_place(&mut self, at: MemberIx, ring: u8, event: Event, operates: bool) {
+        let places = [&mut self.operating, &mut self.rings[usize::from(ring)].operating];
+        if !operates {
+            if self.unplaced.is_empty() || !self.unplaced.remove(&at) {
+                places.into_iter().for_each(|n| *n -= 1);
+            }
+        } else if matches!(event, Event::Ordered | Event::RevertOrdered | Event::HookAsked) {
+            places.into_iter().for_each(|n| *n += 1);
+        } else {
+            self.unplaced.insert(at);
+        }
+    }
+
+    /// Whether a member takes a place of the budgets.
+    pub(crate) fn holds_place(&self, at: MemberIx) -> bool {
+        let operates = self.members.get(at.index()).is_some_and(|member| member.phase.is_operating());
+        operates && !self.unplaced.contains(&at)
     }
 
     /// The member of an endpoint, in constant time.
@@ -309,6 +357,12 @@ impl Rollout {
         self.levels.get(member.level()?)
     }
 
+    /// Which endpoints are meant, those that join later included.
+    #[must_use]
+    pub fn select(&self) -> &Selector {
+        &self.select
+    }
+
     /// All members by class.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -337,29 +391,79 @@ impl Rollout {
     /// Whether new orders may leave as far as the rollout itself is concerned.
     pub(crate) fn may_start(&self) -> bool {
         let ring = self.current_ring().state;
-        self.state == RolloutState::Running
-            && matches!(ring, RingState::Open | RingState::Settled | RingState::Held)
-            && self.operating < self.policy.deploy.in_flight_max
+        let is_open = self.state == RolloutState::Running
+            && matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
+        (is_open || self.is_catching_up()) && self.operating < self.policy.deploy.in_flight_max
     }
 
-    /// The next member to look at: those that wait again first, then the open ring in its order.
-    pub(crate) fn next_member(&mut self) -> Option<MemberIx> {
-        if let Some(again) = self.queue.again.pop_first() {
-            return Some(again);
+    /// Whether a ring's own budget lets one more of its members start (semantics S12).
+    pub(crate) fn ring_has_room(&self, number: u8) -> bool {
+        let probing = self.ring_policy(number).is_some_and(|policy| {
+            let counts = &self.rings[usize::from(number)].counts;
+            counts[Class::Verified as usize] < policy.probe_first && counts[Class::InFlight as usize] > 0
+        });
+        !probing && self.ring_has_place(number)
+    }
+
+    /// Whether a ring has a place left. This alone is asked for a retry: it was let start before.
+    pub(crate) fn ring_has_place(&self, number: u8) -> bool {
+        let ring = &self.rings[usize::from(number)];
+        self.ring_policy(number).is_none_or(|policy| {
+            let probing = ring.counts[Class::Verified as usize] < policy.probe_first;
+            !(probing && ring.operating > 0)
+                && policy.in_flight_max.is_none_or(|limit| ring.operating < limit.of(ring.size))
+        })
+    }
+
+    fn ring_policy(&self, number: u8) -> Option<&crate::policy::RingPolicy> {
+        self.policy.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)
+    }
+
+    /// Opens the lanes of rings that have room again.
+    pub(crate) fn open_rings(&mut self) {
+        if self.queue.parked.is_empty() {
+            return;
         }
+        let has_room = |lane: &super::Lane| match lane {
+            super::Lane::Ring(ring) => self.ring_has_room(*ring),
+            super::Lane::Retries(ring) => self.ring_has_place(*ring),
+            super::Lane::Scope(_) => false,
+        };
+        let lanes: Vec<_> = self.queue.parked.of_rings().filter(has_room).collect();
+        lanes.into_iter().for_each(|lane| self.queue.parked.open(lane));
+    }
+
+    /// Whether there is somebody to look at.
+    pub(crate) fn has_next(&mut self) -> bool {
+        !self.queue.again.is_empty() || self.queue.parked.head().is_some() || self.next_of_ring().is_some()
+    }
+
+    /// The next of the open ring that waits, without taking it.
+    fn next_of_ring(&mut self) -> Option<MemberIx> {
         let ring = &self.rings[usize::from(self.ring)];
         if ring.state != RingState::Open {
             return None;
         }
         let end = ring.first + ring.size;
-        while self.queue.cursor < end {
-            let at = self.queue.cursor;
+        while self.queue.cursor < end && self.members[self.queue.cursor as usize].phase != Phase::Waiting {
             self.queue.cursor += 1;
-            if self.members[at as usize].phase == Phase::Waiting {
-                return Some(MemberIx(at));
-            }
         }
-        None
+        (self.queue.cursor < end && self.ring_has_room(self.ring)).then_some(MemberIx(self.queue.cursor))
+    }
+
+    /// The next member to look at, in plan order: of those that wait again, of those for whom a place became free, and
+    /// of the open ring.
+    pub(crate) fn next_member(&mut self) -> Option<MemberIx> {
+        let (again, parked) = (self.queue.again.first().copied(), self.queue.parked.head());
+        let first = again.into_iter().chain(parked).chain(self.next_of_ring()).min()?;
+        if again == Some(first) {
+            self.queue.again.pop_first()
+        } else if parked == Some(first) {
+            self.queue.parked.take()
+        } else {
+            self.queue.cursor += 1;
+            Some(first)
+        }
     }
 }
 

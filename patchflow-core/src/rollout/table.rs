@@ -91,6 +91,16 @@ events! {
     RolledBack = 26,
     /// Neither forward nor back by itself.
     OperatorNeeded = 27,
+    /// Another rollout of the same patch has an order there; this member waits for its outcome.
+    Attached = 28,
+    /// That order came to nothing; the member waits again.
+    Detached = 29,
+    /// The pre hook was asked for; due: when it is late.
+    HookAsked = 30,
+    /// The pre hook failed or was late: the member does not start.
+    HookFailed = 31,
+    /// The pre hook was run, and the member may not start any more; it waits again.
+    HookUndone = 32,
 }
 
 /// How many kinds of events there are.
@@ -105,6 +115,8 @@ impl Phase {
             Self::Waiting => &[
                 (E::Ordered, Self::Ordered),
                 (E::InstallReported, Self::Installed),
+                (E::Attached, Self::Attached),
+                (E::HookAsked, Self::Draining),
                 (E::Deferred, Self::Deferred),
                 (E::Skipped, Self::Skipped),
                 (E::Cancelled, Self::Cancelled),
@@ -237,6 +249,19 @@ impl Phase {
                 &[(E::Released, Self::Waiting), (E::Cancelled, Self::Cancelled), (E::Removed, Self::Removed)]
             }
             Self::Removed => &[],
+            Self::Draining => &[
+                (E::Ordered, Self::Ordered),
+                (E::HookFailed, Self::Deferred),
+                (E::HookUndone, Self::Waiting),
+                (E::Removed, Self::Removed),
+            ],
+            Self::Attached => &[
+                (E::Verified, Self::Verified),
+                (E::GaveUp, Self::Failed),
+                (E::Detached, Self::Waiting),
+                (E::Cancelled, Self::Cancelled),
+                (E::Removed, Self::Removed),
+            ],
         }
     }
 

@@ -89,7 +89,7 @@ impl Schedule {
             if self.is_open(at, needed_secs) {
                 return Some(at);
             }
-            // At the end of time no edge comes after this one.
+            // At the end of time no edge is later.
             at = self.next_edge(at).filter(|edge| *edge > at)?;
         }
         None

@@ -6,6 +6,7 @@
 mod clock;
 mod error;
 mod health;
+mod hooks;
 mod installer;
 mod inventory;
 mod people;
@@ -17,6 +18,7 @@ pub use crate::error::FailureKind;
 pub use clock::{Clock, Lease, LeaseGrant};
 pub use error::{BackendError, Retry};
 pub use health::{HealthSource, Probe, ProbeRequest, ProbeResult, Sample, SampleRequest};
+pub use hooks::HookRunner;
 pub use installer::{Installer, InstallerCapabilities, Preflight, Receipt};
 pub use inventory::{Cursor, Inventory, LevelRead, Page};
 pub use people::{Approver, ApproverAnswer, Notifier};

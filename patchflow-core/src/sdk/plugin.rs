@@ -23,6 +23,8 @@ pub enum PluginKind {
     HealthSource,
     /// [`super::Probe`].
     Probe,
+    /// [`super::HookRunner`].
+    HookRunner,
     /// [`super::Approver`].
     Approver,
     /// [`super::Notifier`].

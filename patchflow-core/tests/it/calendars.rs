@@ -50,11 +50,9 @@ fn world(policy: Policy, calendars: &[(u32, &str)]) -> (World, CandidateId) {
 
 fn name(world: &mut World, i: u32, calendar: Option<&str>) {
     let endpoint = EndpointSeen {
-        id: format!("prod-{i}").into(),
-        environment: Environment::Production,
         scope: ScopePath("acme".into()),
-        tags: BTreeMap::new(),
         calendar: calendar.map(Into::into),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
     };
     world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![endpoint]) });
 }

@@ -10,8 +10,8 @@ use patchflow_core::fleet::{
 use patchflow_core::gate::Counts;
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Selector};
+use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
+use patchflow_core::policy::{Amount, OnFailure, OnHalt, Selector, StartsMax};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -62,9 +62,9 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         1 => any::<u8>().prop_map(Goes),
-        1 => (0u8..6).prop_map(Publishes),
+        1 => (0u8..7).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        3 => (0u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        4 => (0u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
     ]
 }
@@ -89,6 +89,9 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.catch_up.newcomers = !seed.is_multiple_of(3);
+        policy.catch_up.deferred = !seed.is_multiple_of(7);
+        policy.catch_up.max_failures = (seed % 4) as u32;
         policy.deploy.in_flight_max = 1 + (seed % 5) as u32;
         // Half the stories have windows of half an hour every six hours, spread, and a calendar that is always open.
         if seed % 8 >= 4 {
@@ -103,6 +106,12 @@ impl Story {
             policy.calendars.named = [("always".into(), Schedule::anytime())].into();
             policy.calendars.spread_secs = 600;
         }
+        let some =
+            |n: u64| (seed / n).is_multiple_of(3).then_some(Amount::Count { n: 1 + (seed / n % 4) as u32 });
+        policy.budgets.in_flight_max = some(5);
+        policy.budgets.starts_max = some(7).map(|_| StartsMax { n: 3, per_secs: 900 });
+        policy.rings[1].in_flight_max = some(11);
+        policy.rings[0].probe_first = (seed / 13 % 3) as u32;
         story.ask(Command::AdoptPolicy { policy: Box::new(policy) });
         let endpoints = (0..14).map(|i| seen(i, i < 11)).collect();
         story.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
@@ -288,6 +297,13 @@ impl Story {
                 let endpoint = self.endpoint(e);
                 self.see(Observation::EndpointGone { endpoint });
             }
+            Happens::Publishes(6) => {
+                let mut policy = self.fleet.policy().unwrap().0.clone();
+                policy.name.push('+');
+                policy.rings[3].gate.max_failures = Some(policy.name.len() as u32 % 3);
+                policy.deploy.in_flight_max = 1 + policy.name.len() as u32 % 4;
+                self.ask(Command::AdoptPolicy { policy: Box::new(policy) });
+            }
             Happens::Publishes(which) => self.publish(which),
             Happens::Approves(c, approve) => {
                 let ask = self.fleet.ask(self.candidate(c)).map_or(AskId(u32::from(c)), |ask| ask.id);
@@ -296,7 +312,11 @@ impl Story {
             }
             Happens::Alerts(r) => {
                 let rollout = self.rollout(r);
-                self.see(Observation::Alerts { rollout, ring: r % 5, new: u32::from(r % 2) });
+                self.see(Observation::Alerts {
+                    rollout,
+                    ring: r % 5,
+                    new: (r % 3 != 0).then(|| u32::from(r % 2)),
+                });
             }
             Happens::Asks(command, a, b) => {
                 let (candidate, rollout) = (self.candidate(a), self.rollout(a));
@@ -316,6 +336,15 @@ impl Story {
                     11 => Command::LiftHalt { rollout, reason },
                     12 => Command::Promote { rollout, reason },
                     13 => Command::Retry { rollout, endpoint },
+                    16 => Command::Cancel { rollout, reason },
+                    17 => Command::SkipRing { rollout, ring: b % 5, reason },
+                    18 | 19 => {
+                        let other = self.fleet.endpoint_id(self.endpoint(b / 5)).unwrap().clone();
+                        let placed = |endpoint, ring| Placement { endpoint, ring };
+                        let place = vec![placed(endpoint, b % 4), placed(other, 3)];
+                        let revision = PlanRevision { adopt_policy: command == 19, place };
+                        Command::Revise { rollout, revision, reason }
+                    }
                     14 => Command::Remove { rollout, endpoint },
                     _ => Command::ClearHold { candidate, endpoint },
                 });
@@ -372,6 +401,7 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
     EndpointSeen {
         scope: ScopePath("acme".into()),
         calendar,
+        group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)
     }
 }

@@ -136,8 +136,9 @@ fn a_frame_of_a_newer_version_is_too_new_and_none_of_it_is_given_out() {
     let good = [9, 0, 0, 6];
     let frame = |head: [u8; 4], facts: &[[u8; 4]]| [&head[..], &[0; 4], &facts.concat()].concat();
     let too_new = |says: &str| Err(Flaw::TooNew(says.into()));
-    let newer_event = frame([1, 0, 2, 0], &[good, [9, 0, 0, 28]]);
-    assert_eq!(read(record(RecordKind::Frame, 1, 2, newer_event)), too_new("event number 28"));
+    let next = patchflow_core::rollout::Event::ALL.len();
+    let newer_event = frame([1, 0, 2, 0], &[good, [9, 0, 0, next as u8]]);
+    assert_eq!(read(record(RecordKind::Frame, 1, 2, newer_event)), too_new(&format!("event number {next}")));
     let wide_event = frame([1, 0, 2, 0], &[good, [0, 1, 0, 63], [9, 0, 0, 0]]);
     assert_eq!(read(record(RecordKind::Frame, 1, 2, wide_event)), too_new("event number 256"));
     let newer_format = frame([2, 0, 1, 0], &[good]);

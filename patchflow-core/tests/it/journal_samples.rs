@@ -8,13 +8,18 @@ use patchflow_core::fleet::{
     EndReason, EndpointFact, EndpointSeen, Fact, MissedBecause, NeedFact, Outcome, Recorded, RichFact,
     Standing,
 };
-use patchflow_core::gate::{Counts, Decision, Limits, OnMaxHold, Percent, Rule, Verdict};
+use patchflow_core::gate::{
+    Counts, Decision, LimitScope, Limits, OnMaxHold, Percent, Rule, ShareOf, Verdict,
+};
 use patchflow_core::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName};
-use patchflow_core::plan::{PlanFact, PlanRingFact, RollbackPath};
+use patchflow_core::plan::{
+    JoinedMember, Mirror, MovedMember, PlacedMember, PlanFact, PlanRingFact, RevisedGate, RevisedPlan,
+    RollbackPath,
+};
 use patchflow_core::policy::{PersonApproval, Policy, RingSize, Selector, WaiverByName};
 use patchflow_core::risk::{Assessment, Priority};
 use patchflow_core::rollout::{Event, RolloutKind};
@@ -68,7 +73,7 @@ pub(crate) fn facts() -> Vec<Recorded> {
 
 fn verdict(decision: Decision, rule: Rule) -> Verdict {
     let counts = Counts { verified: 7, failed: 2, unknown: 1, in_flight: 3, ..Counts::default() };
-    Verdict { decision, rule, counts, alerts: 4 }
+    Verdict { decision, rule, counts, scope: LimitScope::Rollout, alerts: 4, alerts_known: true }
 }
 
 fn patch() -> Patch {
@@ -99,6 +104,7 @@ fn seen(id: &str, environment: Environment) -> EndpointSeen {
         scope: ScopePath("acme/berlin".into()),
         tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
         calendar: (id == "web-1").then(|| "nights".into()),
+        group: (id == "web-1").then(|| "front".into()),
         ..EndpointSeen::new(id, environment)
     }
 }
@@ -121,6 +127,8 @@ fn policy() -> Policy {
 
 fn limits() -> Limits {
     Limits {
+        scope: LimitScope::Rollout,
+        of: ShareOf::Started,
         max_failures: Some(3),
         max_failure_percent: Some("12.5".parse().unwrap()),
         min_started: 10,
@@ -135,9 +143,15 @@ fn limits() -> Limits {
 
 fn plan() -> PlanFact {
     PlanFact {
+        select: Selector::Not { of: Box::new(Selector::AnyOf { of: vec![] }) },
         rings: vec![
-            PlanRingFact { name: "pilot".into(), size: 1, gate: limits() },
-            PlanRingFact { name: "broad".into(), size: 4, gate: limits() },
+            PlanRingFact {
+                name: "pilot".into(),
+                size: 1,
+                gate: limits(),
+                mirror: Some(Mirror { kinds: 3, kinds_met: 1, endpoints: 5, endpoints_met: 2 }),
+            },
+            PlanRingFact { name: "broad".into(), size: 4, gate: limits(), mirror: None },
         ],
         members: [4, 0, 2, 3, 1].map(EndpointIx).into(),
         levels: vec!["3.0.21-1".into(), "3.0.20-1".into()],
@@ -258,7 +272,7 @@ fn rich() -> Vec<RichFact> {
             candidate: CANDIDATE,
             kind: RolloutKind::Trial,
             policy: Digest::of(b"policy"),
-            plan: PlanFact { rings: vec![], members: vec![], levels: vec![], priors: vec![], paths: vec![] },
+            plan: PlanFact::default(),
         },
         RichFact::RolloutStarted {
             rollout: ROLLOUT,
@@ -267,8 +281,52 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: plan(),
         },
+        RichFact::MembersJoined {
+            rollout: ROLLOUT,
+            ring: 1,
+            levels: vec!["3.0.19-1".into()],
+            members: vec![
+                JoinedMember { endpoint: EndpointIx(5), prior: 3, path: RollbackPath::Reinstall },
+                JoinedMember { endpoint: EndpointIx(6), prior: 0, path: RollbackPath::Uninstall },
+            ],
+        },
+        RichFact::CatchUpStopped {
+            rollout: ROLLOUT,
+            by: None,
+            reason: "6 endpoints failed after the rollout had completed, more than the 5 allowed".into(),
+        },
+        RichFact::CatchUpStopped { rollout: ROLLOUT, by: Some(bo.clone()), reason: "enough".into() },
         RichFact::RingOpened { rollout: ROLLOUT, ring: 0 },
         RichFact::RingSkipped { rollout: ROLLOUT, ring: 255 },
+        RichFact::RingPassedOver {
+            rollout: ROLLOUT,
+            ring: 0,
+            to: Some(1),
+            by: ada.clone(),
+            reason: "the pilot is on holiday".into(),
+        },
+        RichFact::RingPassedOver {
+            rollout: ROLLOUT,
+            ring: 1,
+            to: None,
+            by: ada.clone(),
+            reason: "late".into(),
+        },
+        RichFact::RolloutRevised {
+            rollout: ROLLOUT,
+            policy: Digest::of(b"policy"),
+            plan: RevisedPlan {
+                gates: vec![RevisedGate { ring: 1, gate: limits() }],
+                moved: vec![MovedMember { member: MemberIx(3), ring: 1 }],
+                levels: vec!["3.0.18-1".into()],
+                placed: vec![PlacedMember {
+                    ring: 1,
+                    joined: JoinedMember { endpoint: EndpointIx(7), prior: 4, path: RollbackPath::Switch },
+                }],
+            },
+            by: bo.clone(),
+            reason: "the branch office moves".into(),
+        },
         RichFact::RingSettled { rollout: ROLLOUT, ring: 0 },
         RichFact::RingPromoted {
             rollout: ROLLOUT,
@@ -311,7 +369,8 @@ fn rich() -> Vec<RichFact> {
         RichFact::RolloutResumed { rollout: ROLLOUT, by: ada.clone() },
         RichFact::RolloutEnded { rollout: ROLLOUT, completed: true },
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
-        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: 2 },
+        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: Some(2) },
+        RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: None },
         RichFact::WindowMissed {
             rollout: ROLLOUT,
             calendar: Some("nights".into()),
@@ -327,6 +386,17 @@ fn rich() -> Vec<RichFact> {
             closed: t("2026-11-22T05:00:00Z"),
             waiting: 1,
             because: MissedBecause::NotTaken,
+        },
+        RichFact::HookEnded {
+            order: patchflow_core::ids::OrderId {
+                fleet: patchflow_core::ids::FleetId(u64::MAX),
+                generation: patchflow_core::ids::Generation(0),
+                rollout: patchflow_core::ids::RolloutId(7),
+                member: patchflow_core::ids::MemberIx(9),
+                operation: 255,
+            },
+            failed: Some(FailureKind::Timeout),
+            detail: "it did not end in time".into(),
         },
         RichFact::ReasonNamed {
             code: u16::MAX,

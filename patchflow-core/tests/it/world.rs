@@ -4,8 +4,8 @@ use patchflow_core::catalog::Patch;
 use patchflow_core::digest::Digest;
 use patchflow_core::error::{FailureKind, Refusal};
 use patchflow_core::fleet::{
-    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Outcome, Persisted, Recorded,
-    Request, Standing,
+    Command, Effect, EndpointSeen, Fleet, HookRun, HookStage, NeedSeen, Observation, Outbox, Outcome,
+    Persisted, Recorded, Request, Standing,
 };
 use patchflow_core::gate::Limits;
 use patchflow_core::ids::{Actor, CandidateId, EndpointIx, FleetId, OrderId, RequestId, RolloutId};
@@ -50,6 +50,7 @@ pub(crate) struct World {
     pub(crate) journal: Vec<Recorded>,
     pub(crate) orders: Vec<Order>,
     pub(crate) notices: Vec<String>,
+    pub(crate) hooks: Vec<String>,
     pub(crate) script: BTreeMap<String, Does>,
     pub(crate) levels: BTreeMap<String, String>,
     pub(crate) sick: BTreeSet<String>,
@@ -90,6 +91,7 @@ impl World {
             journal: Vec::new(),
             orders: Vec::new(),
             notices: Vec::new(),
+            hooks: Vec::new(),
             script: BTreeMap::new(),
             levels: BTreeMap::new(),
             sick: BTreeSet::new(),
@@ -216,9 +218,23 @@ impl World {
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.later(1, Observation::Inspected(seen));
             }
+            Effect::RunHook(run) => self.run_hook(run),
             Effect::AskApproval { .. } => {}
             Effect::Notify(notice) => self.notices.push(notice.text),
         }
+    }
+
+    /// Hooks take ten seconds, unless the script has something else under `pre:NAME` or `post:NAME`.
+    fn run_hook(&mut self, run: HookRun) {
+        let stage = if run.stage == HookStage::Pre { "pre" } else { "post" };
+        let (order, stage_name) = (run.order, format!("{stage}:{}", run.endpoint.as_str()));
+        self.hooks.push(stage_name.clone());
+        let failure = match self.script.get(&stage_name) {
+            Some(Does::GoesSilent) => return,
+            Some(Does::Fails(kind)) => Some(Failure::new(*kind, "would not drain")),
+            _ => None,
+        };
+        self.later(10, Observation::HookDone { order, stage: run.stage, failure });
     }
 
     fn submit(&mut self, order: &Order) {

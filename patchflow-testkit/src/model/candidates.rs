@@ -151,6 +151,7 @@ impl Model {
         (self.candidates[older].stage, self.candidates[older].ask) = (Stage::Superseded { by }, None);
         for r in 0..self.rollouts.len() {
             if self.rollouts[r].candidate == older {
+                self.stop_catch_up(r);
                 self.cancel(r);
             }
         }
@@ -187,8 +188,11 @@ impl Model {
     pub(super) fn stop_rollouts(&mut self, c: usize) {
         for r in 0..self.rollouts.len() {
             let runs = matches!(self.rollouts[r].state, RolloutState::Running | RolloutState::Paused);
-            if self.rollouts[r].candidate == c && runs {
-                self.halt(r, false);
+            if self.rollouts[r].candidate == c {
+                self.stop_catch_up(r);
+                if runs {
+                    self.halt(r, false);
+                }
             }
         }
     }

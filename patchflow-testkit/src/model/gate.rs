@@ -1,8 +1,8 @@
 //! S2 and S3: counting, limits and verdicts.
 
 use super::Mutation;
-use super::state::{Model, class};
-use patchflow_core::gate::{Class, OnMaxHold, Percent};
+use super::state::{Member, Model, class};
+use patchflow_core::gate::{Class, LimitScope, OnMaxHold, Percent, ShareOf};
 use patchflow_core::rollout::RingState;
 use patchflow_core::time::Timestamp;
 
@@ -29,11 +29,21 @@ pub(super) struct Tally {
     deferred: u32,
 }
 
+impl Tally {
+    fn started(&self) -> u32 {
+        self.in_flight + self.verified + self.failed + self.unknown
+    }
+}
+
 impl Model {
     /// Counts the members of a ring by looking at each.
     pub(super) fn tally(&self, r: usize, ring: usize) -> Tally {
+        self.tally_of(self.rollouts[r].in_ring(ring))
+    }
+
+    fn tally_of<'a>(&self, members: impl Iterator<Item = &'a Member>) -> Tally {
         let mut tally = Tally::default();
-        for member in self.rollouts[r].in_ring(ring) {
+        for member in members {
             tally.all += 1;
             match class(member.phase) {
                 Class::Waiting => tally.waiting += 1,
@@ -56,17 +66,25 @@ impl Model {
         let ring = &self.rollouts[r].rings[number];
         let gate = &ring.gate;
         let tally = self.tally(r, number);
-        let mut counted = tally.waiting + tally.in_flight + tally.verified + tally.failed + tally.unknown;
-        if self.bent(Mutation::CountsDeferred) {
-            counted += tally.deferred;
-        }
-        if self.bent(Mutation::CountsSkipped) {
-            counted += tally.skipped;
-        }
-        let bad =
-            if self.bent(Mutation::ForgetsUnknown) { tally.failed } else { tally.failed + tally.unknown };
-        let started = tally.in_flight + tally.verified + tally.failed + tally.unknown;
-        let judged = started >= gate.min_started;
+        let counted = self.counted(&tally);
+        // The failure limits may count all rings so far.
+        let whole = gate.scope == LimitScope::Rollout && !self.bent(Mutation::ScopeIsAlwaysTheRing);
+        let failing = if whole {
+            let so_far = self.rollouts[r].members.iter().filter(|member| member.ring <= number);
+            self.tally_of(so_far)
+        } else {
+            tally
+        };
+        let bad = if self.bent(Mutation::ForgetsUnknown) {
+            failing.failed
+        } else {
+            failing.failed + failing.unknown
+        };
+        let judged = failing.started() >= gate.min_started;
+        let base = match gate.of {
+            ShareOf::Started if !self.bent(Mutation::ShareIsAlwaysOfTheMembers) => failing.started(),
+            ShareOf::Started | ShareOf::Members => self.counted(&failing),
+        };
         if let Some(max) = gate.max_failures {
             let now = judged || !self.bent(Mutation::DelaysTheCountRule);
             if now && (bad > max || self.bent(Mutation::HaltsAtTheCountLimit) && bad == max && bad > 0) {
@@ -76,8 +94,8 @@ impl Model {
         if let Some(max) = gate.max_failure_percent
             && judged
         {
-            let at_limit = compare(bad, counted, max) == std::cmp::Ordering::Equal && bad > 0;
-            let over = compare(bad, counted, max) == std::cmp::Ordering::Greater;
+            let at_limit = compare(bad, base, max) == std::cmp::Ordering::Equal && bad > 0;
+            let over = compare(bad, base, max) == std::cmp::Ordering::Greater;
             if over || at_limit && self.bent(Mutation::HaltsAtThePercentLimit) {
                 return Says::Halt;
             }
@@ -110,7 +128,13 @@ impl Model {
         }
         let enough = tally.verified >= gate.min_verified.max(1);
         // A ring whose members were all there already has nothing to prove.
-        if !enough && tally.skipped < tally.all && !self.bent(Mutation::NoDataIsAPass) {
+        let lacks = !enough && tally.skipped < tally.all;
+        // S3: no new alert in the cohort, and nobody can tell; where nothing started, nobody could have raised one.
+        let unheard = gate.max_alerts.is_some()
+            && !ring.alerts_known
+            && tally.started() > 0
+            && !self.bent(Mutation::UnknownAlertsPass);
+        if (lacks || unheard) && !self.bent(Mutation::NoDataIsAPass) {
             let until = baked_at.plus_secs(gate.hold_secs_max.into());
             if self.now < until || self.bent(Mutation::HoldsForEver) {
                 return Says::Hold(Some(until));
@@ -121,6 +145,17 @@ impl Model {
             };
         }
         Says::Promote
+    }
+
+    fn counted(&self, tally: &Tally) -> u32 {
+        let mut counted = tally.waiting + tally.started();
+        if self.bent(Mutation::CountsDeferred) {
+            counted += tally.deferred;
+        }
+        if self.bent(Mutation::CountsSkipped) {
+            counted += tally.skipped;
+        }
+        counted
     }
 
     /// S3: no member is in flight, and every member has started or was deferred.
@@ -142,6 +177,7 @@ impl Model {
             | RingState::Held
             | RingState::Promoted
             | RingState::Skipped
+            | RingState::CatchUp
             | RingState::Halted => None,
         }
     }

@@ -24,22 +24,36 @@ impl Model {
         }
         for rollout in &self.rollouts {
             let halt = rollout.halt.as_ref().map(|halt| (halt.by_gate, halt.ring));
-            let _ = write!(key, "{:?} {halt:?} {} {};", rollout.state, rollout.ring, rollout.sweep);
+            let _ = write!(
+                key,
+                "{:?} {halt:?} {} {} {};",
+                rollout.state, rollout.ring, rollout.sweep, rollout.catch_up_stopped
+            );
             for ring in &rollout.rings {
                 let since = match ring.state {
                     RingState::Open => ago(ring.reopened_at.or(ring.opened_at)),
                     RingState::Settled | RingState::Held => ago(ring.settled_at),
-                    RingState::Pending | RingState::Promoted | RingState::Skipped | RingState::Halted => None,
+                    RingState::Pending
+                    | RingState::Promoted
+                    | RingState::Skipped
+                    | RingState::CatchUp
+                    | RingState::Halted => None,
                 };
-                let _ = write!(key, "{:?} {} {since:?};", ring.state, ring.alerts);
+                let _ = write!(key, "{:?} {} {} {since:?};", ring.state, ring.alerts, ring.alerts_known);
             }
             for member in &rollout.members {
                 let due = ago(member.due);
                 let known = member.operations > 0;
                 let _ = write!(
                     key,
-                    "{:?} {due:?} {} {known} {};",
-                    member.phase, member.attempts, member.forgiven
+                    "{:?} {due:?} {} {known} {} {} {} {} {};",
+                    member.phase,
+                    member.attempts,
+                    member.forgiven,
+                    member.placed,
+                    member.taken_out,
+                    member.failed_late,
+                    member.unread
                 );
             }
         }

@@ -14,7 +14,9 @@
 //!
 //! Times in the model are whole seconds, as packed deadlines are; histories for it must use whole seconds too.
 
+mod attach;
 mod candidates;
+mod catch_up;
 mod choices;
 mod gate;
 mod inspections;

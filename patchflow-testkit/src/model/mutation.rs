@@ -30,6 +30,12 @@ mutations! {
     NoDataIsAPass,
     /// S2: does not halt early when the success share is out of reach.
     WaitsForTheHopeless,
+    /// S2: takes the share of the members where the policy says of the started.
+    ShareIsAlwaysOfTheMembers,
+    /// S2: counts the failures of the ring where the policy says of the rollout.
+    ScopeIsAlwaysTheRing,
+    /// S3: passes a ring whose alerts nobody can tell.
+    UnknownAlertsPass,
     /// S3: counts the bake from the opening of the ring.
     BakesFromOpening,
     /// S3: promotes at once, without a bake.
@@ -50,6 +56,18 @@ mutations! {
     TouchingWindowsStayTwo,
     /// S4: a freeze is ignored.
     IgnoresFreezes,
+    /// S5: a newcomer joins a paused or halted rollout too.
+    NewcomersNeverWait,
+    /// S5: whoever joins a settled ring lets it bake on.
+    NewcomersDoNotReopen,
+    /// S5: whom a person took out joins again.
+    TakenOutComesBack,
+    /// S5: newcomers are brought along after completion whatever the policy says.
+    CatchUpIsAlwaysOn,
+    /// S5: the deferred are left behind after completion.
+    DeferredStayBehind,
+    /// S5: no number of failures ends the catch-up.
+    CatchUpNeverStops,
     /// S6: an order that was never acknowledged counts as an attempt.
     ExpiryIsAnAttempt,
     /// S6: an order that was never acknowledged is a failure.
@@ -60,6 +78,8 @@ mutations! {
     RefusesLateSuccess,
     /// S6: a report for an order that was replaced is taken for the newer one.
     OldReportsCount,
+    /// S6: the second rollout of a patch waits for the endpoint instead of going by the first one's order.
+    NobodyAttaches,
     /// S6: two rollouts may have one endpoint.
     SharesEndpoints,
     /// S6: a host that was away goes on as if nothing had been.
@@ -88,6 +108,8 @@ mutations! {
     LeavesTheSuperseded,
     /// S12: one place more than allowed.
     OnePlaceMore,
+    /// S12: what is heard late of an unknown member takes a place again.
+    LateReportsTakeAPlace,
     /// S12: an unknown member keeps its place.
     UnknownKeepsItsPlace,
     /// S13: tries again what was refused.

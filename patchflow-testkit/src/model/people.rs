@@ -122,10 +122,7 @@ impl Model {
             }
             Command::Start { draft } => {
                 let c = granted!(self.known(draft.candidate.index()));
-                let running = self.rollouts.iter().any(|rollout| {
-                    rollout.candidate == c && rollout.kind == RolloutKind::Deployment && !rollout.is_over()
-                });
-                if !matches!(self.candidates[c].stage, Stage::Approved { .. }) || running {
+                if !matches!(self.candidates[c].stage, Stage::Approved { .. }) {
                     return refused(WRONG_STATE);
                 }
                 let r = self.rollouts.len();
@@ -161,6 +158,10 @@ impl Model {
             }
             Command::Cancel { rollout, reason } => {
                 granted!(said_why(reason));
+                if self.rollouts.get(rollout.index()).is_some_and(|rollout| rollout.is_catching_up()) {
+                    self.stop_catch_up(rollout.index());
+                    return done();
+                }
                 let states = [RolloutState::Running, RolloutState::Paused, RolloutState::Halted];
                 let r = granted!(self.rollout_in(*rollout, &states));
                 self.cancel(r);
@@ -175,14 +176,17 @@ impl Model {
                 if !open || self.tally(r, ring).in_flight > 0 {
                     return refused(WRONG_STATE);
                 }
-                self.promote(r);
+                self.promote_by_hand(r);
                 done()
             }
             Command::Retry { rollout, endpoint } => {
-                let r = granted!(self.rollout_in(*rollout, &[RolloutState::Running]));
+                let late = self.rollouts.get(rollout.index()).is_some_and(|rollout| rollout.is_catching_up());
+                let states = [RolloutState::Running, RolloutState::Completed];
+                let r = granted!(self.rollout_in(*rollout, &states[..=usize::from(late)]));
                 let m = granted!(self.member_named(r, endpoint));
                 let again = [Phase::Failed, Phase::NeedsOperator, Phase::Deferred, Phase::Cancelled];
-                if !again.contains(&self.phase((r, m))) {
+                let opened = self.rollouts[r].rings[self.member((r, m)).ring].opened_at.is_some();
+                if !again.contains(&self.phase((r, m))) || !(late || opened) {
                     return refused(WRONG_STATE);
                 }
                 self.release((r, m));
@@ -195,6 +199,7 @@ impl Model {
                     return refused(WRONG_STATE);
                 }
                 self.put((r, m), Phase::Removed, None);
+                self.rollouts[r].members[m].taken_out = true;
                 done()
             }
             Command::ClearHold { candidate, endpoint } => {
@@ -237,7 +242,7 @@ impl Model {
 
     fn member_named(&self, r: usize, endpoint: &EndpointId) -> Result<usize, &'static str> {
         let Some(e) = self.endpoint_named(endpoint.as_str()) else { return Err(NOT_FOUND) };
-        self.rollouts[r].members.iter().position(|member| member.endpoint == e).ok_or(NOT_FOUND)
+        self.rollouts[r].member_of(e).ok_or(NOT_FOUND)
     }
 }
 

@@ -143,14 +143,13 @@ impl Picture {
             let halt = rollout.halt().map(|halt| (halt.by_gate, usize::from(halt.ring)));
             it.say(format!("{r}"), (rollout.kind(), rollout.candidate(), rollout.state(), halt));
             for (i, ring) in rollout.rings().iter().enumerate() {
-                let counts = ring.standing().counts;
-                let tally =
-                    [counts.waiting, counts.in_flight, counts.verified, counts.failed, counts.unknown];
-                it.say(
-                    format!("{r} ring {i}"),
-                    (ring.state(), tally, ring.alerts(), ring.opened_at(), ring.settled_at()),
-                );
+                let alerts = (ring.alerts(), ring.alerts_known());
+                it.say(format!("{r} ring {i}"), (ring.state(), alerts, ring.opened_at(), ring.settled_at()));
             }
+            let counts = rollout.standing().counts;
+            let tally = [counts.waiting, counts.in_flight, counts.verified, counts.failed, counts.unknown];
+            it.say(format!("{r} tally"), tally);
+            it.say(format!("{r} catches up"), (rollout.is_catching_up(), rollout.catch_up_failures()));
             for (m, member) in rollout.members().iter().enumerate() {
                 it.say(
                     format!("{r} m{m}"),
@@ -197,13 +196,14 @@ impl Picture {
             let candidate = CandidateId(rollout.candidate as u32);
             it.say(format!("{id}"), (rollout.kind, candidate, rollout.state, halt));
             for (i, ring) in rollout.rings.iter().enumerate() {
-                let tally = model.tally(r, i);
-                let tally = [tally.waiting, tally.in_flight, tally.verified, tally.failed, tally.unknown];
-                it.say(
-                    format!("{id} ring {i}"),
-                    (ring.state, tally, ring.alerts, ring.opened_at, ring.settled_at),
-                );
+                let alerts = (ring.alerts, ring.alerts_known);
+                it.say(format!("{id} ring {i}"), (ring.state, alerts, ring.opened_at, ring.settled_at));
             }
+            let tally = model.tally(r, rollout.ring);
+            let tally = [tally.waiting, tally.in_flight, tally.verified, tally.failed, tally.unknown];
+            it.say(format!("{id} tally"), tally);
+            let late = rollout.members.iter().filter(|member| member.failed_late).count();
+            it.say(format!("{id} catches up"), (rollout.is_catching_up(), late));
             for (m, member) in rollout.members.iter().enumerate() {
                 let endpoint = EndpointIx(member.endpoint as u32);
                 it.say(

@@ -1,7 +1,7 @@
 //! S1: who may be in which ring. The engine deals the members out; here the deal is checked.
 
 use super::Illegal;
-use super::state::{Member, Model, Ring, Rollout};
+use super::state::{Member, Model, Need, Ring, Rollout};
 use patchflow_core::fleet::Standing;
 use patchflow_core::gate::Limits;
 use patchflow_core::inventory::{Attributes, Environment};
@@ -29,14 +29,38 @@ fn shares(n: u32, cumulative: &[u32]) -> Vec<u32> {
     sizes
 }
 
+impl Member {
+    pub(super) fn new(endpoint: usize, ring: usize, need: &Need) -> Self {
+        Self {
+            endpoint,
+            ring,
+            phase: Phase::Waiting,
+            due: None,
+            attempts: 0,
+            operations: 0,
+            prior: need.present.clone(),
+            path: need.path,
+            forgiven: false,
+            placed: false,
+            taken_out: false,
+            failed_late: false,
+            unread: false,
+            leader: None,
+        }
+    }
+}
+
 impl Model {
-    fn takes(&self, selector: &Selector, endpoint: usize) -> bool {
+    pub(super) fn takes(&self, selector: &Selector, endpoint: usize) -> bool {
         let seen = &self.endpoints[endpoint].seen;
         let attributes = Attributes { scope: seen.scope.clone(), tags: seen.tags.clone() };
         match selector {
             Selector::All => true,
             Selector::Scope { within } => attributes.scope.is_within(within),
             Selector::Tag { name, value } => attributes.tags.get(name) == Some(value),
+            Selector::AllOf { of } => of.iter().all(|selector| self.takes(selector, endpoint)),
+            Selector::AnyOf { of } => of.iter().any(|selector| self.takes(selector, endpoint)),
+            Selector::Not { of } => !self.takes(of, endpoint),
         }
     }
 
@@ -110,7 +134,7 @@ impl Model {
             .collect();
         let Some(rings) = self.deal(&policy, &chosen) else { return Ok(false) };
         let gates: Vec<Limits> = policy.rings.iter().map(|ring| ring.gate.clone()).collect();
-        self.begin(candidate, RolloutKind::Deployment, policy, rings, gates)?;
+        self.begin(candidate, RolloutKind::Deployment, policy, rings, gates, select.clone())?;
         self.candidates[candidate].deployed = true;
         Ok(true)
     }
@@ -125,7 +149,7 @@ impl Model {
         let size = chosen.len().min(policy.trial.endpoints_max as usize);
         let gates = vec![policy.trial.gate.clone()];
         let r = self.rollouts.len();
-        self.begin(candidate, RolloutKind::Trial, policy, vec![(size, chosen)], gates)?;
+        self.begin(candidate, RolloutKind::Trial, policy, vec![(size, chosen)], gates, Selector::All)?;
         let entry = &mut self.candidates[candidate];
         (entry.trial, entry.trial_failed, entry.look) = (Some(r), false, true);
         Ok(true)
@@ -139,6 +163,7 @@ impl Model {
         policy: Policy,
         wanted: Vec<(usize, BTreeSet<usize>)>,
         gates: Vec<Limits>,
+        select: Selector,
     ) -> Result<(), Illegal> {
         let r = self.rollouts.len();
         let plan = self.choices.plans.remove(&r);
@@ -154,6 +179,7 @@ impl Model {
             gate,
             state: RingState::Pending,
             alerts: 0,
+            alerts_known: false,
             opened_at: None,
             reopened_at: None,
             settled_at: None,
@@ -163,12 +189,14 @@ impl Model {
             candidate,
             kind,
             policy,
+            select,
             state: RolloutState::Running,
             halt: None,
             ring: 0,
             rings: gates.into_iter().map(ring).collect(),
             members,
             sweep: false,
+            catch_up_stopped: false,
         });
         Ok(())
     }
@@ -188,17 +216,7 @@ impl Model {
                 let Some(need) = need else {
                     return Err(Illegal(format!("e{endpoint} must not be in ring {ring}: {may:?}")));
                 };
-                members.push(Member {
-                    endpoint,
-                    ring,
-                    phase: Phase::Waiting,
-                    due: None,
-                    attempts: 0,
-                    operations: 0,
-                    prior: need.present.clone(),
-                    path: need.path,
-                    forgiven: false,
-                });
+                members.push(Member::new(endpoint, ring, need));
             }
         }
         Ok(members)

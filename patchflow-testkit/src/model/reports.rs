@@ -54,6 +54,9 @@ impl Model {
     fn done(&mut self, at: (usize, usize)) -> bool {
         let look = self.later(self.deploy(at).inspect_within_secs);
         match self.phase(at) {
+            // One more look; to take it at its word again and again would be a retry without a budget.
+            Phase::Silent if self.member(at).unread => self.put(at, Phase::Silent, Some(look)),
+            Phase::RevertSilent if self.member(at).unread => return true,
             Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent | Phase::Rebooting => {
                 self.put(at, Phase::Installed, Some(look));
             }
@@ -99,7 +102,7 @@ impl Model {
 
     /// S13: again if it can get better and the budget allows, with a wait that doubles; else it has failed.
     pub(super) fn failed(&mut self, at: (usize, usize), kind: FailureKind) -> Result<(), Illegal> {
-        let goes_on = matches!(self.rollouts[at.0].state, RolloutState::Running | RolloutState::Paused);
+        let goes_on = !self.rollouts[at.0].is_stopped();
         let retry = self.rollouts[at.0].policy.retry.clone();
         let attempts = self.member(at).attempts;
         let better = retry.on.contains(&kind) || self.bent(Mutation::RetriesEverything);
@@ -145,7 +148,8 @@ impl Model {
     fn never_seen(&mut self, at: (usize, usize)) -> bool {
         match self.phase(at) {
             Phase::Ordered
-                if self.rollouts[at.0].state == RolloutState::Running
+                if (self.rollouts[at.0].state == RolloutState::Running
+                    || self.rollouts[at.0].is_catching_up())
                     && self.member(at).due.is_some_and(|due| self.now < due) =>
             {
                 let due = self.member(at).due;

@@ -1,7 +1,7 @@
 //! S3, S10: rings open, settle and are judged; halts recall, roll back and come to rest.
 
 use super::gate::Says;
-use super::state::Model;
+use super::state::{Model, is_operating};
 use super::windows::Window;
 use super::{Mutation, Sent};
 use patchflow_core::gate::Class;
@@ -42,7 +42,9 @@ impl Model {
         }
         self.next_operation(at);
         let due = self.later(self.deploy(at).acknowledge_within_secs);
+        let operated = is_operating(self.phase(at));
         self.put(at, Phase::Reverting, Some(due));
+        self.rollouts[at.0].members[at.1].placed |= !operated;
         self.send(|order| Sent::Revert { order }, at);
     }
 
@@ -65,6 +67,11 @@ impl Model {
         let cancelled = rollout.state == RolloutState::Cancelled;
         match self.phase(at) {
             Phase::Waiting | Phase::Deferred if cancelled => self.put(at, Phase::Cancelled, None),
+            // Nothing starts any more in a rollout that has completed, unless it brings along who came late.
+            Phase::Waiting if stopped && rollout.state == RolloutState::Completed => {
+                self.put(at, Phase::Cancelled, None);
+            }
+            Phase::Attached => return self.tend_attached(at),
             // Nothing new starts, another attempt neither.
             Phase::Backoff if stopped => self.put(at, Phase::Failed, None),
             Phase::Ordered if stopped && !self.bent(Mutation::HaltRecallsNothing) => self.recall(at),
@@ -104,6 +111,10 @@ impl Model {
     fn is_to_be_reverted(&self, at: (usize, usize)) -> bool {
         let rollout = &self.rollouts[at.0];
         let failed = self.phase(at) == Phase::Failed;
+        // What another rollout installed is that one's to take back.
+        if self.member(at).operations == 0 {
+            return false;
+        }
         if failed && rollout.policy.rollback.on_failure == OnFailure::RollBack {
             return true;
         }
@@ -161,11 +172,15 @@ impl Model {
             // Nothing is judged before it is known what happened meanwhile.
             return false;
         }
+        if self.take_in(r) {
+            return true;
+        }
         match self.rollouts[r].state {
             RolloutState::Running | RolloutState::Paused => self.review_ring(r),
             RolloutState::Halted if self.rollouts[r].kind == RolloutKind::Trial => self.end_trial(r),
             RolloutState::Cancelled => self.end_cancelled(r),
-            RolloutState::Halted | RolloutState::Completed | RolloutState::Ended => false,
+            RolloutState::Completed => self.review_catch_up(r),
+            RolloutState::Halted | RolloutState::Ended => false,
         }
     }
 
@@ -190,6 +205,10 @@ impl Model {
     }
 
     fn end(&mut self, r: usize, completed: bool) {
+        if completed {
+            // Whoever waits in an earlier ring, to try again, is left to catch-up.
+            self.defer_waiting(r, |_| true);
+        }
         self.rollouts[r].state = if completed { RolloutState::Completed } else { RolloutState::Ended };
         let candidate = self.rollouts[r].candidate;
         self.candidates[candidate].look = true;
@@ -218,23 +237,40 @@ impl Model {
                 Says::Hold(_) | Says::Ask | Says::Promote => return false,
             },
             RingState::Promoted | RingState::Skipped => self.next_ring(r),
-            RingState::Halted => return false,
+            RingState::Halted | RingState::CatchUp => return false,
         }
         true
     }
 
-    pub(super) fn promote(&mut self, r: usize) {
+    /// S3: a person lets a ring pass; whoever has not started in it is left to catch-up.
+    pub(super) fn promote_by_hand(&mut self, r: usize) {
+        let ring = self.rollouts[r].ring;
+        self.defer_waiting(r, |member| member == ring);
+        self.promote(r);
+    }
+
+    pub(super) fn defer_waiting(&mut self, r: usize, of_ring: impl Fn(usize) -> bool) {
+        for m in 0..self.rollouts[r].members.len() {
+            let member = self.member((r, m));
+            if member.phase == Phase::Waiting && of_ring(member.ring) {
+                self.put((r, m), Phase::Deferred, None);
+            }
+        }
+    }
+
+    fn promote(&mut self, r: usize) {
         let ring = self.rollouts[r].ring;
         self.rollouts[r].rings[ring].state = RingState::Promoted;
         self.next_ring(r);
     }
 
-    fn next_ring(&mut self, r: usize) {
-        let next = self.rollouts[r].ring + 1;
-        if next < self.rollouts[r].rings.len() {
-            self.open(r, next);
-        } else {
-            self.end(r, true);
+    /// The next ring that nobody has passed over.
+    pub(super) fn next_ring(&mut self, r: usize) {
+        let behind = self.rollouts[r].ring + 1..self.rollouts[r].rings.len();
+        let next = behind.into_iter().find(|ring| self.rollouts[r].rings[*ring].state == RingState::Pending);
+        match next {
+            Some(next) => self.open(r, next),
+            None => self.end(r, true),
         }
     }
 
@@ -305,8 +341,8 @@ impl Model {
         if keeps {
             return;
         }
-        ring.alerts = 0;
-        for member in rollout.members.iter_mut().filter(|member| member.ring == number) {
+        rollout.rings[..=number].iter_mut().for_each(|ring| ring.alerts = 0);
+        for member in rollout.members.iter_mut().filter(|member| member.ring <= number) {
             member.forgiven = matches!(super::state::class(member.phase), Class::Failed | Class::Unknown);
         }
     }
@@ -317,7 +353,8 @@ impl Model {
         let mut looks = Vec::new();
         let reserve = rollout.policy.deploy.reboot_reserve_secs.into();
         // Without a free place nobody is looked at; the place that becomes free says so.
-        let starts = rollout.state == RolloutState::Running && self.is_permitted(r) && self.has_a_place(r);
+        let runs = rollout.state == RolloutState::Running || rollout.is_catching_up();
+        let starts = runs && self.is_permitted(r) && self.has_a_place(r);
         let goes_on = matches!(rollout.state, RolloutState::Running | RolloutState::Paused);
         let open = goes_on && rollout.rings[rollout.ring].state == RingState::Open;
         for member in &rollout.members {
@@ -327,7 +364,12 @@ impl Model {
             };
             match member.phase {
                 Phase::RebootPending => looks.extend(opens(reserve)),
-                Phase::Waiting | Phase::Backoff if starts && member.ring <= rollout.ring => {
+                Phase::Waiting | Phase::Backoff
+                    if starts
+                        && (member.ring <= rollout.ring || rollout.is_catching_up())
+                        // Who waits for the endpoint is told when it is free.
+                        && self.active(member.endpoint).is_none() =>
+                {
                     looks.extend(opens(self.needed(r)));
                 }
                 _ => {}

@@ -1,6 +1,6 @@
 //! S6, S12: who may start now. The engine chooses among equals; here every choice is checked, and that none was missed.
 
-use super::state::{Model, is_operating};
+use super::state::{Member, Model, is_operating};
 use super::windows::Window;
 use super::{Illegal, Mutation, Sent};
 use patchflow_core::catalog::RebootBehaviour;
@@ -12,7 +12,8 @@ use patchflow_core::time::Timestamp;
 
 /// Events that a look at a member for its start may end in.
 pub(super) fn is_start(event: Event) -> bool {
-    [Event::Ordered, Event::Skipped, Event::Cancelled, Event::Held, Event::Removed].contains(&event)
+    [Event::Ordered, Event::Attached, Event::Skipped, Event::Cancelled, Event::Held, Event::Removed]
+        .contains(&event)
 }
 
 /// Whether the engine arbitrates between rollouts that could start on one endpoint at the same instant.
@@ -24,6 +25,8 @@ enum Fate {
     /// It is not its turn, or somebody else has the endpoint.
     Waits,
     Starts,
+    /// Another rollout of the same patch is at work there.
+    Attaches,
     Settles(Event),
 }
 
@@ -59,16 +62,20 @@ impl Model {
         let runs = rollout.state == RolloutState::Running || paused;
         let ring = rollout.rings[rollout.ring].state;
         let open = matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
-        runs && open && self.resync.is_none() && self.is_permitted(r) && self.has_a_place(r)
+        let goes_on = runs && open || rollout.is_catching_up();
+        goes_on && self.resync.is_none() && self.is_permitted(r) && self.has_a_place(r)
     }
 
     pub(super) fn has_a_place(&self, r: usize) -> bool {
-        let holds = |phase| {
-            is_operating(phase) || self.bent(Mutation::UnknownKeepsItsPlace) && phase == Phase::Silent
-        };
-        let taken = self.rollouts[r].members.iter().filter(|member| holds(member.phase)).count();
+        let taken = self.rollouts[r].members.iter().filter(|member| self.holds_a_place(member)).count();
         let more = usize::from(self.bent(Mutation::OnePlaceMore));
         taken < self.rollouts[r].policy.deploy.in_flight_max as usize + more
+    }
+
+    /// S12: unknown frees its place, and its late report takes none.
+    pub(super) fn holds_a_place(&self, member: &Member) -> bool {
+        let late = self.bent(Mutation::LateReportsTakeAPlace) && is_operating(member.phase);
+        member.placed || late || self.bent(Mutation::UnknownKeepsItsPlace) && member.phase == Phase::Silent
     }
 
     fn fate(&self, (r, m): (usize, usize)) -> Fate {
@@ -76,10 +83,11 @@ impl Model {
         let member = &rollout.members[m];
         let again = match member.phase {
             Phase::Waiting => false,
+            Phase::Deferred if self.is_caught_up((r, m)) => false,
             Phase::Backoff if member.due.is_some_and(|due| due <= self.now) => true,
             _ => return Fate::Waits,
         };
-        if member.ring > rollout.ring {
+        if member.ring > rollout.ring && !rollout.is_catching_up() {
             return Fate::Waits;
         }
         match self.window(r, member.endpoint, self.needed(r)) {
@@ -100,7 +108,7 @@ impl Model {
         if endpoint.gone {
             return Fate::Settles(Event::Removed);
         }
-        if endpoint.seen.environment != wanted {
+        if endpoint.seen.environment != wanted || self.is_taken_over((r, m)) {
             return Fate::Settles(Event::Cancelled);
         }
         if self.holds.contains(&(rollout.candidate, member.endpoint)) {
@@ -117,13 +125,20 @@ impl Model {
         if (member.path == RollbackPath::None && !waived) || member.operations == u8::MAX {
             return Fate::Settles(held);
         }
+        if member.phase != Phase::Backoff && self.leader((r, m)).is_some() {
+            return Fate::Attaches;
+        }
         if self.is_busy(member.endpoint) { Fate::Waits } else { Fate::Starts }
     }
 
     /// Takes the engine's next start if it is legal now.
     pub(super) fn start(&mut self) -> Result<bool, Illegal> {
         let Some((r, m, event)) = self.choices.starts.first().copied() else { return Ok(false) };
-        let fate = if event == Event::Ordered { Fate::Starts } else { Fate::Settles(event) };
+        let fate = match event {
+            Event::Ordered => Fate::Starts,
+            Event::Attached => Fate::Attaches,
+            event => Fate::Settles(event),
+        };
         let known = r < self.rollouts.len() && m < self.rollouts[r].members.len();
         if !known || !self.may_order(r) || self.fate((r, m)) != fate {
             return Ok(false);
@@ -135,15 +150,33 @@ impl Model {
                 self.nobody_comes_first(at)?;
                 self.order(at);
             }
-            Event::Skipped => self.put(at, Phase::Skipped, None),
-            Event::Held => self.put(at, Phase::Held, None),
-            Event::Removed => self.put(at, Phase::Removed, None),
-            _ => self.put(at, Phase::Cancelled, None),
+            Event::Attached => self.attach(at),
+            Event::Skipped => self.settle(at, Phase::Skipped),
+            Event::Held => self.settle(at, Phase::Held),
+            Event::Removed => self.settle(at, Phase::Removed),
+            _ => self.settle(at, Phase::Cancelled),
         }
         Ok(true)
     }
 
+    fn settle(&mut self, at: (usize, usize), phase: Phase) {
+        if let Some(i) = self.choices.starts.iter().position(|start| (start.0, start.1) == at) {
+            self.choices.starts.remove(i);
+        }
+        self.wait_for_turn(at);
+        self.put(at, phase, None);
+    }
+
+    /// Whoever was deferred has its turn again, with all its attempts.
+    pub(super) fn wait_for_turn(&mut self, at: (usize, usize)) {
+        if self.phase(at) == Phase::Deferred {
+            self.rollouts[at.0].members[at.1].attempts = 0;
+            self.put(at, Phase::Waiting, None);
+        }
+    }
+
     fn order(&mut self, (r, m): (usize, usize)) {
+        self.wait_for_turn((r, m));
         self.next_operation((r, m));
         let rollout = &mut self.rollouts[r];
         rollout.members[m].attempts = rollout.members[m].attempts.saturating_add(1);
@@ -155,6 +188,7 @@ impl Model {
         };
         let start_by = acknowledged_by.min(Timestamp::from_secs(latest)).max(self.now);
         self.put((r, m), Phase::Ordered, Some(start_by));
+        self.rollouts[r].members[m].placed = true;
         self.send(|order| Sent::Install { order, start_by }, (r, m));
     }
 

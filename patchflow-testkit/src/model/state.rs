@@ -9,7 +9,7 @@ use patchflow_core::fleet::{EndpointSeen, Standing};
 use patchflow_core::gate::{Class, Limits};
 use patchflow_core::ids::RequestId;
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{PersonApproval, Policy};
+use patchflow_core::policy::{PersonApproval, Policy, Selector};
 use patchflow_core::risk::Priority;
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
@@ -101,6 +101,16 @@ pub(super) struct Member {
     pub(super) path: RollbackPath,
     /// It was bad when a person lifted the halt: it no longer speaks against its ring.
     pub(super) forgiven: bool,
+    /// An order gave it a place of the budgets, and it has not given that back. What is heard late takes none.
+    pub(super) placed: bool,
+    /// A person took it out: it stays out.
+    pub(super) taken_out: bool,
+    /// It became failed or unknown after the rollout had completed, and still is.
+    pub(super) failed_late: bool,
+    /// It is silent only because nobody could look: that it says again that it is done tells nothing new.
+    pub(super) unread: bool,
+    /// The member of another rollout whose order it goes by.
+    pub(super) leader: Option<(usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +118,7 @@ pub(super) struct Ring {
     pub(super) gate: Limits,
     pub(super) state: RingState,
     pub(super) alerts: u32,
+    pub(super) alerts_known: bool,
     pub(super) opened_at: Option<Timestamp>,
     pub(super) reopened_at: Option<Timestamp>,
     pub(super) settled_at: Option<Timestamp>,
@@ -124,6 +135,8 @@ pub(super) struct Rollout {
     pub(super) candidate: usize,
     pub(super) kind: RolloutKind,
     pub(super) policy: Policy,
+    /// Whom it means, those that join later included.
+    pub(super) select: Selector,
     pub(super) state: RolloutState,
     pub(super) halt: Option<Halted>,
     pub(super) ring: usize,
@@ -131,6 +144,8 @@ pub(super) struct Rollout {
     pub(super) members: Vec<Member>,
     /// Whether what is at work must be asked whether it can still be stopped.
     pub(super) sweep: bool,
+    /// It brings nobody along any more.
+    pub(super) catch_up_stopped: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -200,6 +215,18 @@ impl Model {
         (member.phase, member.due) = (phase, due);
         let bad = |phase| matches!(class(phase), Class::Failed | Class::Unknown);
         member.forgiven &= bad(phase) && bad(before);
+        let late = rollout.state == RolloutState::Completed && !bad(before);
+        member.failed_late = bad(phase) && (member.failed_late || late);
+        member.unread = match (before, phase) {
+            (Phase::Installed, Phase::Silent) | (Phase::Reverted, Phase::RevertSilent) => true,
+            (Phase::Silent, Phase::Silent) | (Phase::RevertSilent, Phase::RevertSilent) => member.unread,
+            _ => false,
+        };
+        // Only an order gives a place, and says so itself.
+        member.placed &= is_operating(phase);
+        if phase != Phase::Attached {
+            member.leader = None;
+        }
         let ring = &mut rollout.rings[member.ring];
         let moves = matches!(class(phase), Class::Waiting | Class::InFlight) && class(before) != class(phase);
         if moves && matches!(ring.state, RingState::Settled | RingState::Held) {
@@ -225,9 +252,29 @@ impl Rollout {
         matches!(self.state, RolloutState::Completed | RolloutState::Ended | RolloutState::Cancelled)
     }
 
-    /// Halted or cancelled: nothing new starts, and it does not go on by itself.
+    /// Nothing new starts in it, and it does not go on by itself.
     pub(super) fn is_stopped(&self) -> bool {
-        matches!(self.state, RolloutState::Halted | RolloutState::Cancelled)
+        match self.state {
+            RolloutState::Halted | RolloutState::Cancelled | RolloutState::Ended => true,
+            RolloutState::Completed => !self.is_catching_up(),
+            RolloutState::Running | RolloutState::Paused => false,
+        }
+    }
+
+    /// S5: after completion a standing catch-up applies the same approved plan.
+    pub(super) fn is_catching_up(&self) -> bool {
+        let catch_up = &self.policy.catch_up;
+        self.state == RolloutState::Completed
+            && self.kind == RolloutKind::Deployment
+            && (catch_up.newcomers || catch_up.deferred)
+            && !self.catch_up_stopped
+    }
+
+    /// The member that an endpoint is now: whoever was taken out and came back is a new one.
+    pub(super) fn member_of(&self, endpoint: usize) -> Option<usize> {
+        let is = |member: &Member| member.endpoint == endpoint;
+        let present = self.members.iter().rposition(|member| is(member) && member.phase != Phase::Removed);
+        present.or_else(|| self.members.iter().rposition(is))
     }
 
     pub(super) fn is_under_way(&self) -> bool {
@@ -246,6 +293,7 @@ pub(super) fn class(phase: Phase) -> Class {
         Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Installed => Class::InFlight,
         // Reboot pending is in flight; so is who waits for another attempt.
         Phase::RebootPending | Phase::Rebooting | Phase::Backoff => Class::InFlight,
+        Phase::Draining | Phase::Attached => Class::InFlight,
         Phase::Verified => Class::Verified,
         Phase::Silent => Class::Unknown,
         // Rolled back counts as failed, and so does everything on the way there.
@@ -263,7 +311,7 @@ pub(super) fn class(phase: Phase) -> Class {
 pub(super) fn is_operating(phase: Phase) -> bool {
     let installing = [Phase::Ordered, Phase::Running, Phase::Recalling, Phase::Installed];
     let rebooting = [Phase::RebootPending, Phase::Rebooting];
-    let reverting = [Phase::Reverting, Phase::Reverted];
+    let reverting = [Phase::Reverting, Phase::Reverted, Phase::Draining];
     installing.contains(&phase) || rebooting.contains(&phase) || reverting.contains(&phase)
 }
 
@@ -273,7 +321,7 @@ pub(super) fn is_taking(phase: Phase) -> bool {
 }
 
 pub(super) fn may_still_move(phase: Phase) -> bool {
-    is_taking(phase) || phase == Phase::Waiting || phase == Phase::Backoff
+    is_taking(phase) || [Phase::Waiting, Phase::Backoff, Phase::Attached].contains(&phase)
 }
 
 /// The kind of a refusal; its words are the engine's own.

@@ -40,7 +40,12 @@ impl Model {
                 let Some(ring) = rollout.and_then(|r| r.rings.get_mut(usize::from(*ring))) else {
                     return Ok(false);
                 };
-                ring.alerts += new;
+                ring.alerts_known = if ring.gate.max_alerts.is_some() || new.is_some_and(|new| new > 0) {
+                    new.is_some()
+                } else {
+                    ring.alerts_known
+                };
+                ring.alerts += new.unwrap_or(0);
                 Ok(true)
             }
             _ => Err(super::Illegal(format!("the model does not know {seen:?}"))),

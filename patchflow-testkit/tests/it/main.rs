@@ -3,5 +3,6 @@
 mod contract;
 mod model_installer;
 mod model_store;
+mod soak;
 mod wrong_installers;
 mod wrong_stores;

@@ -509,6 +509,7 @@ fn record(id: &EndpointId, host: &Host) -> EndpointRecord {
         scope: Default::default(),
         tags: BTreeMap::new(),
         calendar: None,
+        group: None,
         installed: vec![installed],
         available: vec![],
         patch_level: Default::default(),

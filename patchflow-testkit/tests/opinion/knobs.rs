@@ -4,7 +4,7 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Severity};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::EndpointSeen;
-use patchflow_core::gate::{Limits, OnMaxHold, Percent};
+use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::ids::PatchId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
@@ -39,6 +39,8 @@ pub(crate) struct Knobs {
     pub(crate) start: u8,
     /// The patch that is published first.
     pub(crate) patch: u8,
+    /// What most fleets do without: catch-up, shares of the started, limits over the rollout, budgets, hooks.
+    pub(crate) more: [u8; 12],
 }
 
 pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
@@ -46,8 +48,9 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
     let gate = prop::array::uniform8(0..4u8);
     let rest = (prop::array::uniform4(0..4u8), prop::array::uniform3(0..4u8), prop::array::uniform3(0..4u8));
     let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8, 0..3u8);
-    (fleet, gate, rest, people).prop_map(
-        |((seed, production, non_production, rings), limits, (deploy, retry, rollback), people)| {
+    let more = prop::array::uniform12(0..8u8);
+    (fleet, gate, rest, people, more).prop_map(
+        |((seed, production, non_production, rings), limits, (deploy, retry, rollback), people, more)| {
             let (schedule, approval, trial, start, patch) = people;
             Knobs {
                 seed,
@@ -64,6 +67,7 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
                 trial,
                 start,
                 patch,
+                more,
             }
         },
     )
@@ -84,14 +88,15 @@ impl Knobs {
         Limits {
             max_failures: pick(&[None, Some(0), Some(1), Some(2)], of[0]),
             max_failure_percent: pick(&[None, Some(50), Some(25), Some(20)], of[1]).map(Percent::whole),
-            min_started: pick(&[0, 0, 2, 3], of[2]),
+            min_started: pick(&[0, 0, 2, 3], of[2]).max(u32::from(self.more[1] == 3)),
             min_success_percent: Percent::whole(pick(&[0, 50, 95, 100], of[3])),
             min_verified: pick(&[1, 0, 1, 2], of[4]),
             max_alerts: pick(&[None, None, Some(0), Some(1)], of[5]),
             bake_secs_min: pick(&[0, 600, 3600], of[6]),
             hold_secs_max: pick(&[3600, 600, 0], of[7]),
             on_max_hold: pick(&[OnMaxHold::Halt, OnMaxHold::Ask], of[7] / 2),
-            ..Limits::default()
+            of: if self.more[1] == 3 { ShareOf::Started } else { ShareOf::Members },
+            scope: if self.more[1] >= 6 { LimitScope::Rollout } else { LimitScope::Ring },
         }
     }
 
@@ -145,6 +150,8 @@ impl Knobs {
             3 => (rule(Approval::Automatic { requires_trial: false, delay_secs: 5_000 }), person(2, 90_000)),
             _ => (vec![], person(1, 20_000)),
         };
+        (policy.catch_up.newcomers, policy.catch_up.deferred, policy.catch_up.max_failures) =
+            pick(&[(true, true, 0), (false, false, 0), (true, false, 1), (false, true, 1)], self.more[0]);
         policy.deploy.start = if self.start == 2 { StartMode::OnRequest } else { StartMode::WhenApproved };
         policy.deploy.in_flight_max = pick(&[1000, 1, 2, 3], self.deploy[0]);
         policy.deploy.start_within_secs = pick(&[7_200, 1_000, 40_000, 7_200], self.deploy[1]);
@@ -213,6 +220,7 @@ pub(crate) fn seen(i: u32, production: bool) -> EndpointSeen {
         // One in five goes by a calendar of its own, one in seven by one that the policy does not have.
         calendar: [None, None, None, Some("nights"), None, None, Some("nobody's")][i as usize % 7]
             .map(Arc::from),
+        group: None,
     }
 }
 

@@ -353,7 +353,11 @@ impl Pair {
             }
             Happens::Alerts(r) => {
                 let rollout = self.rollout(r);
-                self.see(Observation::Alerts { rollout, ring: r / 16 % 3, new: u32::from(r % 2) });
+                self.see(Observation::Alerts {
+                    rollout,
+                    ring: r / 16 % 3,
+                    new: [Some(0), Some(1), Some(0), None][usize::from(r % 4)],
+                });
             }
             Happens::AsksAgain(n) => {
                 let at = usize::from(n) % self.requests.len();
@@ -378,7 +382,15 @@ impl Pair {
             4 => Command::Reject { candidate, reason },
             5 => Command::Revoke { candidate, reason },
             6 => Command::Withdraw { candidate, reason },
-            7 | 8 => Command::Start { draft: RolloutDraft { candidate, select: Selector::All } },
+            7 | 8 => {
+                let tag = |value: &str| Selector::Tag { name: "floor".into(), value: value.into() };
+                let select = match b % 5 {
+                    3 => tag("0"),
+                    4 => Selector::Not { of: Box::new(tag("0")) },
+                    _ => Selector::All,
+                };
+                Command::Start { draft: RolloutDraft { candidate, select } }
+            }
             9 => Command::Pause { rollout },
             10 | 11 => Command::Resume { rollout },
             12 => Command::Halt { rollout, reason },

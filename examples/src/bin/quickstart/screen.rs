@@ -120,5 +120,6 @@ const fn mark(state: RingState) -> &'static str {
         RingState::Promoted => "✓",
         RingState::Skipped => "–",
         RingState::Halted => "✕",
+        RingState::CatchUp => "+",
     }
 }

@@ -11,8 +11,8 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, CalendarPolicy, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy,
-    RetryPolicy, RingPolicy, RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
+    Approval, ApprovalRule, DeployPolicy, OnFailure, OnHalt, PersonApproval, Policy, RetryPolicy, RingPolicy,
+    RiskFilter, RollbackPolicy, StartMode, TrialPolicy,
 };
 use patchflow_core::schedule::Schedule;
 
@@ -119,6 +119,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
         bake_secs_min,
         hold_secs_max: 600,
         on_max_hold: OnMaxHold::Halt,
+        ..Limits::default()
     };
     let ring = |name: &str, cumulative: u32, gate: Limits| RingPolicy {
         gate,
@@ -147,6 +148,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             required_for_reboot: true,
             endpoints_max: 6,
             gate: Limits { max_failures: Some(0), ..gate(5, 100) },
+            ..TrialPolicy::default()
         },
         approval: vec![ApprovalRule {
             name: "critical security after a passed trial".into(),
@@ -171,6 +173,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             reboot_reserve_secs: 30,
             inspect_within_secs: 60,
             resync_after_secs: 900,
+            ..DeployPolicy::default()
         },
         retry: RetryPolicy {
             attempts_max: ATTEMPTS,
@@ -192,7 +195,7 @@ pub(crate) fn policy(speed: Speed) -> Policy {
             without_path: None,
         },
         schedule: Schedule::anytime(),
-        calendars: CalendarPolicy::default(),
+        ..Policy::standard("quickstart")
     }
 }
 

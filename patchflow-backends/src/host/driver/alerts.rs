@@ -24,6 +24,8 @@ pub(super) struct Look {
     until: Timestamp,
     /// Alerts in the time looked at that the fleet has recorded already.
     recorded: u32,
+    /// Whether the fleet has been told that there is somebody who can tell.
+    known: bool,
     found: Result<u32, BackendError>,
 }
 
@@ -59,17 +61,18 @@ impl Driver {
         let Some(slot) = self.slots.get_mut(&fleet) else { return };
         let lane = slot.lane;
         let Some(live) = slot.live(life) else { return };
-        for Look { rollout, ring, until, recorded, found } in looks {
+        for Look { rollout, ring, until, recorded, known, found } in looks {
             match found {
                 Ok(found) => {
                     live.watched.insert((rollout, ring), until);
                     let new = found.saturating_sub(recorded);
-                    if new > 0 {
-                        seen.push(Observation::Alerts { rollout, ring, new });
+                    if new > 0 || !known {
+                        seen.push(Observation::Alerts { rollout, ring, new: Some(new) });
                     }
                 }
-                // The next look begins where this one began.
+                // The next look begins where this one began; until then a gate that limits alerts holds.
                 Err(error) => {
+                    seen.push(Observation::Alerts { rollout, ring, new: None });
                     tracing::warn!(%fleet, %rollout, ring, error = &error as &dyn std::error::Error, "alerts are not known");
                     self.parts.stats.lock().calls_failed += 1;
                 }
@@ -106,7 +109,8 @@ fn looks(fleet: &Fleet, watched: &Watched, now: Timestamp) -> Vec<(Look, SampleR
             Some(until) => (*until, 0),
             None => (ring.opened_at().unwrap_or(now), ring.alerts()),
         };
-        let look = Look { rollout: rollout.id(), ring: number, until: now, recorded, found: Ok(0) };
+        let (rollout, known) = (rollout.id(), ring.alerts_known());
+        let look = Look { rollout, ring: number, until: now, recorded, known, found: Ok(0) };
         looks.push((look, SampleRequest { endpoints, from, until: now }));
     }
     looks

@@ -4,7 +4,7 @@ use super::lane::Item;
 use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
 use futures_util::future::{Either, join_all, select};
-use patchflow_core::fleet::{Effect, InspectOrder, Notice};
+use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice};
 use patchflow_core::ids::{EndpointId, OrderId};
 use patchflow_core::rollout::{Health, Inspection, Level, Order, QueryAnswer, RecallAnswer};
 use patchflow_core::sdk::{BackendError, Clock, LevelRead, ProbeRequest, ProbeResult, Receipt};
@@ -23,10 +23,11 @@ pub(super) enum Work {
     Inspect,
     Ask,
     Notify,
+    Hook,
 }
 
 impl Work {
-    pub(super) const KINDS: usize = 6;
+    pub(super) const KINDS: usize = 7;
 }
 
 /// A call with its batch, which is not empty.
@@ -38,6 +39,7 @@ pub(super) enum Call {
     Inspect(Vec<Item<InspectOrder>>),
     Ask(Item<Effect>),
     Notify(Vec<Item<Notice>>),
+    Hook(Item<HookRun>),
 }
 
 impl Call {
@@ -49,6 +51,7 @@ impl Call {
             Self::Inspect(_) => Work::Inspect,
             Self::Ask(_) => Work::Ask,
             Self::Notify(_) => Work::Notify,
+            Self::Hook(_) => Work::Hook,
         }
     }
 
@@ -57,7 +60,7 @@ impl Call {
             Self::Submit(items) => items.is_empty(),
             Self::Recall(items) | Self::Query(items) => items.is_empty(),
             Self::Inspect(items) => items.is_empty(),
-            Self::Ask(_) => false,
+            Self::Ask(_) | Self::Hook(_) => false,
             Self::Notify(items) => items.is_empty(),
         }
     }
@@ -69,8 +72,8 @@ impl Call {
             Self::Recall(items) | Self::Query(items) => items.retain(|item| keep(item.origin)),
             Self::Inspect(items) => items.retain(|item| keep(item.origin)),
             Self::Notify(items) => items.retain(|item| keep(item.origin)),
-            Self::Ask(item) => {
-                if !keep(item.origin) {
+            Self::Ask(Item { origin, .. }) | Self::Hook(Item { origin, .. }) => {
+                if !keep(*origin) {
                     *self = Self::Notify(Vec::new());
                 }
             }
@@ -85,6 +88,7 @@ pub(super) enum Called {
     Query(Vec<Item<(OrderId, EndpointId)>>, Result<Vec<(OrderId, QueryAnswer<'static>)>, BackendError>),
     Inspect(Vec<Item<InspectOrder>>, Vec<Inspection<'static>>),
     Ask(Item<Effect>, Result<(), BackendError>),
+    Hook(Item<HookRun>, Result<(), BackendError>),
     Notify(Vec<Item<Notice>>, Result<(), BackendError>),
 }
 
@@ -147,6 +151,14 @@ pub(super) async fn carry_out(
                 None => Ok(()),
             };
             Called::Ask(item, done)
+        }
+        Call::Hook(item) => {
+            let limit = Duration::from_secs(item.what.within_secs.into());
+            let done = match &backends.hooks {
+                Some(hooks) => within(&*clock, limit, "running a hook", hooks.run(&item.what)).await,
+                None => Err(BackendError::lasting("no backend runs hooks")),
+            };
+            Called::Hook(item, done)
         }
         Call::Notify(items) => {
             let notices: Vec<_> = items.iter().map(|item| item.what.clone()).collect();

@@ -6,9 +6,12 @@ use super::slot::State;
 use super::timers::Due;
 use super::{Done, Driver, Polled, wait_for};
 use futures_util::future::abortable;
+use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{InspectOrder, Notice, Observation};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
-use patchflow_core::rollout::{Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind};
+use patchflow_core::rollout::{
+    Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
+};
 use patchflow_core::sdk::{ApproverAnswer, BackendError, Receipt, Retry};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -151,6 +154,13 @@ impl Driver {
                     }
                     Ok(()) => self.done(item.origin),
                 }
+            }
+            Called::Hook(item, result) => {
+                self.end_call(ix, super::call::Work::Hook, result.is_err());
+                self.done(item.origin);
+                let failure = result.err().map(|error| Failure::new(FailureKind::Other, error.to_string()));
+                let (order, stage) = (item.what.order, item.what.stage);
+                self.deliver(ix, order.fleet, vec![Observation::HookDone { order, stage, failure }]);
             }
             Called::Notify(items, result) => {
                 self.end_call(ix, super::call::Work::Notify, result.is_err());

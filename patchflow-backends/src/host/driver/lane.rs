@@ -7,7 +7,7 @@ use super::call::{Call, Work};
 use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
 use futures_util::future::AbortHandle;
-use patchflow_core::fleet::{Effect, InspectOrder, Notice};
+use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
 use patchflow_core::rollout::Order;
 use patchflow_core::time::Timestamp;
@@ -69,6 +69,7 @@ pub(super) struct Lane {
     query: VecDeque<Item<(OrderId, EndpointId)>>,
     inspect: VecDeque<Item<InspectOrder>>,
     ask: VecDeque<Item<Effect>>,
+    hook: VecDeque<Item<HookRun>>,
     notify: VecDeque<Item<Notice>>,
     waiting: BTreeMap<(Timestamp, u64), Call>,
     waits: u64,
@@ -104,6 +105,7 @@ impl Lane {
             query: VecDeque::new(),
             inspect: VecDeque::new(),
             ask: VecDeque::new(),
+            hook: VecDeque::new(),
             notify: VecDeque::new(),
             waiting: BTreeMap::new(),
             waits: 0,
@@ -153,6 +155,7 @@ impl Lane {
                 Some(_) => self.ask.push_back(Item::new(origin, effect)),
                 None => return Pushed::Nobody,
             },
+            Effect::RunHook(run) => self.hook.push_back(Item::new(origin, run)),
             Effect::Notify(notice) => match self.backends.notifier {
                 Some(_) => self.notify.push_back(Item::new(origin, notice)),
                 None => return Pushed::Nobody,
@@ -203,6 +206,7 @@ impl Lane {
         keep(&mut self.query, fleet);
         keep(&mut self.inspect, fleet);
         keep(&mut self.ask, fleet);
+        keep(&mut self.hook, fleet);
         keep(&mut self.notify, fleet);
         self.waiting.retain(|_, call| {
             call.retain(|origin| origin.fleet != fleet);
@@ -247,6 +251,8 @@ impl Lane {
                 }
             }
             Call::Submit(items)
+        } else if !self.hook.is_empty() && room(Work::Hook) {
+            Call::Hook(self.hook.pop_front()?)
         } else if !self.ask.is_empty() && room(Work::Ask) {
             Call::Ask(self.ask.pop_front()?)
         } else if !self.notify.is_empty() && room(Work::Notify) {
@@ -309,6 +315,7 @@ impl Lane {
                 Call::Query(items) => front(&mut self.query, items),
                 Call::Inspect(items) => front(&mut self.inspect, items),
                 Call::Ask(item) => self.ask.push_front(item),
+                Call::Hook(item) => self.hook.push_front(item),
                 Call::Notify(items) => front(&mut self.notify, items),
             }
         }

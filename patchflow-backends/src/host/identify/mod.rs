@@ -183,6 +183,7 @@ fn seen(record: &EndpointRecord) -> EndpointSeen {
         scope: record.scope.clone(),
         tags: record.tags.clone(),
         calendar: record.calendar.clone(),
+        group: record.group.clone(),
         ..EndpointSeen::new(record.id.clone(), record.environment)
     }
 }

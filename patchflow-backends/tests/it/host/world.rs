@@ -440,6 +440,7 @@ impl Inventory for World {
                 scope: ScopePath("acme".into()),
                 tags: BTreeMap::new(),
                 calendar: None,
+                group: None,
                 installed: installed.collect(),
                 available: offered.collect(),
                 patch_level: PatchLevel::default(),

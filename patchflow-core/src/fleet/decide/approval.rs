@@ -1,6 +1,7 @@
 //! Who approves: the first rule that matches decides, nothing matches means a person does (semantics S8).
 
 use super::Facts;
+use super::join::stop_catch_up;
 use crate::candidate::{ApprovedBy, Trialled};
 use crate::fleet::RichFact;
 use crate::fleet::state::{CandidateEntry, State};
@@ -103,6 +104,7 @@ pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, fact
         return;
     }
     facts.push(RichFact::CandidateSuperseded { candidate: older, by }.into());
+    stop_catch_up(state, older, None, &format!("superseded by {by}"), facts);
     for rollout in state.rollouts_of(older).filter(|rollout| !rollout.is_over()) {
         let reason = format!("superseded by {by}");
         facts.push(RichFact::RolloutCancelled { rollout: rollout.id(), by: None, reason }.into());

@@ -31,7 +31,8 @@ impl State {
             .filter_map(|(endpoint, need)| {
                 self.endpoints.slot(endpoint).filter(|s| !s.gone && s.environment == wanted)?;
                 let attributes = self.endpoints.attributes(endpoint)?;
-                Some(Starter { endpoint, attributes, present: entry.level(need), path: need.path })
+                let id = self.endpoints.id(endpoint)?;
+                Some(Starter { endpoint, id, attributes, present: entry.level(need), path: need.path })
             })
             .collect()
     }
@@ -72,7 +73,12 @@ impl State {
         let trial = &policy.trial;
         let hash = Rollout::hash(self.seed, RolloutId(self.rollouts.len() as u32));
         let id = entry.candidate.identified().id();
-        let plan = RolloutPlan::trial(id, &starters, trial.endpoints_max, &trial.gate, hash);
+        let production = if trial.stratify.is_empty() {
+            Vec::new()
+        } else {
+            self.starters(entry, Environment::Production)
+        };
+        let plan = RolloutPlan::trial(id, &starters, &production, trial, hash);
         self.started(RolloutKind::Trial, plan)
     }
 }

@@ -1,8 +1,10 @@
 //! Decisions: they look at the state and say which facts follow. They never touch it.
 
 mod approval;
+mod attach;
 mod candidate;
 mod command;
+mod join;
 mod report;
 mod resync;
 mod ring;
@@ -13,10 +15,11 @@ mod world;
 
 pub(crate) use candidate::step;
 pub(crate) use command::command;
+pub(crate) use join::{join, takes_newcomers};
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
-pub(crate) use ring::{next_look, review};
-pub(crate) use start::{Start, needed_secs, start, starts_now};
+pub(crate) use ring::{halts_now, next_look, review};
+pub(crate) use start::{Full, Start, full, goes_on, needed_secs, start, starts_now};
 pub(crate) use tend::{is_to_be_reverted, reboot, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};

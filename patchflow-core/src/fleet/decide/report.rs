@@ -48,7 +48,9 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached
+        | Phase::Draining => return false,
     }
     facts.push(at.fact(Event::Acknowledged, 0, due));
     true
@@ -57,6 +59,9 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
 fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.inspect_within_secs.into()));
     let event = match at.member.phase {
+        // That it says it is done was known; what is missing is a look. One more, then a late one or a person helps.
+        Phase::Silent if was_not_read(state, at) => Event::StayedSilent,
+        Phase::RevertSilent if was_not_read(state, at) => return true,
         Phase::Ordered | Phase::Running | Phase::Recalling | Phase::Silent => Event::InstallReported,
         // A success that arrives late is accepted as an observation, when nobody else has the endpoint.
         Phase::Waiting | Phase::Backoff | Phase::Failed | Phase::Deferred | Phase::Cancelled => {
@@ -76,7 +81,9 @@ fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
         | Phase::NeedsOperator
         | Phase::Skipped
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached
+        | Phase::Draining => return false,
     };
     facts.push(at.fact(event, 0, due));
     true
@@ -118,7 +125,9 @@ fn failed_report(
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached
+        | Phase::Draining => return false,
     }
     true
 }
@@ -136,7 +145,7 @@ fn is_cut_off_and_may_be_repeated(at: At<'_>, kind: FailureKind) -> bool {
 fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: &str, facts: &mut Facts) {
     let retry = &at.rollout.policy().retry;
     let reason = state.reason(facts, kind, detail);
-    let goes_on = matches!(at.rollout.state(), RolloutState::Running | RolloutState::Paused);
+    let goes_on = !at.rollout.starts_no_more();
     if goes_on && retry.on.contains(&kind) && at.member.attempt < retry.attempts_max {
         let doublings = u32::from(at.member.attempt.saturating_sub(1)).min(31);
         let wait = (u64::from(retry.backoff_secs) << doublings).min(retry.backoff_secs_max.into());
@@ -186,7 +195,9 @@ pub(crate) fn answered(
             | Phase::Skipped
             | Phase::Cancelled
             | Phase::Held
-            | Phase::Removed => false,
+            | Phase::Removed
+            | Phase::Attached
+            | Phase::Draining => false,
         },
         QueryAnswer::Done => done(state, now, at, facts),
         QueryAnswer::Failed(failure) => failed_report(state, now, at, failure, facts),
@@ -198,7 +209,8 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
     let deploy = &at.rollout.policy().deploy;
     let fact = match at.member.phase {
         Phase::Ordered
-            if at.rollout.state() == RolloutState::Running && state.secs(now) < at.member.deadline =>
+            if (at.rollout.state() == RolloutState::Running || at.rollout.is_catching_up())
+                && state.secs(now) < at.member.deadline =>
         {
             at.fact(Event::Resent, 0, at.member.deadline)
         }
@@ -223,7 +235,9 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return false,
+        | Phase::Removed
+        | Phase::Attached
+        | Phase::Draining => return false,
     };
     facts.push(fact);
     true
@@ -279,7 +293,9 @@ pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, fa
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => false,
+        | Phase::Removed
+        | Phase::Attached
+        | Phase::Draining => false,
     }
 }
 
@@ -350,6 +366,14 @@ fn inspected_revert(state: &State, at: At<'_>, seen: &Inspection<'_>, facts: &mu
     true
 }
 
+const NOT_READ: &str = "the inventory could not be read in time";
+
+/// Whether the member is silent only because nobody could look: to look again and again would be a retry without a
+/// budget, and the ring would never settle.
+fn was_not_read(state: &State, at: At<'_>) -> bool {
+    state.reasons.get(at.member.reason) == Some((FailureKind::Silent, NOT_READ))
+}
+
 /// A member's deadline passed. Nothing is decided about a retry that is due: it takes its turn.
 pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     let deploy = &at.rollout.policy().deploy;
@@ -357,16 +381,21 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
     let fact = match at.member.phase {
         Phase::Ordered => at.fact(Event::Expired, 0, 0),
         Phase::Running | Phase::Recalling | Phase::Installed | Phase::Rebooting => {
-            let detail = if at.member.phase == Phase::Installed {
-                "the inventory could not be read in time"
-            } else {
-                "no report before the deadline"
-            };
+            let detail =
+                if at.member.phase == Phase::Installed { NOT_READ } else { "no report before the deadline" };
             let reason = state.reason(facts, FailureKind::Silent, detail);
             at.fact(Event::WentSilent, reason, next)
         }
+        Phase::Draining => {
+            let reason = state.reason(facts, FailureKind::Timeout, "its pre hook did not end in time");
+            at.fact(Event::HookFailed, reason, 0)
+        }
         Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
-        Phase::Reverting | Phase::Reverted => at.fact(Event::RevertWentSilent, 0, next),
+        Phase::Reverting => at.fact(Event::RevertWentSilent, 0, next),
+        Phase::Reverted => {
+            let reason = state.reason(facts, FailureKind::Silent, NOT_READ);
+            at.fact(Event::RevertWentSilent, reason, next)
+        }
         Phase::RevertSilent => {
             let reason = state.reason(facts, FailureKind::Silent, "no answer during the rollback");
             at.fact(Event::OperatorNeeded, reason, 0)
@@ -382,7 +411,8 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => return,
+        | Phase::Removed
+        | Phase::Attached => return,
     };
     facts.push(fact);
 }

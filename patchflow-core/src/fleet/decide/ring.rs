@@ -1,10 +1,11 @@
 //! What follows for a rollout as a whole: rings open, settle, are judged, promoted, halted (semantics S2, S3).
 
 use super::Facts;
+use super::join::{self, of_member};
 use super::window::defers_from;
 use crate::fleet::RichFact;
 use crate::gate::{Decision, judge};
-use crate::rollout::{RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Event, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 
 /// The next step of one rollout; called again until it adds nothing.
@@ -24,8 +25,18 @@ pub(crate) fn review(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
         {
             facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: false }.into());
         }
-        RolloutState::Halted | RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => {}
+        RolloutState::Completed => join::review(rollout, facts),
+        RolloutState::Halted | RolloutState::Cancelled | RolloutState::Ended => {}
     }
+}
+
+/// Whether the gate of the open ring would halt now, asked after every start; where nothing failed, no start can break
+/// a limit.
+pub(crate) fn halts_now(now: Timestamp, rollout: &Rollout) -> bool {
+    let (ring, standing) = (rollout.current_ring(), rollout.standing());
+    standing.counts.bad() + standing.before.bad() > 0
+        && ring.state() == RingState::Open
+        && judge(ring.gate(), &standing, now).decision == Decision::Halt
 }
 
 fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
@@ -34,7 +45,7 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     match ring.state() {
         RingState::Pending => open(rollout, rollout.ring, facts),
         RingState::Open | RingState::Settled | RingState::Held => {
-            let verdict = judge(ring.gate(), &ring.standing(), now);
+            let verdict = judge(ring.gate(), &rollout.standing(), now);
             let counts = verdict.counts;
             let settled = counts.waiting == 0 && counts.in_flight == 0;
             match verdict.decision {
@@ -61,15 +72,28 @@ fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
             }
         }
         RingState::Promoted | RingState::Skipped => next_ring(rollout, facts),
-        RingState::Halted => {}
+        RingState::Halted | RingState::CatchUp => {}
     }
 }
 
 pub(super) fn next_ring(rollout: &Rollout, facts: &mut Facts) {
-    match rollout.ring.checked_add(1).filter(|next| usize::from(*next) < rollout.rings().len()) {
+    let behind = rollout.rings().iter().enumerate().skip(usize::from(rollout.ring) + 1);
+    // Those that a person passed over are behind it already.
+    let next = behind.filter(|(_, ring)| ring.state() == RingState::Pending).map(|(i, _)| i).next();
+    match next.and_then(|next| u8::try_from(next).ok()) {
         Some(next) => open(rollout, next, facts),
-        None => facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: true }.into()),
+        None => end(rollout, facts),
     }
+}
+
+/// Every ring is behind it. Whoever waits in an earlier ring, to try again, is left to catch-up; of the last ring nobody
+/// waits, or it was said already.
+fn end(rollout: &Rollout, facts: &mut Facts) {
+    if rollout.counts().waiting > 0 {
+        let earlier = rollout.waiting().filter(|ix| rollout.members()[ix.index()].ring() != rollout.ring);
+        facts.extend(earlier.map(|member| of_member(rollout, member, Event::Deferred)));
+    }
+    facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: true }.into());
 }
 
 fn open(rollout: &Rollout, ring: u8, facts: &mut Facts) {
@@ -91,7 +115,7 @@ pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> 
     let waits = ring.counts().waiting > 0 || !rollout.queue.again.is_empty();
     match ring.state() {
         RingState::Open if waits && !rollout.queue.deferral_swept => defers_from(rollout),
-        RingState::Settled => match judge(ring.gate(), &ring.standing(), now).decision {
+        RingState::Settled => match judge(ring.gate(), &rollout.standing(), now).decision {
             Decision::Hold { until } => until,
             Decision::Promote | Decision::Halt | Decision::Ask => None,
         },
@@ -100,6 +124,7 @@ pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> 
         | RingState::Held
         | RingState::Promoted
         | RingState::Skipped
+        | RingState::CatchUp
         | RingState::Halted => None,
     }
 }

@@ -1,6 +1,7 @@
 //! May this member start now? Everything that stands against it is looked at here, at order time.
 
 use super::At;
+use super::join::{is_caught_up, is_taken_over};
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::observation::Standing;
@@ -8,7 +9,7 @@ use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
-use crate::rollout::{Event, Phase, Rollout, RolloutKind};
+use crate::rollout::{Event, Phase, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 
 /// What comes of looking at one member.
@@ -17,17 +18,47 @@ pub(crate) enum Start {
     Order { due: u32 },
     /// It does not start, and its phase says so.
     Settle(Event, Option<(FailureKind, &'static str)>),
+    /// Another rollout of the same patch has the endpoint, and its outcome counts here too.
+    Attach,
     /// Another rollout has the endpoint.
     Busy,
+    /// A budget it counts in has no place left.
+    Full(Full),
     /// Its window opens then, or its place in the spread comes.
     Later(Timestamp),
     /// It is not its turn any more, or its window never opens.
     Nothing,
 }
 
+/// A budget that has no place left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The budget of a scope, and the innermost one that the member counts in.
+    Scope {
+        /// The innermost scope budget around the endpoint.
+        innermost: u16,
+        /// The one that is full.
+        full: u16,
+    },
+    /// The budget of its ring, and whether it is to be tried again.
+    Ring {
+        /// The ring.
+        ring: u8,
+        /// Whether it started there before.
+        retries: bool,
+    },
+    /// Its availability group, by its number: no other endpoint of it may become unavailable.
+    Group(u32),
+}
+
 /// Whether the rollout as a whole may issue orders now: it runs, and its approval holds.
 pub(crate) fn starts_now(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
     rollout.may_start() && state.resync.is_none() && is_permitted(state, now, rollout)
+}
+
+/// The same, for a member that has its place already.
+pub(crate) fn goes_on(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
+    rollout.state() == RolloutState::Running && state.resync.is_none() && is_permitted(state, now, rollout)
 }
 
 /// Whether a proof stands behind the rollout: an approval that has not expired, or its being a trial.
@@ -47,13 +78,15 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
     let reboots = state
         .candidate(rollout.candidate())
         .is_some_and(|entry| entry.candidate.identified().patch().reboot != RebootBehaviour::Never);
-    u64::from(deploy.expected_secs) + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
+    let hooks = deploy.hooks.secs_max();
+    hooks + u64::from(deploy.expected_secs) + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
 }
 
 /// Looks at one member that waits, or whose retry is due.
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
-        Phase::Waiting => true,
+        Phase::Waiting | Phase::Draining => true,
+        Phase::Deferred => is_caught_up(state, at),
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
         Phase::Backoff => at.member.deadline <= state.secs(now),
         Phase::Ordered
@@ -70,11 +103,11 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         | Phase::RevertSilent
         | Phase::RolledBack
         | Phase::NeedsOperator
-        | Phase::Deferred
         | Phase::Skipped
         | Phase::Cancelled
         | Phase::Held
-        | Phase::Removed => false,
+        | Phase::Removed
+        | Phase::Attached => false,
     };
     if !its_turn {
         return Start::Nothing;
@@ -92,21 +125,51 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     let Some(slot) = state.endpoints.slot(endpoint).filter(|slot| !slot.gone) else {
         return Start::Settle(Event::Removed, None);
     };
+    if is_taken_over(state, at) {
+        let text = "a later rollout has taken it up";
+        return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text)));
+    }
     if let Some(settle) = stands_against(state, slot.environment, at) {
         return settle;
     }
-    if slot.active().is_some() {
+    if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
+        return Start::Attach;
+    }
+    let ready = at.member.phase == Phase::Draining;
+    if !ready && (slot.active().is_some() || state.posts.contains_key(&endpoint)) {
         return Start::Busy;
+    }
+    if !ready && let Some(full) = full(state, at) {
+        return Start::Full(full);
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
+}
+
+/// The first budget of the endpoint or its ring that has no place left (semantics S12).
+pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
+    let budgets = &state.cache.budgets;
+    if budgets.is_counting()
+        && let Some(innermost) = budgets.scope_of(&state.endpoints, at.member.endpoint)
+        && let Some(full) = budgets.full_scope(Some(innermost))
+    {
+        return Some(Full::Scope { innermost, full });
+    }
+    let ring = at.member.ring;
+    let retries = at.member.phase == Phase::Backoff;
+    if !(if retries { at.rollout.ring_has_place(ring) } else { at.rollout.ring_has_room(ring) }) {
+        return Some(Full::Ring { ring, retries });
+    }
+    // What is unavailable already does not become so: it is the one that must be brought back first.
+    let slot = state.endpoints.slot(at.member.endpoint).filter(|slot| slot.group != 0 && !slot.is_down())?;
+    (!state.cache.groups.has_room(slot.group)).then_some(Full::Group(slot.group))
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.
 fn stands_against(state: &State, environment: Environment, at: At<'_>) -> Option<Start> {
     let settle = |event, kind, text| Some(Start::Settle(event, Some((kind, text))));
     // A member that has failed once counts as started: it is not held or skipped any more, it is cancelled.
-    let fresh = at.member.phase == Phase::Waiting;
+    let fresh = matches!(at.member.phase, Phase::Waiting | Phase::Draining | Phase::Deferred);
     let held = if fresh { Event::Held } else { Event::Cancelled };
     let wanted = match at.rollout.kind() {
         RolloutKind::Trial => Environment::NonProduction,

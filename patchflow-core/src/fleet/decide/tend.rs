@@ -14,9 +14,15 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
     if state.resync.is_some() {
         return;
     }
-    let stopped = matches!(at.rollout.state(), RolloutState::Halted | RolloutState::Cancelled);
+    let stopped = at.rollout.starts_no_more();
     match at.member.phase {
-        Phase::Waiting | Phase::Deferred if at.rollout.state() == RolloutState::Cancelled => {
+        Phase::Waiting | Phase::Deferred | Phase::Attached
+            if at.rollout.state() == RolloutState::Cancelled =>
+        {
+            facts.push(at.fact(Event::Cancelled, 0, 0));
+        }
+        // Nothing starts any more in a rollout that has completed, unless it brings along who came late.
+        Phase::Waiting if stopped && at.rollout.state() == RolloutState::Completed => {
             facts.push(at.fact(Event::Cancelled, 0, 0));
         }
         Phase::Backoff if stopped => facts.push(at.fact(Event::GaveUp, 0, 0)),
@@ -24,6 +30,9 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         // It may still stand in a queue on the endpoint: asked once, when the halt comes.
         Phase::Running if stopped && sweep => recall(state, now, at, facts),
         Phase::Failed | Phase::Verified if is_to_be_reverted(at) => revert(state, now, at, facts),
+        Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
+        Phase::Draining => {}
+        Phase::Attached => super::attach::attached(state, at, facts),
         Phase::Waiting
         | Phase::Ordered
         | Phase::Running
@@ -63,6 +72,10 @@ fn recall(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
 
 /// Whether the policy brings this member back: it failed, or a gate halted its rollout (semantics S10).
 pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
+    // What another rollout installed is that one's to take back.
+    if at.member.operation == 0 {
+        return false;
+    }
     let policy = &at.rollout.policy().rollback;
     let failed = at.member.phase == Phase::Failed;
     if failed && policy.on_failure == OnFailure::RollBack {

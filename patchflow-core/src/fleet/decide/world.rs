@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::approval::{self, supersede};
+use super::join::stop_catch_up;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
 use crate::fleet::state::State;
@@ -92,6 +93,7 @@ pub(super) fn stop_rollouts(
     reason: &str,
     facts: &mut Facts,
 ) {
+    stop_catch_up(state, id, by, reason, facts);
     for rollout in state.rollouts_of(id) {
         if matches!(
             rollout.state(),
@@ -137,12 +139,19 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
     true
 }
 
-/// Endpoints of a ring raised alerts.
-pub(crate) fn alerts(state: &State, rollout: RolloutId, ring: u8, new: u32, facts: &mut Facts) -> bool {
-    if state.rollout(rollout).is_none_or(|rollout| usize::from(ring) >= rollout.rings().len()) {
-        return false;
-    }
-    if new > 0 {
+/// Endpoints of a ring raised alerts, or not, or nobody can tell. That there are none is a fact only where it was not
+/// known and a gate asks for it.
+pub(crate) fn alerts(
+    state: &State,
+    rollout: RolloutId,
+    ring: u8,
+    new: Option<u32>,
+    facts: &mut Facts,
+) -> bool {
+    let at = state.rollout(rollout).and_then(|rollout| rollout.rings().get(usize::from(ring)));
+    let Some(at) = at else { return false };
+    let changes_what_is_known = at.gate().max_alerts.is_some() && new.is_some() != at.alerts_known();
+    if changes_what_is_known || new.is_some_and(|new| new > 0) {
         facts.push(RichFact::AlertsSeen { rollout, ring, new }.into());
     }
     true

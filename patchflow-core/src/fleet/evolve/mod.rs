@@ -2,13 +2,16 @@
 
 mod candidate;
 mod endpoint;
+mod newcomers;
 
 use super::needs::Needs;
+use super::observation::Standing;
 use super::state::{Ask, CandidateEntry, Resync, State};
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{CandidateId, Revision, RolloutId, Seq};
+use crate::plan::{JoinedMember, PlacedMember};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
@@ -66,27 +69,50 @@ impl State {
                 self.revision = Revision(self.revision.0 + 1);
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
+                self.budgets_changed();
             }
             RichFact::EndpointsJoined { first, endpoints } => {
                 if first.index() != self.endpoints.len() {
                     return Err(format!("the next endpoint is e{}", self.endpoints.len()));
                 }
                 endpoints.iter().for_each(|seen| self.endpoints.join(seen));
+                if self.cache.live {
+                    self.count_joined(*first);
+                }
             }
             RichFact::EndpointChanged { endpoint, seen } => {
-                let before = self.calendar_of(*endpoint);
+                let was_gone = self.endpoints.slot(*endpoint).is_none_or(|slot| slot.gone);
+                let scope = self.cache.budgets.scope_of(&self.endpoints, *endpoint);
+                let group = self.endpoints.slot(*endpoint).map_or(0, |slot| slot.group);
+                let before = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
                 self.endpoints.change(*endpoint, seen);
-                let after = self.calendar_of(*endpoint);
-                if self.cache.live && before != after {
-                    self.calendar_changed(*endpoint, before, after);
+                let after = (self.calendar_of(*endpoint), self.endpoints.selection(*endpoint));
+                if self.cache.live {
+                    self.count_moved(*endpoint, was_gone, scope);
+                    self.count_regrouped(*endpoint, was_gone, group);
+                    if before.0 != after.0 {
+                        self.calendar_changed(*endpoint, before.0, after.0);
+                    }
+                }
+                if before.1 != after.1 {
+                    self.note_selection(*endpoint);
                 }
             }
             RichFact::EndpointLeft { endpoint } => {
                 if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
                     slot.gone = true;
                 }
+
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
+                }
+                if self.cache.live {
+                    self.count_left(*endpoint);
+                }
+                if let Some(post) = self.posts.remove(endpoint)
+                    && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
+                {
+                    slot.broken = post.broken;
                 }
             }
             RichFact::CandidateIdentified { candidate, patch, risk } => {
@@ -111,6 +137,8 @@ impl State {
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
                 let CandidateEntry { needs: known, levels, .. } = entry;
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need)));
+                let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
+                self.note_needs(*candidate, needing.map(|need| need.endpoint));
             }
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {
@@ -219,6 +247,24 @@ impl State {
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
                 self.put_on_agenda(*rollout);
             }
+            RichFact::MembersJoined { rollout, ring, levels, members } => {
+                let known = |new: &JoinedMember| new.endpoint.index() < self.endpoints.len();
+                if !members.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                if !self.touched(*rollout)?.join(at, *ring, levels, members) {
+                    return Err("its last ring does not take them".into());
+                }
+                if self.cache.live {
+                    self.count_joined_members(*rollout, members.len());
+                }
+            }
+            RichFact::CatchUpStopped { rollout, by: _, reason } => {
+                let rollout = self.touched(*rollout)?;
+                let (reason, ring) = (reason.clone(), rollout.ring);
+                rollout.catch_up_stopped = Some(Halt { reason, by_gate: false, ring, at });
+                rollout.queue.sweep = true;
+            }
             RichFact::RingOpened { rollout: id, ring: opened } => {
                 let rollout = self.touched(*id)?;
                 rollout.ring = *opened;
@@ -235,6 +281,29 @@ impl State {
                 rollout.ring = *ring;
                 let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+            }
+            RichFact::RingPassedOver { rollout, ring, to, by: _, reason: _ } => {
+                let rollout = self.touched(*rollout)?;
+                if to.is_some_and(|to| !rollout.move_all(*ring, to)) {
+                    return Err("its members cannot move there".into());
+                }
+                let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
+                (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+            }
+            RichFact::RolloutRevised { rollout: id, policy, plan, by: _, reason: _ } => {
+                let known = |new: &PlacedMember| new.joined.endpoint.index() < self.endpoints.len();
+                if !plan.placed.iter().all(known) {
+                    return Err("it names an endpoint that is not there".into());
+                }
+                let text = self.policies.get(policy).ok_or("its policy was never adopted")?.clone();
+                let rollout = self.touched(*id)?;
+                let before = rollout.policy_digest;
+                if !rollout.revise(plan, text, *policy) {
+                    return Err("its rings do not take the revision".into());
+                }
+                if self.cache.live && before != *policy {
+                    self.count_all_waiting(*id, None);
+                }
             }
             RichFact::RingSettled { rollout, ring } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
@@ -285,15 +354,21 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
+                rollout.queue.release = *completed;
                 let candidate = rollout.candidate;
                 self.cache.candidate_agenda.insert(candidate);
             }
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {
                 self.holds.remove(&(*candidate, *endpoint));
+                self.mended(*endpoint);
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
-                ring.alerts = ring.alerts.saturating_add(*new);
+                ring.alerts_known = new.is_some();
+                ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
+            }
+            RichFact::HookEnded { order, failed, detail: _ } => {
+                self.post_ended(*order, failed.is_some()).ok_or("nobody waits for it")?;
             }
             RichFact::ReasonNamed { code, kind, detail } => {
                 if !self.reasons.record(*code, *kind, detail) {

@@ -3,6 +3,8 @@
 //! The list is held against the policy's own text, so a new field fails here until it has its story. Stories stand in
 //! one file a subject.
 
+mod budgets;
+mod rings;
 mod stories;
 
 use crate::world::{World, policy};
@@ -28,7 +30,7 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields()].into_iter().flatten().collect()
+    [stories::fields(), rings::fields(), budgets::fields()].into_iter().flatten().collect()
 }
 
 #[test]

@@ -163,7 +163,7 @@ pub(super) fn alerted(policy: Policy) -> String {
     let candidate = world.publish(patch("webd", "1.1"));
     world.pass(710);
     let rollout = world.deployment_of(candidate);
-    world.see(Observation::Alerts { rollout, ring: 0, new: 1 });
+    world.see(Observation::Alerts { rollout, ring: 0, new: Some(1) });
     world.pass(6 * HOUR);
     ending(&world)
 }

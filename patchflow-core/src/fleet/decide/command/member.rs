@@ -1,7 +1,7 @@
 //! Commands about one endpoint in a rollout, or its hold.
 
 use super::{Asked, Done, candidate_for, not_found, rollout_for, rollout_in};
-use crate::error::Refusal;
+use crate::error::{FailureKind, Refusal};
 use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
 use crate::ids::{CandidateId, EndpointId, MemberIx, RolloutId};
@@ -11,8 +11,11 @@ use alloc::string::ToString;
 
 pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId) -> Done {
     let Asked { state, expect, facts, .. } = asked;
-    let at =
-        rollout_in(state, rollout, expect, &[RolloutState::Running], "lift its halt or resume it first")?;
+    let states: &[RolloutState] = match state.rollout(rollout) {
+        Some(at) if at.is_catching_up() => &[RolloutState::Running, RolloutState::Completed],
+        Some(_) | None => &[RolloutState::Running],
+    };
+    let at = rollout_in(state, rollout, expect, states, "lift its halt or resume it first")?;
     let member = member_of(state, at, endpoint)?;
     let phase = at.members()[member.index()].phase();
     if phase.next(Event::Released).is_none() || matches!(phase, Phase::RolledBack | Phase::Held) {
@@ -24,12 +27,20 @@ pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId)
                     .into(),
         });
     }
+    let ring = &at.rings()[usize::from(at.members()[member.index()].ring())];
+    if at.state() == RolloutState::Running && ring.opened_at().is_none() {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: format!("{phase}, in ring `{}`, which has not opened", ring.name()),
+            allowed: "it is its turn when its ring opens, or when the rollout has completed".into(),
+        });
+    }
     facts.push(member_fact(at, member, Event::Released));
     Ok(Outcome::Done)
 }
 
 pub(super) fn remove(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId) -> Done {
-    let Asked { state, expect, facts, .. } = asked;
+    let Asked { state, expect, facts, actor, .. } = asked;
     let at = rollout_for(state, rollout, expect)?;
     let member = member_of(state, at, endpoint)?;
     if at.members()[member.index()].phase() == Phase::Removed {
@@ -39,7 +50,11 @@ pub(super) fn remove(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId
             allowed: "nothing is left to do".into(),
         });
     }
-    facts.push(member_fact(at, member, Event::Removed));
+    // The reason keeps it out: whoever left by itself and is back may join again.
+    let text = format!("taken out by {}", actor.name);
+    let reason = state.reason(facts, FailureKind::Denied, &text);
+    let fact = EndpointFact { rollout: at.id(), member, event: Event::Removed, reason, due: 0 };
+    facts.push(Fact::Endpoint(fact));
     Ok(Outcome::Done)
 }
 

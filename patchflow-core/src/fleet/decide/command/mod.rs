@@ -2,6 +2,7 @@
 
 mod candidate;
 mod member;
+mod revise;
 mod rollout;
 
 use super::Facts;
@@ -78,6 +79,8 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
         Command::LiftHalt { rollout, reason } => rollout::lift_halt(asked, *rollout, reason),
         Command::Cancel { rollout, reason } => rollout::cancel(asked, *rollout, reason),
         Command::Promote { rollout, reason } => rollout::promote(asked, *rollout, reason),
+        Command::SkipRing { rollout, ring, reason } => revise::skip_ring(asked, *rollout, *ring, reason),
+        Command::Revise { rollout, revision, reason } => revise::revise(asked, *rollout, revision, reason),
         Command::Retry { rollout, endpoint } => member::retry(asked, *rollout, endpoint),
         Command::Remove { rollout, endpoint } => member::remove(asked, *rollout, endpoint),
         Command::ClearHold { candidate, endpoint } => member::clear_hold(asked, *candidate, endpoint),

@@ -4,11 +4,11 @@ use super::super::Facts;
 use super::super::ring::next_ring;
 use super::{Asked, Done, candidate_for, end_early, require_reason, rollout_in, wrong_candidate};
 use crate::error::Refusal;
-use crate::fleet::{Outcome, RichFact};
+use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
 use crate::gate::judge;
-use crate::ids::RolloutId;
+use crate::ids::{MemberIx, RolloutId};
 use crate::plan::RolloutDraft;
-use crate::rollout::{RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Event, Phase, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::sync::Arc;
@@ -19,15 +19,6 @@ pub(super) fn start(asked: Asked<'_>, draft: &RolloutDraft) -> Done {
     let Some(approved) = entry.candidate.approved() else {
         return Err(wrong_candidate(entry, "only an approved candidate can be started"));
     };
-    if let Some(running) =
-        state.rollouts_of(draft.candidate).find(|r| r.kind() == RolloutKind::Deployment && !r.is_over())
-    {
-        return Err(Refusal::WrongState {
-            what: format!("{}", draft.candidate),
-            state: format!("being rolled out by {}", running.id()),
-            allowed: "wait for it, lift its halt, or cancel it".into(),
-        });
-    }
     let plan = state.plan(approved, draft).map_err(|findings| Refusal::Unsound { findings })?;
     let rollout = RolloutId(state.rollouts.len() as u32);
     facts.extend(state.started(RolloutKind::Deployment, plan).map(Into::into));
@@ -86,6 +77,12 @@ pub(super) fn cancel(asked: Asked<'_>, rollout: RolloutId, reason: &str) -> Done
     let Asked { state, expect, facts, actor, .. } = asked;
     let by = &actor.name;
     require_reason(reason)?;
+    if let Some(at) = state.rollout(rollout).filter(|at| at.is_catching_up()) {
+        rollout_in(state, rollout, expect, &[RolloutState::Completed], "")?;
+        let (rollout, by, reason) = (at.id(), Some(by.clone()), reason.into());
+        facts.push(RichFact::CatchUpStopped { rollout, by, reason }.into());
+        return Ok(Outcome::Done);
+    }
     let states = [RolloutState::Running, RolloutState::Paused, RolloutState::Halted];
     rollout_in(state, rollout, expect, &states, "it is over already")?;
     end_early(state, rollout, Some(by), reason, facts);
@@ -111,8 +108,14 @@ fn pass_ring(now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> 
             allowed: "a ring can be promoted by hand when it is open and nothing is in flight".into(),
         });
     }
-    let verdict = judge(ring.gate(), &ring.standing(), now);
+    let verdict = judge(ring.gate(), &at.standing(), now);
     let (rollout, number, by) = (at.id(), at.ring, Some(by.clone()));
+    // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so.
+    let waiting = ring.range().filter(|i| at.members()[*i].phase() == Phase::Waiting);
+    facts.extend(waiting.map(|i| {
+        let (rollout, member) = (at.id(), MemberIx(i as u32));
+        Fact::Endpoint(EndpointFact { rollout, member, event: Event::Deferred, reason: 0, due: 0 })
+    }));
     facts.push(RichFact::RingPromoted { rollout, ring: number, verdict, by }.into());
     next_ring(at, facts);
     Ok(Outcome::Done)

@@ -1,0 +1,198 @@
+//! Keeping the counts of shared budgets and availability groups, as facts change what they count.
+
+use super::state::State;
+use crate::gate::Class;
+use crate::ids::{EndpointIx, RolloutId};
+use crate::policy::Amount;
+use crate::rollout::{Lane, Phase};
+
+impl State {
+    /// Counts anew what is taken, by looking at every endpoint once.
+    pub(super) fn recount_budgets(&mut self) {
+        let Some((policy, _)) = self.policy.clone() else { return };
+        self.recount_groups(policy.budgets.unavailable_max);
+        let mut budgets = core::mem::take(&mut self.cache.budgets);
+        budgets.begin(&policy);
+        budgets.learn(&policy, &self.endpoints);
+        if budgets.is_counting() {
+            for endpoint in (0..self.endpoints.len()).map(|i| EndpointIx(i as u32)) {
+                if self.endpoints.slot(endpoint).is_none_or(|slot| slot.gone) {
+                    continue;
+                }
+                let scope = budgets.scope_of(&self.endpoints, endpoint);
+                budgets.count_endpoint(scope, true);
+                if self.holds_place(endpoint) {
+                    budgets.count_place(scope, true);
+                }
+            }
+        }
+        self.cache.budgets = budgets;
+    }
+
+    fn holds_place(&self, endpoint: EndpointIx) -> bool {
+        let active = self.endpoints.slot(endpoint).and_then(|slot| slot.active());
+        active.is_some_and(|(rollout, member)| {
+            self.rollout(rollout).is_some_and(|rollout| rollout.holds_place(member))
+        })
+    }
+
+    /// A place was taken or freed on an endpoint.
+    pub(super) fn count_place(&mut self, endpoint: EndpointIx, taken: bool) {
+        let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
+        self.cache.budgets.count_place(scope, taken);
+    }
+
+    /// Endpoints joined: they are counted in the shares of the fleet and of their scopes.
+    pub(super) fn count_joined(&mut self, first: EndpointIx) {
+        let Self { cache, endpoints, policy, .. } = self;
+        let joined = (first.0..endpoints.len() as u32).map(EndpointIx);
+        if !endpoints.groups_are_unused() {
+            for slot in joined.clone().filter_map(|endpoint| endpoints.slot(endpoint)) {
+                cache.groups.count_endpoint(slot.group, true);
+            }
+        }
+        let Some((policy, _)) = policy else { return };
+        if !cache.budgets.is_counting() {
+            return;
+        }
+        cache.budgets.learn(policy, endpoints);
+        for endpoint in joined {
+            let scope = cache.budgets.scope_of(endpoints, endpoint);
+            cache.budgets.count_endpoint(scope, true);
+        }
+    }
+
+    /// An endpoint left.
+    pub(super) fn count_left(&mut self, endpoint: EndpointIx) {
+        if self.cache.budgets.is_counting() {
+            let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
+            self.cache.budgets.count_endpoint(scope, false);
+        }
+        if let Some(slot) = self.endpoints.slot(endpoint).filter(|slot| slot.group != 0) {
+            if slot.is_down() {
+                self.cache.groups.count_down(slot.group, false);
+            }
+            self.cache.groups.count_endpoint(slot.group, false);
+        }
+    }
+
+    /// An endpoint changed, perhaps its scope, or it came back: it is counted where it is now, its place too.
+    pub(super) fn count_moved(&mut self, endpoint: EndpointIx, was_gone: bool, before: Option<u16>) {
+        let Some((policy, _)) = self.policy.clone() else { return };
+        if !self.cache.budgets.is_counting() {
+            return;
+        }
+        self.cache.budgets.learn(&policy, &self.endpoints);
+        let after = self.cache.budgets.scope_of(&self.endpoints, endpoint);
+        if was_gone {
+            self.cache.budgets.count_endpoint(after, true);
+            return;
+        }
+        if before == after {
+            return;
+        }
+        let holds = self.holds_place(endpoint);
+        for (scope, more) in [(before, false), (after, true)] {
+            self.cache.budgets.count_endpoint(scope, more);
+            if holds {
+                self.cache.budgets.count_place(scope, more);
+            }
+        }
+        let Some(lane) = before.map(Lane::Scope) else { return };
+        for i in 0..self.rollouts.len() {
+            let rollout = &mut self.rollouts[i];
+            if let Some(member) = rollout.member_of(endpoint)
+                && rollout.queue.parked.remove(lane, member)
+            {
+                rollout.queue.again.insert(member);
+                self.put_on_agenda(RolloutId(i as u32));
+            }
+        }
+    }
+
+    /// Counts anew who is unavailable in which group; who waited looks again.
+    fn recount_groups(&mut self, limit: Amount) {
+        for (_, _, id, member) in self.cache.groups.begin(limit) {
+            if let Some(rollout) = self.rollouts.get_mut(id.index()) {
+                rollout.queue.again.insert(member);
+            }
+        }
+        if self.endpoints.groups_are_unused() {
+            return;
+        }
+        for slot in self.endpoints.slots.iter().filter(|slot| slot.group != 0 && !slot.gone) {
+            self.cache.groups.count_endpoint(slot.group, true);
+            if slot.is_down() {
+                self.cache.groups.count_down(slot.group, true);
+            }
+        }
+    }
+
+    /// A member changed its phase in a fleet with groups. What makes an endpoint unavailable is its last operation.
+    pub(super) fn group_changed(&mut self, endpoint: EndpointIx, [from, to]: [Phase; 2], was_down: bool) {
+        let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) else { return };
+        let was_operated = matches!(from.class(), Class::InFlight | Class::Failed | Class::Unknown);
+        let post = self.posts.get_mut(&endpoint);
+        let mut broken = post.as_ref().map_or(slot.broken, |post| post.broken);
+        if to.class() == Class::Failed || to == Phase::Backoff {
+            broken = slot.group != 0;
+        } else if to == Phase::Verified || (to == Phase::Removed && was_operated) {
+            // Taking a failed endpoint out of its rollout is how a person says that it is looked after.
+            broken = false;
+        }
+        match post {
+            // Until its post hook has resumed it, it is not back.
+            Some(post) => (post.broken, slot.broken) = (broken, slot.group != 0),
+            None => slot.broken = broken,
+        }
+        let (is_down, group) = (slot.is_down(), slot.group);
+        if self.cache.live && was_down != is_down {
+            self.cache.groups.count_down(group, is_down);
+        }
+    }
+
+    /// A person vouches for an endpoint that was rolled back.
+    pub(super) fn mended(&mut self, endpoint: EndpointIx) {
+        let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()).filter(|slot| slot.broken) else {
+            return;
+        };
+        if let Some(post) = self.posts.get_mut(&endpoint) {
+            post.broken = false;
+            return;
+        }
+        slot.broken = false;
+        let (is_down, group) = (slot.is_down(), slot.group);
+        if self.cache.live && !is_down {
+            self.cache.groups.count_down(group, false);
+        }
+    }
+
+    /// An endpoint changed its group, or came back: it is counted where it is now.
+    pub(super) fn count_regrouped(&mut self, endpoint: EndpointIx, was_gone: bool, before: u32) {
+        let Some(slot) = self.endpoints.slot(endpoint).copied() else { return };
+        if !was_gone && before == slot.group {
+            return;
+        }
+        for (group, more) in [(before, false), (slot.group, true)] {
+            if more || !was_gone {
+                self.cache.groups.count_endpoint(group, more);
+                if slot.is_down() {
+                    self.cache.groups.count_down(group, more);
+                }
+            }
+        }
+        for i in 0..self.rollouts.len() {
+            let id = RolloutId(i as u32);
+            let Some(member) = self.rollouts.get(i).and_then(|rollout| rollout.member_of(endpoint)) else {
+                continue;
+            };
+            let (priority, due, _) = self.rank(id);
+            if self.cache.groups.forget(before, (priority, due, id, member))
+                && let Some(rollout) = self.rollouts.get_mut(i)
+            {
+                rollout.queue.again.insert(member);
+                self.put_on_agenda(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Endpoints that may have become eligible for a rollout whose plan is made: noted here, judged by a decision.
+//!
+//! A cache: after a replay it is found again from who needs what.
+
+use crate::fleet::observation::Standing;
+use crate::fleet::state::State;
+use crate::ids::{CandidateId, EndpointIx, RolloutId};
+use crate::rollout::{Rollout, RolloutKind, RolloutState};
+use alloc::collections::BTreeSet;
+
+/// Whether a rollout takes newcomers in, now or once it goes on.
+fn may_take(rollout: &Rollout) -> bool {
+    rollout.kind() == RolloutKind::Deployment
+        && match rollout.state() {
+            RolloutState::Running | RolloutState::Paused | RolloutState::Halted => true,
+            RolloutState::Completed => rollout.is_catching_up() && rollout.policy().catch_up.newcomers,
+            RolloutState::Cancelled | RolloutState::Ended => false,
+        }
+}
+
+impl State {
+    /// Endpoints need a candidate now.
+    pub(super) fn note_needs(
+        &mut self,
+        candidate: CandidateId,
+        endpoints: impl Iterator<Item = EndpointIx> + Clone,
+    ) {
+        if !self.cache.live {
+            return;
+        }
+        let Some(entry) = self.candidates.get(candidate.index()) else { return };
+        for i in 0..entry.deployments.len() {
+            let id = self.candidates[candidate.index()].deployments[i];
+            let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|rollout| may_take(rollout)) else {
+                continue;
+            };
+            let before = rollout.queue.newcomers.len();
+            let fresh = endpoints.clone().filter(|endpoint| rollout.present_member_of(*endpoint).is_none());
+            let fresh: BTreeSet<_> = fresh.collect();
+            rollout.queue.newcomers.extend(fresh);
+            if rollout.queue.newcomers.len() != before {
+                self.put_on_agenda(id);
+            }
+        }
+    }
+
+    /// What rollouts choose an endpoint by has changed.
+    pub(super) fn note_selection(&mut self, endpoint: EndpointIx) {
+        if !self.cache.live {
+            return;
+        }
+        for i in 0..self.rollouts.len() {
+            let rollout = &self.rollouts[i];
+            let needs = |rollout: &Rollout| {
+                let need = self.candidates.get(rollout.candidate().index())?.needs.get(endpoint)?;
+                (need.standing == Standing::Needs).then_some(())
+            };
+            if may_take(rollout) && needs(rollout).is_some() && rollout.present_member_of(endpoint).is_none()
+            {
+                self.rollouts[i].queue.newcomers.insert(endpoint);
+                self.put_on_agenda(RolloutId(i as u32));
+            }
+        }
+    }
+
+    /// Finds again who may join what.
+    pub(crate) fn recover_newcomers(&mut self) {
+        for i in 0..self.rollouts.len() {
+            let rollout = &self.rollouts[i];
+            let entry = self.candidates.get(rollout.candidate().index()).filter(|_| may_take(rollout));
+            let needing = entry.into_iter().flat_map(|entry| entry.needs.iter());
+            let newcomers = needing
+                .map(|(endpoint, _)| endpoint)
+                .filter(|endpoint| self.is_newcomer(rollout, *endpoint))
+                .collect();
+            self.rollouts[i].queue.newcomers = newcomers;
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Who starts next: members take places while their window, their rollout and every budget allow it.
+
+use super::budget::Rank;
+use super::decide::{self, Facts, Full, Start};
+use super::state::State;
+use super::{Fleet, Outbox};
+use crate::ids::{MemberIx, RolloutId};
+use crate::rollout::{Event, Lane, Phase};
+use crate::time::Timestamp;
+use core::cmp::Reverse;
+
+impl Fleet {
+    /// Starts members of one rollout while places are free.
+    pub(super) fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+        if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
+            return;
+        }
+        let needed = decide::needed_secs(&self.state, &self.state.rollouts[id.index()]);
+        self.state.rollouts[id.index()].open_rings();
+        while self.state.rollouts[id.index()].may_start() {
+            if !self.state.fleet_is_open(now) {
+                self.state.await_fleet(id);
+                break;
+            }
+            let Some(ix) = self.state.rollouts[id.index()].next_member() else { break };
+            let turn = self.state.turn(now, id, ix, needed);
+            let Some(at) = self.state.member(id, ix) else { continue };
+            let start = decide::start(&self.state, now, at, turn);
+            let takes_turn = matches!(start, Start::Order { .. } | Start::Settle(..) | Start::Attach);
+            if at.member.phase == Phase::Deferred && takes_turn {
+                facts.push(at.fact(Event::Released, 0, 0));
+            }
+            match start {
+                Start::Order { due } => facts.push(self.state.begin(now, at, due)),
+                Start::Settle(event, reason) => {
+                    let code = reason.map_or(0, |(kind, text)| self.state.reason(facts, kind, text));
+                    facts.push(at.fact(event, code, 0));
+                }
+                Start::Attach => facts.push(at.fact(Event::Attached, 0, 0)),
+                Start::Busy => self.await_turn(id, ix),
+                Start::Full(full) => self.state.park(id, ix, full),
+                Start::Later(at) => self.state.wake_at(at, id, ix),
+                Start::Nothing => {}
+            }
+            self.apply_all(now, facts, out);
+            // One more that has started may be what a share was waiting for: its gate speaks before the next one.
+            if decide::halts_now(now, &self.state.rollouts[id.index()]) {
+                break;
+            }
+        }
+    }
+
+    /// Another rollout has the endpoint: the member looks again when that one lets it go.
+    pub(super) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
+        let Some(at) = self.state.member(rollout, member) else { return };
+        let endpoint = at.member.endpoint();
+        let is_free = self.state.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none());
+        if is_free && !self.state.posts.contains_key(&endpoint) {
+            return;
+        }
+        let (priority, due, rollout) = self.state.rank(rollout);
+        self.state.cache.turns.entry(endpoint).or_default().insert((priority, due, rollout, member));
+    }
+}
+
+impl State {
+    /// A member starts: with its pre hook when there is one and it is not drained already, else with its order.
+    fn begin(&self, now: Timestamp, at: decide::At<'_>, due: u32) -> super::Fact {
+        let hooks = &at.rollout.policy().deploy.hooks;
+        if hooks.pre.is_some() && at.member.phase == Phase::Waiting {
+            let late = self.due(now.plus_secs(hooks.pre_secs_max.into()));
+            return at.fact(Event::HookAsked, 0, late);
+        }
+        at.fact(Event::Ordered, 0, due)
+    }
+
+    /// How a rollout stands to others: priority, then due date, then its number.
+    pub(super) fn rank(&self, id: RolloutId) -> Rank {
+        let risk = self
+            .rollout(id)
+            .and_then(|rollout| self.candidate(rollout.candidate()))
+            .map(|entry| entry.candidate.identified().risk());
+        let priority = risk.map_or(crate::risk::Priority::Low, |risk| risk.priority);
+        (Reverse(priority), risk.and_then(|risk| risk.due).unwrap_or(Timestamp::MAX), id)
+    }
+
+    /// Puts a rollout in line when it has somebody to start; whether it has.
+    pub(super) fn want(&mut self, now: Timestamp, id: RolloutId) -> bool {
+        self.rollouts[id.index()].open_rings();
+        let wants =
+            self.rollouts[id.index()].has_next() && decide::starts_now(self, now, &self.rollouts[id.index()]);
+        if wants {
+            let rank = self.rank(id);
+            self.cache.budgets.want(rank);
+        }
+        wants
+    }
+
+    /// The next rollout to fill: the first in line of those that may find a place.
+    pub(super) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
+        for (priority, due, id, member) in self.cache.groups.next() {
+            if let Some(rollout) = self.rollouts.get_mut(id.index()) {
+                rollout.queue.again.insert(member);
+                self.cache.budgets.want((priority, due, id));
+            }
+        }
+        let is_open = self.cache.budgets.somebody_waits() && self.fleet_is_open(now);
+        let Self { cache, rollouts, .. } = self;
+        cache.budgets.next(is_open, |rollout, lane| {
+            if let Some(rollout) = rollouts.get_mut(rollout.index()) {
+                rollout.queue.parked.open(lane);
+            }
+        })
+    }
+
+    fn await_fleet(&mut self, id: RolloutId) {
+        if self.rollouts[id.index()].has_next() {
+            let rank = self.rank(id);
+            self.cache.budgets.wait(rank);
+        }
+    }
+
+    /// A member found a budget full, and stands in its lane until a place is free.
+    fn park(&mut self, id: RolloutId, member: MemberIx, full: Full) {
+        let rank = self.rank(id);
+        let rollout = &mut self.rollouts[id.index()];
+        match full {
+            Full::Scope { innermost, full } => {
+                let lane = Lane::Scope(innermost);
+                rollout.queue.parked.park(lane, member);
+                self.cache.budgets.wait_in(full, rank, lane);
+            }
+            // Whatever happens to a member of the ring puts the rollout in line again.
+            Full::Ring { ring, retries } => {
+                let lane = if retries { Lane::Retries(ring) } else { Lane::Ring(ring) };
+                rollout.queue.parked.park(lane, member);
+            }
+            Full::Group(number) => {
+                let endpoint = rollout.members()[member.index()].endpoint();
+                let (priority, due, id) = rank;
+                self.cache.groups.wait(number, (priority, due, id, member));
+                // Should the endpoint itself fail meanwhile, the group no longer stands in its way.
+                self.cache.turns.entry(endpoint).or_default().insert((priority, due, id, member));
+            }
+        }
+    }
+
+    /// Whether the fleet's own budgets let anything start now: its places, and its starts in a time.
+    fn fleet_is_open(&self, now: Timestamp) -> bool {
+        self.cache.budgets.fleet_has_room() && self.starts_again_at(now).is_none()
+    }
+
+    /// When the next start is allowed; `None` when it is allowed now (semantics S12).
+    pub(super) fn starts_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let max = self.policy.as_ref()?.0.budgets.starts_max?;
+        let before = self.starts.len().checked_sub(max.n as usize)?;
+        let at = self.starts.get(before)?.plus_secs(max.per_secs.into());
+        (at > now).then_some(at)
+    }
+
+    /// When to look again because starts were used up.
+    pub(super) fn starts_alarm(&self) -> Option<Timestamp> {
+        if self.cache.budgets.somebody_waits() { self.starts_again_at(self.cache.now) } else { None }
+    }
+
+    /// An install started: what the window of `starts_max` needs is remembered, and no more.
+    pub(super) fn note_start(&mut self, at: Timestamp) {
+        let Some(max) = self.policy.as_ref().and_then(|(policy, _)| policy.budgets.starts_max) else {
+            return;
+        };
+        self.starts.push_back(at);
+        while self.starts.len() > max.n as usize {
+            self.starts.pop_front();
+        }
+    }
+
+    /// A policy was adopted: its budgets act at once.
+    pub(super) fn budgets_changed(&mut self) {
+        let max = self.policy.as_ref().and_then(|(policy, _)| policy.budgets.starts_max);
+        let keep = max.map_or(0, |max| max.n as usize);
+        while self.starts.len() > keep {
+            self.starts.pop_front();
+        }
+        if self.cache.live {
+            self.recount_budgets();
+            for i in 0..self.rollouts.len() {
+                let queue = &mut self.rollouts[i].queue;
+                let parked = queue.parked.drain();
+                queue.again.extend(parked);
+                self.put_on_agenda(RolloutId(i as u32));
+            }
+        }
+    }
+}

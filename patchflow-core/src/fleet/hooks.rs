@@ -1,0 +1,160 @@
+//! Hooks around operations: drain before, resume after (semantics S12).
+//!
+//! A pre hook takes the member's place and its endpoint; when it fails, the member is deferred. A post hook is awaited
+//! beside the rollout: nobody else starts on the endpoint until it is done.
+
+use super::decide::{self, Facts, Start};
+use super::effect::{HookRun, HookStage};
+use super::openings::Turn;
+use super::state::{Post, State};
+use super::{Effect, Fleet, Outbox, RichFact};
+use crate::error::FailureKind;
+use crate::gate::Class;
+use crate::ids::{EndpointIx, MemberIx, OrderId, RolloutId};
+use crate::rollout::{Event, Failure, Phase};
+use crate::time::Timestamp;
+
+impl Fleet {
+    /// A hook has come to its end. `false` when nobody waits for it.
+    pub(super) fn hook_done(
+        &mut self,
+        now: Timestamp,
+        order: OrderId,
+        stage: HookStage,
+        failure: Option<&Failure<'_>>,
+        facts: &mut Facts,
+    ) -> bool {
+        let Some(at) = self.state.ordered(order).filter(|at| at.member.operation == order.operation) else {
+            return stage == HookStage::Post && self.post_done(order, failure, facts);
+        };
+        if stage == HookStage::Post {
+            return self.post_done(order, failure, facts);
+        }
+        if at.member.phase != Phase::Draining {
+            return false;
+        }
+        if let Some(failure) = failure {
+            let reason = self.state.reason(facts, failure.kind, &failure.detail);
+            facts.push(at.fact(Event::HookFailed, reason, 0));
+            return true;
+        }
+        let hooks = &at.rollout.policy().deploy.hooks;
+        let needed = decide::needed_secs(&self.state, at.rollout).saturating_sub(hooks.pre_secs_max.into());
+        let turn = self.state.turn(now, order.rollout, order.member, needed);
+        let Some(at) = self.state.member(order.rollout, order.member) else { return false };
+        let goes = decide::goes_on(&self.state, now, at.rollout) && matches!(turn, Turn::Open { .. });
+        facts.push(match decide::start(&self.state, now, at, turn) {
+            Start::Order { due } if goes => at.fact(Event::Ordered, 0, due),
+            // Whatever stands against it is said when it is looked at again.
+            Start::Order { .. }
+            | Start::Settle(..)
+            | Start::Attach
+            | Start::Busy
+            | Start::Full(_)
+            | Start::Later(_)
+            | Start::Nothing => at.fact(Event::HookUndone, 0, 0),
+        });
+        true
+    }
+
+    fn post_done(&self, order: OrderId, failure: Option<&Failure<'_>>, facts: &mut Facts) -> bool {
+        if !self.state.posts.values().any(|post| post.order == order) {
+            return false;
+        }
+        let detail =
+            failure.map_or_else(Default::default, |failure| failure.detail.chars().take(200).collect());
+        facts.push(RichFact::HookEnded { order, failed: failure.map(|failure| failure.kind), detail }.into());
+        true
+    }
+
+    /// Gives up post hooks that are late.
+    pub(super) fn fire_posts(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+        let secs = self.state.secs(now);
+        while self.state.resync.is_none()
+            && let Some((due, endpoint)) = self.state.cache.posts_due.first().copied()
+            && due <= secs
+        {
+            self.state.cache.posts_due.pop_first();
+            let Some(post) = self.state.posts.get(&endpoint).filter(|post| post.due == due) else { continue };
+            let (failed, detail) = (Some(FailureKind::Timeout), "it did not end in time".into());
+            facts.push(RichFact::HookEnded { order: post.order, failed, detail }.into());
+            self.apply_all(now, facts, out);
+        }
+    }
+}
+
+impl State {
+    /// Once an operation came to an end after which the endpoint is to be resumed, that is awaited.
+    pub(super) fn after_operation(
+        &mut self,
+        at: Timestamp,
+        (id, ix): (RolloutId, MemberIx),
+        [from, to]: [Phase; 2],
+    ) {
+        let Some(rollout) = self.rollout(id) else { return };
+        let hooks = &rollout.policy().deploy.hooks;
+        if hooks.post.is_none() || !(from.occupies() || from == Phase::Backoff) {
+            return;
+        }
+        let ends = matches!(to, Phase::Verified | Phase::RolledBack)
+            || matches!(to.class(), Class::Waiting | Class::Deferred | Class::Cancelled | Class::Removed);
+        let Some(member) = self.member(id, ix).filter(|_| ends) else { return };
+        let (endpoint, order) = (member.member.endpoint, self.order_id(member));
+        let due = self.due(at.plus_secs(hooks.post_secs_max.into()));
+        let slot = self.endpoints.slot(endpoint);
+        let before = self.posts.get(&endpoint).copied();
+        let broken = before.map_or(slot.is_some_and(|slot| slot.broken), |before| before.broken);
+        self.posts.insert(endpoint, Post { order, due, broken });
+        if self.cache.live {
+            before.map(|before| self.cache.posts_due.remove(&(before.due, endpoint)));
+            self.cache.posts_due.insert((due, endpoint));
+        }
+    }
+
+    /// A post hook is done, or is given up: the endpoint is free, and back unless it failed.
+    pub(super) fn post_ended(&mut self, order: OrderId, failed: bool) -> Option<()> {
+        let endpoint = self.member(order.rollout, order.member)?.member.endpoint;
+        let post = *self.posts.get(&endpoint).filter(|post| post.order == order)?;
+        self.posts.remove(&endpoint);
+        if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
+            let was_down = slot.is_down();
+            slot.broken = (failed && slot.group != 0) || post.broken;
+            let (is_down, group) = (slot.is_down(), slot.group);
+            if self.cache.live && was_down != is_down {
+                self.cache.groups.count_down(group, is_down);
+            }
+        }
+        if self.cache.live {
+            self.cache.posts_due.remove(&(post.due, endpoint));
+            if self.endpoints.slot(endpoint).is_none_or(|slot| slot.active().is_none()) {
+                self.wake(endpoint);
+            }
+        }
+        Some(())
+    }
+
+    /// The pre hook of a member that is draining.
+    pub(super) fn pre_hook(&self, at: decide::At<'_>) -> Option<Effect> {
+        let hooks = &at.rollout.policy().deploy.hooks;
+        Some(Effect::RunHook(HookRun {
+            order: self.order_id(at),
+            stage: HookStage::Pre,
+            endpoint: self.endpoints.id(at.member.endpoint)?.clone(),
+            name: hooks.pre.clone()?,
+            within_secs: hooks.pre_secs_max,
+        }))
+    }
+
+    /// The post hook that is awaited on an endpoint.
+    pub(super) fn post_hook(&self, endpoint: EndpointIx) -> Option<Effect> {
+        let post = self.posts.get(&endpoint)?;
+        let hooks = &self.rollout(post.order.rollout)?.policy().deploy.hooks;
+        Some(Effect::RunHook(HookRun {
+            order: post.order,
+            stage: HookStage::Post,
+            endpoint: self.endpoints.id(endpoint)?.clone(),
+            name: hooks.post.clone()?,
+            within_secs: hooks.post_secs_max,
+        }))
+    }
+}

@@ -1,0 +1,185 @@
+//! Hooks by hand: drain before, resume after, and what happens when either fails or is late.
+
+use crate::budgets::at_once;
+use crate::world::{Does, World};
+use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
+use patchflow_core::ids::RolloutId;
+use patchflow_core::inventory::Environment;
+use patchflow_core::policy::{OnFailure, Policy};
+use patchflow_core::rollout::Phase;
+
+fn hooked() -> Policy {
+    let mut policy = at_once();
+    policy.deploy.hooks.pre = Some("drain".into());
+    policy.deploy.hooks.post = Some("resume".into());
+    policy
+}
+
+/// So many endpoints, all of one availability group.
+fn cluster(n: u32, policy: Policy) -> World {
+    let mut world = World::new(n, 0, policy);
+    let endpoints = (0..n).map(|i| EndpointSeen {
+        group: Some("dc".into()),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
+    });
+    world.see(Observation::Endpoints { endpoints: endpoints.collect::<Vec<_>>().into() });
+    world
+}
+
+fn phases(world: &World) -> Vec<Phase> {
+    world.fleet.rollout(RolloutId(0)).unwrap().members().iter().map(|member| member.phase()).collect()
+}
+
+fn count(world: &World, phase: Phase) -> usize {
+    phases(world).into_iter().filter(|known| *known == phase).count()
+}
+
+#[test]
+fn an_endpoint_is_drained_before_its_order_and_resumed_after_it_was_verified() {
+    let mut world = World::new(1, 0, hooked());
+    world.publish(patch("openssl", "2.0"));
+    assert_eq!((phases(&world), world.orders.len()), (vec![Phase::Draining], 0));
+    world.pass(11);
+    assert_eq!((phases(&world), world.orders.len()), (vec![Phase::Running], 1));
+    assert_eq!(world.hooks, ["pre:prod-0"]);
+    world.pass(62);
+    assert_eq!(phases(&world), [Phase::Verified]);
+    assert_eq!(world.hooks, ["pre:prod-0", "post:prod-0"]);
+}
+
+#[test]
+fn a_pre_hook_that_fails_is_not_a_start_and_gives_its_place_and_group_back() {
+    for does in [Does::Fails(FailureKind::Other), Does::GoesSilent] {
+        let mut policy = hooked();
+        policy.deploy.in_flight_max = 1;
+        let mut world = cluster(3, policy);
+        world.script.extend((0..3).map(|i| (format!("pre:prod-{i}"), does.clone())));
+        world.publish(patch("openssl", "2.0"));
+        world.pass(3 * 630);
+        assert_eq!(phases(&world), [Phase::Deferred; 3], "{does:?}");
+        assert_eq!(world.orders.len(), 0, "nothing was ordered");
+        assert_eq!(
+            world.hooks.iter().filter(|hook| hook.starts_with("post")).count(),
+            3,
+            "and all are resumed"
+        );
+        assert!(world.fleet.endpoints().all(|endpoint| !endpoint.is_unavailable()));
+        let member = &world.fleet.rollout(RolloutId(0)).unwrap().members()[0];
+        assert!(world.fleet.reason(member.reason()).is_some(), "with a reason");
+        // A person may try again.
+        world.script.clear();
+        for i in 0..3 {
+            let endpoint = format!("prod-{i}").into();
+            world.ask("ada", &["owner"], Command::Retry { rollout: RolloutId(0), endpoint }).unwrap();
+        }
+        world.pass(3 * 100);
+        assert_eq!(phases(&world), [Phase::Verified; 3]);
+    }
+}
+
+#[test]
+fn the_next_of_a_group_starts_after_the_one_before_was_resumed() {
+    let mut world = cluster(2, hooked());
+    world.publish(patch("openssl", "2.0"));
+    world.pass(72);
+    assert_eq!(
+        (count(&world, Phase::Verified), count(&world, Phase::Waiting)),
+        (1, 1),
+        "verified, still drained"
+    );
+    world.pass(10);
+    assert_eq!(count(&world, Phase::Draining), 1);
+}
+
+#[test]
+fn a_post_hook_that_fails_is_told_and_its_endpoint_stays_unavailable() {
+    for does in [Does::Fails(FailureKind::Other), Does::GoesSilent] {
+        let mut world = cluster(2, hooked());
+        world.script.extend((0..2).map(|i| (format!("post:prod-{i}"), does.clone())));
+        world.publish(patch("openssl", "2.0"));
+        world.pass(3600);
+        assert_eq!((count(&world, Phase::Verified), count(&world, Phase::Waiting)), (1, 1));
+        assert!(world.notices.iter().any(|notice| notice.contains("post hook")), "{:?}", world.notices);
+        let ended = world.journal.iter().filter(|r| {
+            matches!(&r.fact, Fact::Rich(fact) if matches!(**fact, RichFact::HookEnded { failed: Some(_), .. }))
+        });
+        assert_eq!(ended.count(), 1);
+    }
+}
+
+#[test]
+fn an_endpoint_is_resumed_after_its_rollback_and_not_while_it_is_broken() {
+    let mut policy = hooked();
+    policy.rollback.on_failure = OnFailure::RollBack;
+    let mut world = World::new(1, 0, policy.clone());
+    world.script.insert("prod-0".into(), Does::Sickens);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(600);
+    assert_eq!(phases(&world), [Phase::RolledBack]);
+    assert_eq!(world.hooks, ["pre:prod-0", "post:prod-0"]);
+    policy.rollback.on_failure = OnFailure::Leave;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Sickens);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(600);
+    assert_eq!((phases(&world), world.hooks.len()), (vec![Phase::Failed], 1));
+}
+
+#[test]
+fn a_halt_while_it_is_drained_resumes_it() {
+    let mut world = World::new(1, 0, hooked());
+    world.publish(patch("openssl", "2.0"));
+    world.pass(5);
+    let rollout = RolloutId(0);
+    world.ask("ada", &["owner"], Command::Halt { rollout, reason: "wait".into() }).unwrap();
+    assert_eq!((phases(&world), world.hooks.len()), (vec![Phase::Waiting], 2));
+    world.pass(60);
+    assert_eq!(world.orders.len(), 0, "the answer of a hook that nobody waits for orders nothing");
+    assert_eq!(world.fleet.strays(), 1);
+}
+
+#[test]
+fn a_pause_while_it_is_drained_orders_nothing_and_it_is_drained_anew_later() {
+    let mut world = World::new(1, 0, hooked());
+    world.publish(patch("openssl", "2.0"));
+    let rollout = RolloutId(0);
+    world.ask("ada", &["owner"], Command::Pause { rollout }).unwrap();
+    world.pass(30);
+    assert_eq!((phases(&world), world.orders.len()), (vec![Phase::Waiting], 0));
+    world.ask("ada", &["owner"], Command::Resume { rollout }).unwrap();
+    world.pass(100);
+    assert_eq!(phases(&world), [Phase::Verified]);
+    assert_eq!(world.hooks, ["pre:prod-0", "post:prod-0", "pre:prod-0", "post:prod-0"]);
+}
+
+#[test]
+fn nobody_starts_on_an_endpoint_that_is_being_resumed() {
+    let mut world = World::new(1, 0, hooked());
+    world.script.insert("post:prod-0".into(), Does::GoesSilent);
+    world.publish(patch("openssl", "2.0"));
+    world.publish(patch("webd", "2.0"));
+    world.pass(75);
+    let second = world.fleet.rollout(RolloutId(1)).unwrap().members()[0].phase();
+    assert_eq!((phases(&world), second), (vec![Phase::Verified], Phase::Waiting));
+    world.pass(620);
+    assert_ne!(
+        world.fleet.rollout(RolloutId(1)).unwrap().members()[0].phase(),
+        Phase::Waiting,
+        "it is given up"
+    );
+}
+
+#[test]
+fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
+    let mut world = World::new(2, 0, hooked());
+    world.publish(patch("openssl", "2.0"));
+    world.lose_everything_on_its_way();
+    world.fleet = patchflow_core::fleet::Fleet::replay(world.journal.iter().cloned()).unwrap();
+    let again: Vec<_> = world.fleet.outstanding().collect();
+    assert_eq!(again.len(), 2);
+    again.into_iter().for_each(|effect| world.carry_out_again(effect));
+    world.pass(100);
+    assert_eq!(phases(&world), [Phase::Verified; 2]);
+}

@@ -1,0 +1,119 @@
+//! Nothing is ordered when its window is shut, frozen, or closes before the operation ends.
+
+use super::{Ledger, Oracle, member_fact};
+use crate::sim::Sight;
+use patchflow_core::catalog::RebootBehaviour;
+use patchflow_core::rollout::Event;
+use patchflow_core::schedule::Schedule;
+use patchflow_core::time::Timestamp;
+
+#[derive(Debug)]
+pub(super) struct InsideWindow;
+
+const WEEK: i64 = 7 * 86_400_000;
+
+/// Whether everything from `from` to `to` is open: minute by minute would do, window by window is quicker.
+fn is_open_throughout(schedule: &Schedule, from: Timestamp, to: Timestamp) -> bool {
+    let (windows, freezes) = match schedule {
+        Schedule::Anytime { freezes } => (None, freezes),
+        Schedule::Weekly { windows, freezes } => (Some(windows), freezes),
+    };
+    if freezes.iter().any(|freeze| freeze.until > from && (freeze.from <= from || freeze.from < to)) {
+        return false;
+    }
+    let Some(windows) = windows else { return true };
+    // Milliseconds since a Monday at midnight; 1970-01-05 was one.
+    let since_monday = |at: Timestamp| at.as_millis() - 4 * 86_400_000;
+    let (mut at, end) = (since_monday(from), since_monday(to));
+    for _ in 0..windows.len() * 3 + 3 {
+        let furthest = windows
+            .iter()
+            .flat_map(|window| {
+                let opens = window.day as i64 * 86_400_000 + i64::from(window.opens_minute) * 60_000;
+                let lasts = i64::from(window.open_minutes) * 60_000;
+                let week = (at - opens).div_euclid(WEEK);
+                [week - 1, week].map(|week| (opens + week * WEEK, opens + week * WEEK + lasts))
+            })
+            .filter(|(opens, closes)| *opens <= at && at < *closes)
+            .map(|(_, closes)| closes)
+            .max();
+        match furthest {
+            None => return at > since_monday(from) && at >= end,
+            Some(closes) if closes >= end => return true,
+            Some(closes) => at = closes,
+        }
+    }
+    // Windows that follow each other all week never close.
+    true
+}
+
+impl Oracle for InsideWindow {
+    fn name(&self) -> &'static str {
+        "inside the window"
+    }
+
+    fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
+        let Some((fact, at)) = member_fact(&sight) else { return };
+        let Some(rollout) = ledger.rollout(fact.rollout) else { return };
+        let deploy = &rollout.policy.deploy;
+        let reboots = ledger
+            .candidate(rollout.candidate)
+            .is_some_and(|candidate| candidate.patch.reboot != RebootBehaviour::Never);
+        let needed = match fact.event {
+            Event::Ordered if reboots => {
+                u64::from(deploy.expected_secs) + u64::from(deploy.reboot_reserve_secs)
+            }
+            Event::Ordered => deploy.expected_secs.into(),
+            Event::RebootOrdered => deploy.reboot_reserve_secs.into(),
+            _ => return,
+        };
+        let calendar = ledger
+            .member(fact.rollout, fact.member)
+            .and_then(|member| ledger.endpoint(member.endpoint))
+            .and_then(|endpoint| endpoint.calendar.as_deref());
+        let schedule = match calendar {
+            None => Some(&rollout.policy.schedule),
+            Some(name) => rollout.policy.calendars.named.get(name),
+        };
+        if !schedule.is_some_and(|schedule| is_open_throughout(schedule, at, at.plus_secs(needed))) {
+            says(format!(
+                "{} {} of {} at {at}, needing {needed} s",
+                fact.member,
+                fact.rollout,
+                name(fact.event)
+            ));
+        }
+    }
+}
+
+fn name(event: Event) -> &'static str {
+    if event == Event::Ordered { "was ordered" } else { "was ordered to reboot" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::synthetic::Stage;
+    use patchflow_core::schedule::{Freeze, Weekday, WeeklyWindow};
+
+    #[test]
+    fn an_order_outside_the_window_is_caught() {
+        // The stage begins on Saturday 2026-11-21 at 08:00; an operation takes half an hour.
+        let window =
+            |opens_minute, open_minutes| WeeklyWindow { day: Weekday::Saturday, opens_minute, open_minutes };
+        let day = |text: &str| text.parse::<Timestamp>().unwrap();
+        let freeze = Freeze { from: day("2026-11-21T08:10:00Z"), until: day("2026-11-21T09:00:00Z") };
+        for (windows, freezes, caught) in [
+            (vec![window(480, 30)], vec![], 0),
+            (vec![window(480, 29)], vec![], 1),
+            (vec![window(480, 29), window(509, 10)], vec![], 0),
+            (vec![window(481, 60)], vec![], 1),
+            (vec![window(480, 60)], vec![freeze], 1),
+        ] {
+            let mut stage = Stage::with(Box::new(InsideWindow));
+            stage.policy.schedule = Schedule::Weekly { windows, freezes };
+            stage.ready(&[2]).member(0, Event::Ordered);
+            assert_eq!(stage.caught().len(), caught, "{:?}", stage.policy.schedule);
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! The agent on a virtual endpoint. It is honest about the protocol (`docs/contract.md`): a repeated id is done
+//! already, a lower fence is refused, nothing begins after `start_by`, a recalled order is never carried out.
+
+use super::{Ends, Machine, Operation, Reading};
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{InspectOrder, Observation};
+use patchflow_core::ids::{Fence, OrderId};
+use patchflow_core::rollout::{
+    Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
+};
+use patchflow_core::time::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+
+/// How far an order is on its endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Taken, not begun.
+    Queued,
+    /// At work.
+    Running,
+    /// At work, as far as anybody can tell; nobody hears of it.
+    Lost,
+    /// Ended in success, by its own word.
+    Done,
+    /// Ended in failure, or was refused.
+    Failed(Failure<'static>),
+    /// Stopped before it began.
+    Recalled,
+}
+
+/// What an agent remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Agent {
+    orders: BTreeMap<OrderId, (Order, Stage)>,
+    queue: VecDeque<OrderId>,
+    running: Option<OrderId>,
+    begun: Option<Fence>,
+    /// Operations of each kind so far: installs, rollbacks, reboots.
+    counts: [u32; 3],
+    pub(super) inbox: Vec<Letter>,
+    pub(super) outbox: Vec<Observation<'static>>,
+}
+
+impl Agent {
+    /// How far an order is; `None` when it was never taken.
+    #[must_use]
+    pub fn stage(&self, order: OrderId) -> Option<&Stage> {
+        self.orders.get(&order).map(|(_, stage)| stage)
+    }
+
+    /// The orders it has taken, by id.
+    pub fn orders(&self) -> impl Iterator<Item = (&Order, &Stage)> + '_ {
+        self.orders.values().map(|(order, stage)| (order, stage))
+    }
+
+    /// One order, and how far it is.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<(&Order, &Stage)> {
+        self.orders.get(&id).map(|(order, stage)| (order, stage))
+    }
+
+    /// The order at work.
+    #[must_use]
+    pub fn running(&self) -> Option<OrderId> {
+        self.running
+    }
+}
+
+/// What a host hands to an agent.
+#[derive(Clone, Debug)]
+pub(super) enum Letter {
+    Submit(Order),
+    Recall(OrderId),
+    Query(OrderId),
+    Inspect(InspectOrder),
+}
+
+/// What an agent wants done.
+#[derive(Debug)]
+pub(super) enum Todo {
+    Say(u64, Observation<'static>),
+    Finish(u64, OrderId),
+    Began(Order),
+    Ended(Order, Stage),
+}
+
+fn report(order: OrderId, kind: ReportKind<'static>) -> Observation<'static> {
+    Observation::Reported(Report { order, kind })
+}
+
+fn refused(detail: &'static str, kind: FailureKind) -> Failure<'static> {
+    Failure::new(kind, detail)
+}
+
+impl Machine {
+    pub(super) fn open(&mut self, now: Timestamp, letter: Letter, todo: &mut Vec<Todo>) {
+        match letter {
+            Letter::Submit(order) => self.submit(now, order, todo),
+            Letter::Recall(order) => self.recall(order, todo),
+            Letter::Query(order) => self.query(order, todo),
+            Letter::Inspect(look) => self.inspect(&look, todo),
+        }
+    }
+
+    fn operation(&self, order: &Order) -> &Operation {
+        match order {
+            Order::Install(install) => {
+                let target = install.target();
+                let exact = || self.installs.get(&format!("{}={}", target.package.name, target.version));
+                if self.installs.is_empty() {
+                    return &self.behaviour.install;
+                }
+                exact().or_else(|| self.installs.get(&target.package.name)).unwrap_or(&self.behaviour.install)
+            }
+            Order::Revert(_) => &self.behaviour.revert,
+            Order::Reboot(_) => &self.behaviour.reboot,
+        }
+    }
+
+    fn say_report(
+        &self,
+        after: u64,
+        doubled: bool,
+        id: OrderId,
+        kind: ReportKind<'static>,
+        todo: &mut Vec<Todo>,
+    ) {
+        if doubled {
+            todo.push(Todo::Say(after + 7, report(id, kind.clone())));
+        }
+        todo.push(Todo::Say(after, report(id, kind)));
+    }
+
+    fn submit(&mut self, now: Timestamp, order: Order, todo: &mut Vec<Todo>) {
+        let id = order.id();
+        let operation = self.operation(&order);
+        let (acknowledges, doubled) = (operation.acknowledges_after_secs, operation.doubled);
+        let late = now > order.start_by() && !operation.ignores_start_by;
+        if let Some((_, stage)) = self.agent.orders.get(&id) {
+            let kind = match stage {
+                Stage::Queued | Stage::Running => ReportKind::Acknowledged,
+                Stage::Lost => return,
+                Stage::Done => ReportKind::Done,
+                Stage::Failed(failure) => ReportKind::Failed(failure.clone()),
+                Stage::Recalled => ReportKind::Failed(refused("it was recalled", FailureKind::Stopped)),
+            };
+            todo.push(Todo::Say(0, report(id, kind)));
+            return;
+        }
+        if self.agent.begun.is_some_and(|begun| order.fence() < begun) {
+            let failure = refused("a higher fence was begun here", FailureKind::Denied);
+            todo.push(Todo::Say(0, report(id, ReportKind::Failed(failure))));
+            return;
+        }
+        if late {
+            return;
+        }
+        self.agent.orders.insert(id, (order, Stage::Queued));
+        self.agent.queue.push_back(id);
+        if let Some(after) = acknowledges {
+            self.say_report(after, doubled, id, ReportKind::Acknowledged, todo);
+        }
+        self.begin_next(now, todo);
+    }
+
+    /// Begins what is next, unless something is at work.
+    fn begin_next(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
+        while self.agent.running.is_none()
+            && let Some(id) = self.agent.queue.pop_front()
+        {
+            let Some((order, stage)) = self.agent.orders.get(&id) else { continue };
+            if *stage != Stage::Queued {
+                continue;
+            }
+            let operation = self.operation(order);
+            if now > order.start_by() && !operation.ignores_start_by {
+                // Not begun in time: forgotten, so that a question is answered with `NeverSeen`.
+                self.agent.orders.remove(&id);
+                continue;
+            }
+            if self.agent.begun.is_some_and(|begun| order.fence() < begun) {
+                let failure = refused("overtaken by a higher fence", FailureKind::Denied);
+                todo.push(Todo::Say(0, report(id, ReportKind::Failed(failure.clone()))));
+                self.set(id, Stage::Failed(failure));
+                continue;
+            }
+            let (fence, takes, lost) =
+                (order.fence(), operation.takes_secs, operation.ends == Ends::GoesSilent);
+            todo.push(Todo::Began(order.clone()));
+            if !lost {
+                todo.push(Todo::Finish(takes, id));
+            }
+            self.agent.begun = Some(fence);
+            self.agent.running = Some(id);
+            self.set(id, if lost { Stage::Lost } else { Stage::Running });
+        }
+    }
+
+    fn set(&mut self, id: OrderId, to: Stage) {
+        if let Some((_, stage)) = self.agent.orders.get_mut(&id) {
+            *stage = to;
+        }
+    }
+
+    /// An operation comes to its end.
+    pub(super) fn finish(&mut self, now: Timestamp, id: OrderId, todo: &mut Vec<Todo>) {
+        if self.agent.running != Some(id) || self.gone {
+            return;
+        }
+        let Some((order, Stage::Running)) = self.agent.orders.get(&id) else { return };
+        let order = order.clone();
+        let operation = self.operation(&order).clone();
+        let kind = match &order {
+            Order::Install(_) => 0,
+            Order::Revert(_) => 1,
+            Order::Reboot(_) => 2,
+        };
+        self.agent.counts[kind] += 1;
+        let stage = match &operation.ends {
+            Ends::Fails { kind: failure, detail, first }
+                if first.is_none_or(|first| self.agent.counts[kind] <= first) =>
+            {
+                Stage::Failed(Failure::new(*failure, detail.clone()))
+            }
+            Ends::Breaks { kind: failure } => {
+                if let Order::Install(install) = &order {
+                    self.broken.insert(install.target().package.name.clone());
+                }
+                Stage::Failed(Failure::new(*failure, "left half done"))
+            }
+            Ends::Lies => Stage::Done,
+            Ends::Succeeds
+            | Ends::Sickens
+            | Ends::SilentlySucceeds
+            | Ends::GoesSilent
+            | Ends::Fails { .. } => {
+                self.carry_out(&order, &operation);
+                Stage::Done
+            }
+        };
+        let says = match &stage {
+            Stage::Failed(failure) => ReportKind::Failed(failure.clone()),
+            Stage::Queued | Stage::Running | Stage::Lost | Stage::Done | Stage::Recalled => ReportKind::Done,
+        };
+        todo.push(Todo::Ended(order, stage.clone()));
+        self.set(id, stage);
+        self.agent.running = None;
+        if operation.ends != Ends::SilentlySucceeds {
+            self.say_report(operation.reports_late_secs, operation.doubled, id, says, todo);
+        }
+        self.begin_next(now, todo);
+    }
+
+    fn carry_out(&mut self, order: &Order, operation: &Operation) {
+        match order {
+            Order::Install(install) => {
+                let target = install.target();
+                self.broken.remove(&target.package.name);
+                self.levels.insert(target.package.name.clone(), target.version.clone());
+            }
+            Order::Revert(revert) => {
+                let package = &revert.patch().target.package.name;
+                self.broken.remove(package);
+                match revert.to() {
+                    RevertTo::Version { version } => {
+                        self.levels.insert(package.clone(), version.to_string());
+                    }
+                    RevertTo::Absent => {
+                        self.levels.remove(package);
+                    }
+                }
+                self.sick = None;
+            }
+            Order::Reboot(_) => self.reboot_pending = false,
+        }
+        self.reboot_pending |= operation.wants_reboot;
+        if operation.ends == Ends::Sickens {
+            self.sick = Some("HTTP 500 from /health".into());
+        }
+    }
+
+    fn recall(&mut self, order: OrderId, todo: &mut Vec<Todo>) {
+        let Some(after) = self.behaviour.answers_after_secs else { return };
+        let answer = match self.agent.stage(order) {
+            None => RecallAnswer::Unknown,
+            Some(Stage::Queued) => {
+                self.set(order, Stage::Recalled);
+                RecallAnswer::Recalled
+            }
+            Some(Stage::Recalled) => RecallAnswer::Recalled,
+            Some(Stage::Lost) => return,
+            Some(Stage::Running | Stage::Done | Stage::Failed(_)) => RecallAnswer::AlreadyStarted,
+        };
+        todo.push(Todo::Say(after, Observation::RecallAnswered { order, answer }));
+    }
+
+    fn query(&self, order: OrderId, todo: &mut Vec<Todo>) {
+        let Some(after) = self.behaviour.answers_after_secs else { return };
+        let answer = match self.agent.stage(order) {
+            None => QueryAnswer::NeverSeen,
+            Some(Stage::Queued) => QueryAnswer::Queued,
+            Some(Stage::Running) => QueryAnswer::Running,
+            Some(Stage::Lost) => return,
+            Some(Stage::Done) => QueryAnswer::Done,
+            Some(Stage::Failed(failure)) => QueryAnswer::Failed(failure.clone()),
+            Some(Stage::Recalled) => {
+                QueryAnswer::Failed(refused("it was recalled before it began", FailureKind::Stopped))
+            }
+        };
+        todo.push(Todo::Say(after, Observation::Answered { order, answer }));
+    }
+
+    fn inspect(&self, look: &InspectOrder, todo: &mut Vec<Todo>) {
+        let (after, level) = match &self.behaviour.inspect {
+            Reading::Silent => return,
+            Reading::Unreadable { detail } => (1, Level::Unreadable { detail: detail.clone().into() }),
+            Reading::Shows { after_secs } => (*after_secs, self.level(&look.target.package.name)),
+        };
+        let (order, reboot_required, health) = (look.order, self.reboot_pending, self.health());
+        let seen = Inspection { order, level, reboot_required, health };
+        todo.push(Todo::Say(after, Observation::Inspected(seen)));
+    }
+
+    /// A power cut: what was queued is forgotten, what was at work is cut off; it is told once the machine is back.
+    pub(super) fn power_cut(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
+        let queued: Vec<_> = self.agent.queue.drain(..).collect();
+        for id in queued {
+            if self.agent.stage(id) == Some(&Stage::Queued) {
+                self.agent.orders.remove(&id);
+            }
+        }
+        self.cut_off(now, todo);
+    }
+
+    /// What nobody heard of is found cut off.
+    pub(super) fn mend(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
+        if let Some(id) = self.agent.running
+            && self.agent.stage(id) == Some(&Stage::Lost)
+        {
+            self.cut_off(now, todo);
+        }
+    }
+
+    fn cut_off(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
+        if let Some(id) = self.agent.running.take() {
+            let failure = refused("cut off", FailureKind::Interrupted);
+            todo.push(Todo::Say(1, report(id, ReportKind::Failed(failure.clone()))));
+            let stage = Stage::Failed(failure);
+            if let Some((order, _)) = self.agent.orders.get(&id) {
+                todo.push(Todo::Ended(order.clone(), stage.clone()));
+            }
+            self.set(id, stage);
+        }
+        self.begin_next(now, todo);
+    }
+}

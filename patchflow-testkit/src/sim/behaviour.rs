@@ -1,0 +1,137 @@
+//! What an endpoint does with orders and questions: the script that a world plays.
+
+use patchflow_core::error::FailureKind;
+
+/// How an operation ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// It does what was ordered and says so.
+    Succeeds,
+    /// It fails, changes nothing, and says so.
+    Fails {
+        /// The kind of failure.
+        kind: FailureKind,
+        /// What it says.
+        detail: String,
+        /// Only the first so many operations of this kind; `None` for every one.
+        first: Option<u32>,
+    },
+    /// It says that it did what was ordered, and changes nothing.
+    Lies,
+    /// It does what was ordered, and its probes fail afterwards.
+    Sickens,
+    /// It does what was ordered and never says so.
+    SilentlySucceeds,
+    /// It is never heard of again, and nothing changes.
+    GoesSilent,
+    /// It leaves the package half installed, and says that it failed.
+    Breaks {
+        /// The kind of failure.
+        kind: FailureKind,
+    },
+}
+
+/// One kind of operation on an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// How long after it was taken the order is acknowledged, in seconds; `None` for never.
+    pub acknowledges_after_secs: Option<u64>,
+    /// How long it takes, in seconds.
+    pub takes_secs: u64,
+    /// How it ends.
+    pub ends: Ends,
+    /// How much later than its end the report leaves, in seconds.
+    pub reports_late_secs: u64,
+    /// Whether every report is sent twice.
+    pub doubled: bool,
+    /// Whether it leaves the endpoint waiting for a reboot.
+    pub wants_reboot: bool,
+    /// Whether it begins although `start_by` has passed: a liar against the protocol.
+    pub ignores_start_by: bool,
+}
+
+impl Default for Operation {
+    /// Acknowledges at once, succeeds after a minute.
+    fn default() -> Self {
+        Self {
+            acknowledges_after_secs: Some(0),
+            takes_secs: 60,
+            ends: Ends::Succeeds,
+            reports_late_secs: 0,
+            doubled: false,
+            wants_reboot: false,
+            ignores_start_by: false,
+        }
+    }
+}
+
+impl Operation {
+    /// Succeeds after so many seconds.
+    #[must_use]
+    pub fn takes(secs: u64) -> Self {
+        Self { takes_secs: secs, ..Self::default() }
+    }
+
+    /// Ends this way after a minute.
+    #[must_use]
+    pub fn ending(ends: Ends) -> Self {
+        Self { ends, ..Self::default() }
+    }
+
+    /// Fails with this kind every time.
+    #[must_use]
+    pub fn failing(kind: FailureKind) -> Self {
+        Self::ending(Ends::Fails { kind, detail: "scripted".into(), first: None })
+    }
+
+    /// Fails with this kind for the first so many times.
+    #[must_use]
+    pub fn failing_first(n: u32, kind: FailureKind) -> Self {
+        Self::ending(Ends::Fails { kind, detail: "scripted".into(), first: Some(n) })
+    }
+}
+
+/// What comes of reading an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// It shows what is there, after so many seconds.
+    Shows {
+        /// How long it takes, in seconds.
+        after_secs: u64,
+    },
+    /// It cannot be read.
+    Unreadable {
+        /// Why.
+        detail: String,
+    },
+    /// No answer comes.
+    Silent,
+}
+
+/// Everything an endpoint does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// With an install order.
+    pub install: Operation,
+    /// With a rollback order.
+    pub revert: Operation,
+    /// With a reboot order.
+    pub reboot: Operation,
+    /// When its inventory is read.
+    pub inspect: Reading,
+    /// How long after a query or recall the answer leaves, in seconds; `None` for no answer.
+    pub answers_after_secs: Option<u64>,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        let quick = |secs| Operation::takes(secs);
+        Self {
+            install: quick(60),
+            revert: quick(30),
+            reboot: quick(30),
+            inspect: Reading::Shows { after_secs: 1 },
+            answers_after_secs: Some(1),
+        }
+    }
+}

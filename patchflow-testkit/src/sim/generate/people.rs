@@ -1,0 +1,59 @@
+//! What people do in a story.
+
+use crate::sim::{Deed, Purpose, Step, Story};
+
+const DEEDS: [Deed; 20] = [
+    Deed::Answer { yes: true },
+    Deed::Answer { yes: false },
+    Deed::Waive,
+    Deed::RepeatTrial,
+    Deed::Reject,
+    Deed::Revoke,
+    Deed::Withdraw,
+    Deed::Start,
+    Deed::Pause,
+    Deed::Resume,
+    Deed::Halt,
+    Deed::LiftHalt,
+    Deed::Cancel,
+    Deed::Promote,
+    Deed::SkipRing,
+    Deed::Revise,
+    Deed::Retry,
+    Deed::Remove,
+    Deed::ClearHold,
+    Deed::Adopt,
+];
+
+pub(super) fn people(seed: u64, within: u64, calm: bool, steps: &mut Vec<(u64, Step)>) {
+    let mut chance = Story::chance(seed, Purpose::People);
+    // Somebody looks at open questions now and then; sometimes nobody does.
+    if calm || !chance.one_in(8) {
+        for i in 0..6 {
+            let at = 90 + within * i / 6;
+            steps.push((at, Step::Does(Deed::ApproveAll, 0, 0)));
+        }
+    }
+    if calm || chance.one_in(2) {
+        let starts = chance.between(1, 3);
+        for _ in 0..starts {
+            let at = chance.between(120, within);
+            steps.push((at, Step::Does(Deed::Start, chance.below(4) as u32, 2)));
+        }
+    }
+    let busy = if calm { 0 } else { *chance.pick(&[0, 3, 8, 20]) };
+    for _ in 0..busy {
+        let at = chance.between(60, within);
+        let deed = *chance.pick(&DEEDS);
+        steps.push((at, Step::Does(deed, chance.below(6) as u32, chance.below(60) as u32)));
+        if chance.one_in(6) {
+            steps.push((at, Step::Does(Deed::AskAgain, 0, 0)));
+        }
+    }
+    if !calm && chance.one_in(6) {
+        for _ in 0..chance.between(1, 6) {
+            let at = chance.between(120, within);
+            steps.push((at, Step::Does(Deed::Alert, chance.below(4) as u32, chance.below(12) as u32)));
+        }
+    }
+}
