@@ -36,4 +36,5 @@ pub use fact::{EndReason, EndpointFact, Fact, MissedBecause, NeedFact, Recorded,
 pub use kernel::Fleet;
 pub use observation::{EndpointSeen, NeedSeen, Observation, Standing};
 pub use outbox::{Outbox, Persisted};
+pub(crate) use views::MemberTurn;
 pub use views::{AskView, NeedView};

@@ -1,13 +1,12 @@
 //! Where one member of a rollout stands, in one sentence: the piece that explanations and outcomes share.
 
 use super::document::{Step, StepState};
+use super::waiting::{attached, deferred, draining, waiting};
 use super::words::{PipelineStage, failure_words};
-use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::Fleet;
-use crate::gate::{Decision, Rule, judge};
 use crate::ids::EndpointIx;
-use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Member, Phase, Rollout, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -102,29 +101,19 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
-        Phase::Deferred => (
-            Deploy,
-            Stopped,
-            format!("not started in time {place}, left to catch-up; a person can let it try again"),
-        ),
+        Phase::Deferred => deferred(fleet, rollout, member, &place),
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
-        Phase::Draining => (Deploy, Open, format!("{place}: its pre hook prepares it")),
-        Phase::Attached => (
-            Deploy,
-            Open,
-            format!(
-                "{place}: another rollout of the same patch has the endpoint, and its outcome counts here too"
-            ),
-        ),
+        Phase::Draining => (Deploy, Open, draining(rollout, &place, due)),
+        Phase::Attached => (Deploy, Open, attached(fleet, rollout, member, &place)),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
     };
     Step { stage, state, text }
 }
 
 /// An instant, when there is one.
-fn by(words: &str, due: Option<Timestamp>) -> String {
+pub(super) fn by(words: &str, due: Option<Timestamp>) -> String {
     due.map_or_else(String::new, |due| format!("{words} {due}"))
 }
 
@@ -146,7 +135,7 @@ fn attempts(member: &Member) -> String {
     }
 }
 
-fn place(rollout: &Rollout, member: &Member) -> String {
+pub(super) fn place(rollout: &Rollout, member: &Member) -> String {
     match rollout.kind() {
         RolloutKind::Trial => "in the trial".into(),
         RolloutKind::Deployment => rollout
@@ -157,7 +146,7 @@ fn place(rollout: &Rollout, member: &Member) -> String {
 }
 
 /// Why a rollout starts nothing any more.
-fn stopped(rollout: &Rollout) -> String {
+pub(super) fn stopped(rollout: &Rollout) -> String {
     if let Some(stop) = rollout.catch_up_stopped() {
         return format!("it is not brought along any more, {}", stop.reason);
     }
@@ -167,80 +156,5 @@ fn stopped(rollout: &Rollout) -> String {
             format!("halted in ring {ring}, {}", halt.reason)
         }
         None => "the rollout was ended before its turn came".into(),
-    }
-}
-
-fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
-    let own = rollout.rings().get(usize::from(member.ring()));
-    let name = own.map_or("?", |ring| ring.name());
-    match rollout.state() {
-        RolloutState::Halted => return format!("not started in ring {name}: {}", stopped(rollout)),
-        RolloutState::Paused => return format!("waiting in ring {name}: a person paused the rollout"),
-        RolloutState::Completed if rollout.is_catching_up() => {}
-        RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => return stopped(rollout),
-        RolloutState::Running => {}
-    }
-    let current = rollout.current_ring();
-    if own.is_some_and(|ring| ring.state() == RingState::Pending) {
-        let verdict = judge(current.gate(), &rollout.standing(), fleet.clock());
-        if let (Rule::Bake, Decision::Hold { until: Some(until) }) = (verdict.rule, verdict.decision) {
-            let left = duration(until.since(fleet.clock()).as_secs());
-            return format!(
-                "ring {name} opens after ring {}: it has {left} more bake, until {until}; {}",
-                current.name(),
-                verdict.sentence(current.gate())
-            );
-        }
-        return format!(
-            "ring {name} opens after ring {}: {}",
-            current.name(),
-            verdict.sentence(current.gate())
-        );
-    }
-    let deploy = &rollout.policy().deploy;
-    let reboots = fleet
-        .candidate(rollout.candidate())
-        .is_some_and(|c| c.identified().patch().reboot != RebootBehaviour::Never);
-    let reserve = if reboots { deploy.reboot_reserve_secs } else { 0 };
-    let needed = u64::from(deploy.expected_secs) + u64::from(reserve);
-    let Some(schedule) = fleet.schedule_for(rollout, member.endpoint()) else {
-        let calendar =
-            fleet.endpoint(member.endpoint()).and_then(|endpoint| endpoint.calendar()).unwrap_or("");
-        return format!(
-            "waiting in ring {name}: it names the calendar `{calendar}`, which the rollout's policy does not have"
-        );
-    };
-    if !schedule.is_open(fleet.clock(), needed) {
-        return schedule.next_open(fleet.clock(), needed).map_or_else(
-            || format!("waiting in ring {name}: no maintenance window is long enough"),
-            |at| format!("waiting in ring {name}: the next maintenance window opens {at}"),
-        );
-    }
-    let busy = fleet.rollouts().filter(|other| other.id() != rollout.id()).find_map(|other| {
-        let theirs = other.members().get(other.member_of(member.endpoint())?.index())?;
-        theirs.phase().occupies().then_some(other)
-    });
-    match busy.and_then(|other| fleet.candidate(other.candidate())) {
-        Some(other) => {
-            format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
-        }
-        None if let Some(full) = rollout
-            .member_of(member.endpoint())
-            .and_then(|member| fleet.full_budget(rollout.id(), member)) =>
-        {
-            format!("waiting for its turn in ring {name}: {full}")
-        }
-        None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
-    }
-}
-
-/// A time span, as people say it.
-fn duration(secs: u64) -> String {
-    match (secs / 3600, secs % 3600 / 60, secs % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, 0) => format!("{m} min"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, 0, _) => format!("{h} h"),
-        (h, m, _) => format!("{h} h {m} min"),
     }
 }

@@ -38,7 +38,7 @@ fn the_same_patch_in_two_rollouts_is_ordered_once_and_counts_in_both() {
     assert_eq!(phases(&world, SECOND), [Phase::Attached; 3]);
     let ix = world.fleet.endpoint_ix("prod-0").unwrap();
     let said = format!("{:?}", explain(&world.fleet, ix, candidate));
-    assert!(said.contains("another rollout of the same patch"), "{said}");
+    assert!(said.contains("r0 has ordered the same patch there"), "{said}");
     world.pass(62);
     assert_eq!([phases(&world, FIRST), phases(&world, SECOND)], [[Phase::Verified; 3]; 2]);
     assert_eq!(installs(&world), 3);

@@ -6,6 +6,7 @@ mod budgets;
 mod budgets_random;
 mod calendars;
 mod crashes;
+mod explaining;
 mod faults;
 mod fields;
 mod groups;

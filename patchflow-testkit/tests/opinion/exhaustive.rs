@@ -172,7 +172,7 @@ fn is_late(pair: &Pair, order: OrderId) -> bool {
 
 /// Lets the world do what it should until nothing moves any more.
 fn calm(pair: &mut Pair) {
-    for _ in 0..200 {
+    for step in 0..200 {
         if is_quiet(pair) {
             return;
         }
@@ -181,6 +181,9 @@ fn calm(pair: &mut Pair) {
             Phase::Recalling => Some(Event::Recalls(order, 0)),
             Phase::Installed => Some(Event::Shows(order, 5)),
             Phase::Reverted => Some(Event::Shows(order, 2)),
+            // What was silent only because nobody could look needs a look.
+            Phase::Silent if step % 2 == 1 => Some(Event::Shows(order, 5)),
+            Phase::RevertSilent if step % 2 == 1 => Some(Event::Shows(order, 2)),
             Phase::Silent | Phase::RevertSilent => Some(Event::Answers(order, 3)),
             _ => None,
         });

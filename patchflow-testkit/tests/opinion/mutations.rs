@@ -14,6 +14,17 @@ const RARE: &[Mutation] = &[
     Mutation::BackoffStaysTheSame,
     Mutation::OnePersonIsAQuorum,
     Mutation::UnknownKeepsItsPlace,
+    Mutation::ScopeIsAlwaysTheRing,
+    Mutation::ShareIsAlwaysOfTheMembers,
+    Mutation::NewcomersNeverWait,
+    Mutation::NewcomersDoNotReopen,
+    Mutation::TakenOutComesBack,
+    Mutation::CatchUpIsAlwaysOn,
+    Mutation::DeferredStayBehind,
+    Mutation::CatchUpNeverStops,
+    Mutation::NobodyAttaches,
+    Mutation::LateReportsTakeAPlace,
+    Mutation::NoHoldAfterRollback,
 ];
 
 /// `PATCHFLOW_HISTORIES=n` looks for all of them, the rare ones included, in n histories.
