@@ -91,6 +91,18 @@ fn silence_in_the_first_rollout_is_not_success_in_the_second() {
 }
 
 #[test]
+fn whoever_attaches_to_what_was_asked_after_in_vain_does_not_wait_for_ever() {
+    let mut world = World::new(3, 0, at_once());
+    world.script.extend((0..3).map(|i| (format!("prod-{i}"), Does::GoesSilent)));
+    let candidate = world.publish(patch("openssl", "2.0"));
+    world.pass(3 * 1200);
+    assert_eq!(phases(&world, FIRST), [Phase::Silent; 3]);
+    let draft = RolloutDraft { candidate, select: Selector::All };
+    world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
+    assert_eq!(phases(&world, SECOND), [Phase::Failed; 3]);
+}
+
+#[test]
 fn what_another_rollout_installed_is_that_ones_to_take_back() {
     let mut policy = at_once();
     policy.rollback.on_failure = OnFailure::RollBack;
