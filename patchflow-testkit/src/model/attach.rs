@@ -18,9 +18,11 @@ impl Model {
                 o != r && other.candidate == rollout.candidate && other.kind == RolloutKind::Deployment;
             let n = other.member_of(endpoint).filter(|_| same)?;
             let phase = other.members[n].phase;
+            // What was asked after in vain comes to nothing that could be waited for.
+            let in_vain = phase == Phase::Silent && other.members[n].due.is_none();
             let at_work =
                 matches!(class(phase), Class::InFlight | Class::Unknown) && phase != Phase::Attached;
-            at_work.then_some((o, n))
+            (at_work && !in_vain).then_some((o, n))
         })
     }
 
@@ -30,6 +32,19 @@ impl Model {
         self.wait_for_turn(at);
         self.put(at, Phase::Attached, None);
         self.rollouts[at.0].members[at.1].leader = leader;
+    }
+
+    /// All who go by an order of another rollout. Whether anything came of one.
+    pub(super) fn tend_followers(&mut self) -> bool {
+        let mut moved = false;
+        for r in 0..self.rollouts.len() {
+            for m in 0..self.rollouts[r].members.len() {
+                moved |= self.phase((r, m)) == Phase::Attached
+                    && self.resync.is_none()
+                    && self.tend_attached((r, m));
+            }
+        }
+        moved
     }
 
     /// What the order that a member goes by came to. Whether anything.

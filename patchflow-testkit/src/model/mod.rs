@@ -151,6 +151,8 @@ impl Model {
         loop {
             if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
                 while self.tend(r) | self.review(r) {}
+                // Whoever goes by another's order knows at once what it came to.
+                while self.tend_followers() {}
                 if self.start()? {
                     continue;
                 }

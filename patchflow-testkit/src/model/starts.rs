@@ -235,7 +235,10 @@ impl Model {
             }
             for m in 0..self.rollouts[r].members.len() {
                 let fate = self.fate((r, m));
-                if fate != Fate::Waits && !self.is_spread((r, m)) {
+                // What stands against whoever waits for its endpoint may be said when that is free.
+                let waits = matches!(fate, Fate::Settles(_))
+                    && self.active(self.rollouts[r].members[m].endpoint).is_some();
+                if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
                 }
             }

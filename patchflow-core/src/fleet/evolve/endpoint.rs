@@ -60,10 +60,6 @@ impl State {
             let leader = self.member(id, member).and_then(|at| self.leader(at));
             let leader = leader.ok_or("no other rollout of its patch is under way there")?;
             self.attached.insert((endpoint, id, member), leader);
-            if self.cache.live {
-                // What it is attached to may have been asked after in vain already.
-                self.cache.tending.push((id, member));
-            }
         } else if !self.attached.is_empty() {
             self.attached.remove(&(endpoint, id, member));
             if self.cache.live {
