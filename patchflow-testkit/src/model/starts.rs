@@ -236,7 +236,7 @@ impl Model {
             for m in 0..self.rollouts[r].members.len() {
                 let fate = self.fate((r, m));
                 // What stands against whoever waits for its endpoint may be said when that is free.
-                let waits = matches!(fate, Fate::Settles(_))
+                let waits = matches!(fate, Fate::Settles(_) | Fate::Attaches)
                     && self.active(self.rollouts[r].members[m].endpoint).is_some();
                 if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
