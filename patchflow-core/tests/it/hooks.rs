@@ -183,3 +183,18 @@ fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
     world.pass(100);
     assert_eq!(phases(&world), [Phase::Verified; 2]);
 }
+
+#[test]
+fn a_post_hook_is_asked_for_once_though_its_member_is_deferred_at_the_same_instant() {
+    let mut policy = hooked();
+    policy.deploy.hooks.pre = None;
+    // Its order expires when it is too late to start anyway.
+    policy.deploy.start_within_secs = 1800;
+    policy.deploy.acknowledge_within_secs = 1800;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Offline);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(1801);
+    assert_eq!(phases(&world), [Phase::Deferred]);
+    assert_eq!(world.hooks, ["post:prod-0"]);
+}
