@@ -182,6 +182,7 @@ fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
     again.into_iter().for_each(|effect| world.carry_out_again(effect));
     world.pass(100);
     assert_eq!(phases(&world), [Phase::Verified; 2]);
+    assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
 }
 
 #[test]
@@ -197,4 +198,16 @@ fn a_post_hook_is_asked_for_once_though_its_member_is_deferred_at_the_same_insta
     world.pass(1801);
     assert_eq!(phases(&world), [Phase::Deferred]);
     assert_eq!(world.hooks, ["post:prod-0"]);
+}
+
+#[test]
+fn who_is_brought_along_after_completion_is_drained_and_installed_too() {
+    let mut world = World::new(2, 0, hooked());
+    world.script.insert("pre:prod-1".into(), Does::GoesSilent);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(700);
+    world.script.clear();
+    world.pass(7 * 24 * 3600);
+    assert_eq!(phases(&world), [Phase::Verified; 2]);
+    assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
 }
