@@ -117,6 +117,7 @@ impl Ring {
     /// What follows the last ring of a completed rollout. Nothing judges it.
     fn catch_up(at: patchflow_core::time::Timestamp) -> Self {
         Self {
+            name: "catch-up".into(),
             gate: Limits::default(),
             state: RingState::CatchUp,
             alerts: 0,

@@ -53,6 +53,11 @@ impl Choices {
         choices
     }
 
+    /// Whether an order leaves for a member.
+    pub(super) fn goes(&self, (r, m): (usize, usize)) -> bool {
+        self.starts.contains(&(r, m, Event::Ordered))
+    }
+
     /// The rollout whose member is looked at next for its start.
     pub(super) fn next_start(&self) -> Option<usize> {
         self.starts.first().map(|(r, _, _)| *r)
@@ -97,7 +102,9 @@ impl Choices {
         if let Some((r, m, _)) = self.retries.first() {
             return Err(Illegal(format!("the engine tries r{r}.m{m} again, and no rule says so")));
         }
-        if let Some((r, m, event)) = self.starts.iter().find(|(_, _, event)| *event == Event::Ordered) {
+        if let Some((r, m, event)) =
+            self.starts.iter().find(|(_, _, event)| matches!(event, Event::Ordered | Event::HookAsked))
+        {
             return Err(Illegal(format!("the engine starts r{r}.m{m} ({event:?}), and no rule allows it")));
         }
         if let Some(r) = self.plans.keys().next() {

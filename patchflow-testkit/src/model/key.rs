@@ -20,7 +20,8 @@ impl Model {
             let _ = write!(key, "{stage:?} {asked} {} {};", candidate.trial_failed, candidate.deployed);
         }
         for endpoint in &self.endpoints {
-            let _ = write!(key, "{};", endpoint.gone);
+            let post = endpoint.post.as_ref().map(|post| (post.order.0, post.order.1, ago(Some(post.due))));
+            let _ = write!(key, "{} {} {post:?};", endpoint.gone, endpoint.broken);
         }
         for rollout in &self.rollouts {
             let halt = rollout.halt.as_ref().map(|halt| (halt.by_gate, halt.ring));

@@ -15,10 +15,12 @@
 //! Times in the model are whole seconds, as packed deadlines are; histories for it must use whole seconds too.
 
 mod attach;
+mod budgets;
 mod candidates;
 mod catch_up;
 mod choices;
 mod gate;
+mod hooks;
 mod inspections;
 mod key;
 mod mutation;
@@ -26,6 +28,7 @@ mod people;
 mod picture;
 mod plan;
 mod reports;
+mod revise;
 mod rollouts;
 mod starts;
 mod state;
@@ -148,6 +151,7 @@ impl Model {
     fn follow_up(&mut self) -> Result<(), Illegal> {
         self.end_resync();
         self.deadlines();
+        self.post_deadlines();
         loop {
             if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
                 while self.tend(r) | self.review(r) {}
@@ -179,7 +183,8 @@ impl Model {
         let members = members.filter(|due| *due > self.now);
         let rollouts = (0..self.rollouts.len()).filter_map(|r| self.rollout_looks_at(r));
         let candidates = (0..self.candidates.len()).filter_map(|c| self.candidate_looks_at(c));
-        members.chain(rollouts).chain(candidates).min()
+        let posts = self.endpoints.iter().filter_map(|endpoint| endpoint.post.as_ref().map(|post| post.due));
+        members.chain(rollouts).chain(candidates).chain(posts).chain(self.starts_look()).min()
     }
 
     /// Observations that fitted nothing.

@@ -108,6 +108,28 @@ mutations! {
     LeavesTheSuperseded,
     /// S12: one place more than allowed.
     OnePlaceMore,
+    /// S3: passes over the only ring that is left.
+    SkipsTheOnlyRing,
+    /// A revision leaves the gates as they were.
+    RevisionsKeepTheGates,
+    /// S12: the fleet's own budget bounds nothing.
+    NoBudgetOfTheFleet,
+    /// S12: the budgets of scopes bound nothing.
+    NoBudgetOfScopes,
+    /// S12: the budgets of rings bound nothing.
+    NoBudgetOfRings,
+    /// S12: any number may start in a time.
+    AnyNumberStarts,
+    /// S12: members of an availability group are down together.
+    GroupsGoTogether,
+    /// S12: who failed does not count as unavailable.
+    FailedIsAvailable,
+    /// S12: the first of a ring go together.
+    ProbesGoTogether,
+    /// S12: a pre hook that failed does not keep the order back.
+    FailedHooksStart,
+    /// S12: no post hook runs.
+    NobodyIsResumed,
     /// S12: what is heard late of an unknown member takes a place again.
     LateReportsTakeAPlace,
     /// S12: an unknown member keeps its place.

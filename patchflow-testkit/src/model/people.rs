@@ -208,6 +208,7 @@ impl Model {
                 if !self.holds.remove(&(c, e)) {
                     return refused(WRONG_STATE);
                 }
+                self.endpoints[e].broken = false;
                 for r in 0..self.rollouts.len() {
                     for m in 0..self.rollouts[r].members.len() {
                         let concerned = self.rollouts[r].candidate == c && !self.rollouts[r].is_over();
@@ -218,6 +219,24 @@ impl Model {
                     }
                 }
                 done()
+            }
+            Command::SkipRing { rollout, ring, reason } => {
+                granted!(said_why(reason));
+                let states = [RolloutState::Running, RolloutState::Paused];
+                let r = granted!(self.rollout_in(*rollout, &states));
+                if usize::from(*ring) >= self.rollouts[r].rings.len() {
+                    return refused(NOT_FOUND);
+                }
+                if self.skip_ring(r, usize::from(*ring)) { done() } else { refused(WRONG_STATE) }
+            }
+            Command::Revise { rollout, revision, reason } => {
+                granted!(said_why(reason));
+                let states = [RolloutState::Running, RolloutState::Paused, RolloutState::Halted];
+                let r = granted!(self.rollout_in(*rollout, &states));
+                if self.rollouts[r].kind == RolloutKind::Trial {
+                    return refused(WRONG_STATE);
+                }
+                if self.revise(r, revision) { done() } else { refused(UNSOUND) }
             }
             ask => Err(Illegal(format!("the model does not know {ask:?}"))),
         }

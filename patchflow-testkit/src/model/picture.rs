@@ -4,7 +4,7 @@ use super::state::{Model, Stage, approver, refusal_kind};
 use super::{Came, Choices};
 use patchflow_core::candidate::Candidate;
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Effect, Fleet, Outcome};
+use patchflow_core::fleet::{Effect, Fleet, HookStage, Outcome};
 use patchflow_core::ids::OrderId;
 use patchflow_core::rollout::Order;
 use patchflow_core::time::Timestamp;
@@ -48,6 +48,13 @@ pub enum Sent {
         /// The order: rollout, member, operation.
         order: (usize, usize, u8),
     },
+    /// A hook before or after an operation.
+    Hook {
+        /// The order it is asked for with: rollout, member, operation.
+        order: (usize, usize, u8),
+        /// Before it, or after.
+        pre: bool,
+    },
     /// A question to people.
     AskApproval {
         /// The question.
@@ -73,6 +80,7 @@ impl Sent {
             }
             Effect::Submit(Order::Revert(order)) => Self::Revert { order: named(order.id()) },
             Effect::Submit(Order::Reboot(order)) => Self::Reboot { order: named(order.id()) },
+            Effect::RunHook(run) => Self::Hook { order: named(run.order), pre: run.stage == HookStage::Pre },
             Effect::Recall { order, .. } => Self::Recall { order: named(*order) },
             Effect::Query { order, .. } => Self::Query { order: named(*order) },
             Effect::Inspect(look) => Self::Inspect { order: named(look.order) },
@@ -120,6 +128,7 @@ impl Picture {
             let e = endpoint.ix();
             let active = endpoint.active().map(|(r, m)| (r.index(), m.index()));
             it.say(format!("{e}"), (endpoint.is_gone(), endpoint.environment(), endpoint.fence().0, active));
+            it.say(format!("{e} is down"), endpoint.is_unavailable());
         }
         for candidate in fleet.candidates() {
             let c = candidate.identified().id();
@@ -177,6 +186,7 @@ impl Picture {
         for (e, endpoint) in model.endpoints.iter().enumerate() {
             let seen = (endpoint.gone, endpoint.seen.environment, endpoint.fence, model.active(e));
             it.say(format!("e{e}"), seen);
+            it.say(format!("e{e} is down"), endpoint.seen.group.is_some() && model.is_down(e));
         }
         for (c, candidate) in model.candidates.iter().enumerate() {
             let stage = match &candidate.stage {

@@ -175,7 +175,8 @@ impl Model {
             return Err(Illegal(format!("r{r}: rings of {sizes:?}, the rule says {must:?}")));
         }
         let members = self.members_of(candidate, &plan, &wanted)?;
-        let ring = |gate| Ring {
+        let ring = |(gate, name)| Ring {
+            name,
             gate,
             state: RingState::Pending,
             alerts: 0,
@@ -193,7 +194,7 @@ impl Model {
             state: RolloutState::Running,
             halt: None,
             ring: 0,
-            rings: gates.into_iter().map(ring).collect(),
+            rings: gates.into_iter().zip(plan.rings.iter().map(|ring| ring.name.clone())).map(ring).collect(),
             members,
             sweep: false,
             catch_up_stopped: false,

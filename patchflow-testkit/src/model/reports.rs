@@ -235,6 +235,8 @@ impl Model {
                 self.send(|order| Sent::Query { order }, at);
             }
             Phase::RevertSilent => self.put(at, Phase::NeedsOperator, None),
+            // A pre hook that is late is a start that did not happen.
+            Phase::Draining => self.put(at, Phase::Deferred, None),
             // A retry that is due takes its turn; nothing else has a deadline.
             _ => {}
         }
@@ -244,6 +246,7 @@ impl Model {
     pub(super) fn ask_after(&mut self, r: usize, m: usize) {
         match self.phase((r, m)) {
             Phase::Installed | Phase::Reverted => self.send(|order| Sent::Inspect { order }, (r, m)),
+            Phase::Draining => self.send(|order| Sent::Hook { order, pre: true }, (r, m)),
             // There is nobody to ask: the reboot is still to be ordered.
             Phase::RebootPending => {}
             phase => {

@@ -72,6 +72,7 @@ impl Model {
                 self.put(at, Phase::Cancelled, None);
             }
             Phase::Attached => return self.tend_attached(at),
+            Phase::Draining if stopped => self.put(at, Phase::Waiting, None),
             // Nothing new starts, another attempt neither.
             Phase::Backoff if stopped => self.put(at, Phase::Failed, None),
             Phase::Ordered if stopped && !self.bent(Mutation::HaltRecallsNothing) => self.recall(at),
@@ -150,7 +151,7 @@ impl Model {
             .choices
             .starts
             .iter()
-            .filter(|start| start.2 == Event::Ordered)
+            .filter(|start| matches!(start.2, Event::Ordered | Event::HookAsked))
             .map(|start| (start.0, start.1));
         let mut others = others.chain(self.choices.reverts.iter().copied());
         let on_it = |(r, m): (usize, usize)| {
@@ -354,10 +355,10 @@ impl Model {
         let reserve = rollout.policy.deploy.reboot_reserve_secs.into();
         // Without a free place nobody is looked at; the place that becomes free says so.
         let runs = rollout.state == RolloutState::Running || rollout.is_catching_up();
-        let starts = runs && self.is_permitted(r) && self.has_a_place(r);
+        let starts = runs && self.is_permitted(r) && self.has_a_place(r) && self.fleet_is_open();
         let goes_on = matches!(rollout.state, RolloutState::Running | RolloutState::Paused);
         let open = goes_on && rollout.rings[rollout.ring].state == RingState::Open;
-        for member in &rollout.members {
+        for (m, member) in rollout.members.iter().enumerate() {
             let opens = |needed| match self.window(r, member.endpoint, needed) {
                 Window::Open { spread_until, .. } => Some(spread_until),
                 Window::Shut { opens } => opens,
@@ -368,7 +369,8 @@ impl Model {
                     if starts
                         && (member.ring <= rollout.ring || rollout.is_catching_up())
                         // Who waits for the endpoint is told when it is free.
-                        && self.active(member.endpoint).is_none() =>
+                        && self.active(member.endpoint).is_none()
+                        && !self.is_full((r, m)) =>
                 {
                     looks.extend(opens(self.needed(r)));
                 }

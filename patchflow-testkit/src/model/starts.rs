@@ -12,8 +12,16 @@ use patchflow_core::time::Timestamp;
 
 /// Events that a look at a member for its start may end in.
 pub(super) fn is_start(event: Event) -> bool {
-    [Event::Ordered, Event::Attached, Event::Skipped, Event::Cancelled, Event::Held, Event::Removed]
-        .contains(&event)
+    [
+        Event::Ordered,
+        Event::HookAsked,
+        Event::Attached,
+        Event::Skipped,
+        Event::Cancelled,
+        Event::Held,
+        Event::Removed,
+    ]
+    .contains(&event)
 }
 
 /// Whether the engine arbitrates between rollouts that could start on one endpoint at the same instant.
@@ -52,7 +60,10 @@ impl Model {
             RebootBehaviour::Never => 0,
             RebootBehaviour::Possible | RebootBehaviour::Required => deploy.reboot_reserve_secs,
         };
-        u64::from(deploy.expected_secs) + u64::from(reserve)
+        let hooks = &deploy.hooks;
+        let pre = hooks.pre.as_ref().map_or(0, |_| hooks.pre_secs_max);
+        let post = hooks.post.as_ref().map_or(0, |_| hooks.post_secs_max);
+        [deploy.expected_secs, reserve, pre, post].into_iter().map(u64::from).sum()
     }
 
     /// Whether the rollout may issue an order at all now.
@@ -63,7 +74,23 @@ impl Model {
         let ring = rollout.rings[rollout.ring].state;
         let open = matches!(ring, RingState::Open | RingState::Settled | RingState::Held);
         let goes_on = runs && open || rollout.is_catching_up();
-        goes_on && self.resync.is_none() && self.is_permitted(r) && self.has_a_place(r)
+        goes_on
+            && self.resync.is_none()
+            && self.is_permitted(r)
+            && self.has_a_place(r)
+            && self.fleet_is_open()
+    }
+
+    /// When the starts that are used up let somebody start again, if anybody waits for that alone.
+    pub(super) fn starts_look(&self) -> Option<Timestamp> {
+        let at = self.starts_again_at()?;
+        let mut anew = self.clone();
+        anew.starts.clear();
+        let waits = |r: usize| {
+            anew.may_order(r)
+                && (0..self.rollouts[r].members.len()).any(|m| anew.fate((r, m)) == Fate::Starts)
+        };
+        (0..self.rollouts.len()).any(waits).then_some(at)
     }
 
     pub(super) fn has_a_place(&self, r: usize) -> bool {
@@ -98,6 +125,26 @@ impl Model {
             Window::Open { .. } => {}
             Window::Shut { .. } => return Fate::Waits,
         }
+        if let Some(event) = self.stands_against((r, m), again) {
+            return Fate::Settles(event);
+        }
+        if member.phase != Phase::Backoff && self.leader((r, m)).is_some() {
+            return Fate::Attaches;
+        }
+        let waits = self.is_busy(member.endpoint)
+            || self.endpoints[member.endpoint].post.is_some()
+            || self.is_full((r, m));
+        if waits { Fate::Waits } else { Fate::Starts }
+    }
+
+    pub(super) fn stands_nothing_against(&self, at: (usize, usize)) -> bool {
+        self.stands_against(at, false).is_none()
+    }
+
+    /// What keeps it from starting for good.
+    fn stands_against(&self, (r, m): (usize, usize), again: bool) -> Option<Event> {
+        let rollout = &self.rollouts[r];
+        let member = &rollout.members[m];
         let endpoint = &self.endpoints[member.endpoint];
         // What has failed once is not held or skipped, it is cancelled.
         let held = if again { Event::Cancelled } else { Event::Held };
@@ -106,36 +153,33 @@ impl Model {
             RolloutKind::Deployment => Environment::Production,
         };
         if endpoint.gone {
-            return Fate::Settles(Event::Removed);
+            return Some(Event::Removed);
         }
         if endpoint.seen.environment != wanted || self.is_taken_over((r, m)) {
-            return Fate::Settles(Event::Cancelled);
+            return Some(Event::Cancelled);
         }
         if self.holds.contains(&(rollout.candidate, member.endpoint)) {
-            return Fate::Settles(held);
+            return Some(held);
         }
         match self.candidates[rollout.candidate].needs.get(&member.endpoint).map(|need| need.standing) {
             Some(Standing::Needs) => {}
             Some(Standing::Has) if again => {}
-            Some(Standing::Has) => return Fate::Settles(Event::Skipped),
-            Some(Standing::NotApplicable) | None => return Fate::Settles(Event::Removed),
+            Some(Standing::Has) => return Some(Event::Skipped),
+            Some(Standing::NotApplicable) | None => return Some(Event::Removed),
         }
         let waived =
             rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
         if (member.path == RollbackPath::None && !waived) || member.operations == u8::MAX {
-            return Fate::Settles(held);
+            return Some(held);
         }
-        if member.phase != Phase::Backoff && self.leader((r, m)).is_some() {
-            return Fate::Attaches;
-        }
-        if self.is_busy(member.endpoint) { Fate::Waits } else { Fate::Starts }
+        None
     }
 
     /// Takes the engine's next start if it is legal now.
     pub(super) fn start(&mut self) -> Result<bool, Illegal> {
         let Some((r, m, event)) = self.choices.starts.first().copied() else { return Ok(false) };
         let fate = match event {
-            Event::Ordered => Fate::Starts,
+            Event::Ordered | Event::HookAsked => Fate::Starts,
             Event::Attached => Fate::Attaches,
             event => Fate::Settles(event),
         };
@@ -145,10 +189,21 @@ impl Model {
         }
         let at = (r, m);
         match event {
-            Event::Ordered => {
+            Event::Ordered | Event::HookAsked => {
+                let drains = self.has_pre_hook(r) && self.phase(at) != Phase::Backoff;
+                if drains != (event == Event::HookAsked) {
+                    return Err(Illegal(format!(
+                        "r{r}.m{m} begins with {event:?}, and has the hook: {drains}"
+                    )));
+                }
                 self.choices.starts.remove(0);
                 self.nobody_comes_first(at)?;
-                self.order(at);
+                if drains {
+                    self.drain(at);
+                } else {
+                    self.starts.push(self.now);
+                    self.order(at);
+                }
             }
             Event::Attached => self.attach(at),
             Event::Skipped => self.settle(at, Phase::Skipped),
@@ -175,6 +230,11 @@ impl Model {
         }
     }
 
+    /// Its hook is done: its place and its start are counted already.
+    pub(super) fn order_drained(&mut self, at: (usize, usize)) {
+        self.order(at);
+    }
+
     fn order(&mut self, (r, m): (usize, usize)) {
         self.wait_for_turn((r, m));
         self.next_operation((r, m));
@@ -182,7 +242,12 @@ impl Model {
         rollout.members[m].attempts = rollout.members[m].attempts.saturating_add(1);
         let rollout = &self.rollouts[r];
         let acknowledged_by = self.later(rollout.policy.deploy.acknowledge_within_secs);
-        let latest = match self.window(r, rollout.members[m].endpoint, self.needed(r)) {
+        let drained = u64::from(rollout.policy.deploy.hooks.pre_secs_max);
+        let needed = match rollout.members[m].phase {
+            Phase::Draining => self.needed(r) - drained,
+            _ => self.needed(r),
+        };
+        let latest = match self.window(r, rollout.members[m].endpoint, needed) {
             Window::Open { last_start, .. } => last_start.min(Timestamp::MAX.as_secs()),
             Window::Shut { .. } => self.now.as_secs(),
         };
@@ -236,8 +301,10 @@ impl Model {
             for m in 0..self.rollouts[r].members.len() {
                 let fate = self.fate((r, m));
                 // What stands against whoever waits for its endpoint may be said when that is free.
-                let waits = matches!(fate, Fate::Settles(_) | Fate::Attaches)
-                    && self.active(self.rollouts[r].members[m].endpoint).is_some();
+                let endpoint = self.rollouts[r].members[m].endpoint;
+                let busy = self.active(endpoint).is_some() || self.endpoints[endpoint].post.is_some();
+                let waits =
+                    matches!(fate, Fate::Settles(_) | Fate::Attaches) && (busy || self.is_full((r, m)));
                 if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
                 }

@@ -29,6 +29,8 @@ pub struct Model {
     pub(super) asks: u32,
     pub(super) resync: Option<Resync>,
     pub(super) strays: u64,
+    /// When installs started.
+    pub(super) starts: Vec<Timestamp>,
     pub(super) sent: Vec<Sent>,
     pub(super) choices: Choices,
 }
@@ -38,6 +40,16 @@ pub(super) struct Endpoint {
     pub(super) seen: EndpointSeen,
     pub(super) gone: bool,
     pub(super) fence: u32,
+    /// It failed, and was neither verified since nor looked after by a person.
+    pub(super) broken: bool,
+    /// The post hook that is awaited there.
+    pub(super) post: Option<Post>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Post {
+    pub(super) order: (usize, usize, u8),
+    pub(super) due: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +127,7 @@ pub(super) struct Member {
 
 #[derive(Clone, Debug)]
 pub(super) struct Ring {
+    pub(super) name: String,
     pub(super) gate: Limits,
     pub(super) state: RingState,
     pub(super) alerts: u32,
@@ -170,6 +183,7 @@ impl Model {
             asks: 0,
             resync: None,
             strays: 0,
+            starts: Vec::new(),
             sent: Vec::new(),
             choices: Choices::default(),
         }
@@ -240,6 +254,8 @@ impl Model {
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(r, m));
         }
+        self.note_health(self.rollouts[r].members[m].endpoint, before, phase);
+        self.after_operation((r, m), before, phase);
     }
 
     pub(super) fn later(&self, secs: u32) -> Timestamp {

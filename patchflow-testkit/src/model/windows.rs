@@ -107,6 +107,18 @@ impl Model {
         Window::Open { last_start, spread_until: self.spread_over(r, *opens, last_start) }
     }
 
+    /// The same, where whether its place in the spread has come is the hash's business and told by what the engine did.
+    pub(super) fn window_and_spread(&self, (r, m): (usize, usize), needed: u64) -> Window {
+        let window = self.window(r, self.rollouts[r].members[m].endpoint, needed);
+        let goes = self.choices.goes((r, m));
+        match window {
+            Window::Open { spread_until, .. } if spread_until > self.now && !goes => {
+                Window::Shut { opens: None }
+            }
+            window => window,
+        }
+    }
+
     /// Starts are spread: every member has its place from the opening on until here; which is the hash's business.
     fn spread_over(&self, r: usize, opens: i64, last_start: i64) -> Timestamp {
         let spread = i64::from(self.rollouts[r].policy.calendars.spread_secs);

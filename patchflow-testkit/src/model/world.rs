@@ -26,6 +26,9 @@ impl Model {
             }
             Observation::Withdrawn { patch, .. } => Ok(self.withdraw(patch.as_str())),
             Observation::Needs { candidate, needs } => Ok(self.needs(candidate.index(), needs)),
+            Observation::HookDone { order, stage, failure } => {
+                Ok(self.hook_done(*order, *stage, failure.is_some()))
+            }
             Observation::Identified => {
                 self.candidates.iter_mut().for_each(|candidate| candidate.look = true);
                 Ok(true)
@@ -57,7 +60,10 @@ impl Model {
             Some(known) => {
                 (self.endpoints[known].seen, self.endpoints[known].gone) = (seen.clone(), false);
             }
-            None => self.endpoints.push(Endpoint { seen: seen.clone(), gone: false, fence: 0 }),
+            None => {
+                let seen = seen.clone();
+                self.endpoints.push(Endpoint { seen, gone: false, fence: 0, broken: false, post: None });
+            }
         }
     }
 
@@ -75,7 +81,7 @@ impl Model {
                 }
             }
         }
-        self.endpoints[endpoint].gone = true;
+        (self.endpoints[endpoint].gone, self.endpoints[endpoint].post) = (true, None);
         self.candidates.iter_mut().for_each(|candidate| {
             candidate.needs.remove(&endpoint);
         });

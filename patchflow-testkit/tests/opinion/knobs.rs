@@ -8,8 +8,8 @@ use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::ids::PatchId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter,
-    Selector, StartMode, WaiverByName,
+    Amount, Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize,
+    RiskFilter, ScopeBudget, Selector, StartMode, StartsMax, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -80,7 +80,29 @@ fn pick<T: Copy>(from: &[T], knob: u8) -> T {
 impl Knobs {
     pub(crate) fn endpoints(&self) -> Vec<EndpointSeen> {
         let production = 2 + u32::from(self.production);
-        (0..production + u32::from(self.non_production)).map(|i| seen(i, i < production)).collect()
+        (0..production + u32::from(self.non_production))
+            .map(|i| seen(i, i < production, self.grouped()))
+            .collect()
+    }
+
+    pub(crate) fn grouped(&self) -> bool {
+        self.more[7] >= 5
+    }
+
+    /// The policy that is adopted later: other gates, and everything else but the rings as it was.
+    pub(crate) fn later_policy(&self) -> Policy {
+        let mut limits = self.limits;
+        limits.rotate_left(1);
+        Self {
+            limits,
+            more: {
+                let mut more = self.more;
+                more[2] = 3;
+                more
+            },
+            ..self.clone()
+        }
+        .policy()
     }
 
     fn limits(&self) -> Limits {
@@ -119,7 +141,11 @@ impl Knobs {
             4 => before(RingSize::Count { endpoints: 1 }, percents(&[50, 100])),
             _ => percents(&[100]),
         };
-        rings.iter_mut().for_each(|ring| ring.gate = self.limits());
+        for ring in &mut rings {
+            ring.gate = self.limits();
+            ring.in_flight_max = pick(&[None, None, None, Some(Amount::Count { n: 1 })], self.more[2]);
+            ring.probe_first = pick(&[0, 0, 0, 0, 0, 1, 2], self.more[3]);
+        }
         rings
     }
 
@@ -152,6 +178,20 @@ impl Knobs {
         };
         (policy.catch_up.newcomers, policy.catch_up.deferred, policy.catch_up.max_failures) =
             pick(&[(true, true, 0), (false, false, 0), (true, false, 1), (false, true, 1)], self.more[0]);
+        let half = Amount::Percent { percent: Percent::whole(50) };
+        policy.budgets.in_flight_max =
+            pick(&[None, None, None, None, Some(Amount::Count { n: 1 }), Some(half)], self.more[4]);
+        if self.more[5] >= 6 {
+            let scope =
+                |within: &str, in_flight_max| ScopeBudget { within: ScopePath(within.into()), in_flight_max };
+            policy.budgets.scopes = vec![scope("acme", half), scope("acme/1", Amount::Count { n: 1 })];
+        }
+        policy.budgets.starts_max =
+            (self.more[6] >= 6).then(|| StartsMax { n: u32::from(self.more[6]) - 5, per_secs: 2_000 });
+        policy.budgets.unavailable_max = Amount::Count { n: 1 + u32::from(self.more[7] % 2) };
+        let hook =
+            |name: &str, which: u8| (self.more[8] & which != 0 && self.more[8] < 4).then(|| name.to_owned());
+        (policy.deploy.hooks.pre, policy.deploy.hooks.post) = (hook("drain", 1), hook("resume", 2));
         policy.deploy.start = if self.start == 2 { StartMode::OnRequest } else { StartMode::WhenApproved };
         policy.deploy.in_flight_max = pick(&[1000, 1, 2, 3], self.deploy[0]);
         policy.deploy.start_within_secs = pick(&[7_200, 1_000, 40_000, 7_200], self.deploy[1]);
@@ -211,16 +251,17 @@ impl Knobs {
     }
 }
 
-pub(crate) fn seen(i: u32, production: bool) -> EndpointSeen {
+/// Endpoints as the inventory tells them: `grouped` puts two of three into availability groups.
+pub(crate) fn seen(i: u32, production: bool, grouped: bool) -> EndpointSeen {
     EndpointSeen {
         id: format!("e{i}").into(),
         environment: if production { Environment::Production } else { Environment::NonProduction },
-        scope: ScopePath("acme".into()),
+        scope: ScopePath(format!("acme/{}", i % 3)),
         tags: BTreeMap::from([("floor".to_owned(), (i % 2).to_string())]),
         // One in five goes by a calendar of its own, one in seven by one that the policy does not have.
         calendar: [None, None, None, Some("nights"), None, None, Some("nobody's")][i as usize % 7]
             .map(Arc::from),
-        group: None,
+        group: [Some("dc"), Some("db"), None][i as usize % 3].filter(|_| grouped).map(Arc::from),
     }
 }
 

@@ -4,13 +4,13 @@ use crate::knobs::{Knobs, seen, some_patch, start};
 use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    Command, Effect, Fleet, NeedSeen, Observation, Outbox, Persisted, Recorded, Request, Standing,
+    Command, Effect, Fleet, HookStage, NeedSeen, Observation, Outbox, Persisted, Recorded, Request, Standing,
 };
 use patchflow_core::ids::{
     Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, RequestId, Revision, RolloutId,
 };
-use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::Selector;
+use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
+use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -35,6 +35,15 @@ pub(crate) enum Happens {
     Done(u8),
     Fails(u8, u8),
     Answers(u8, u8),
+    /// A hook comes to its end: which, and whether it failed.
+    HookEnds(u8, bool),
+    /// All hooks that were asked for do what they should.
+    HooksEnd,
+    /// A person revises a rollout: places two endpoints, or goes over to the policy that holds now.
+    Revises(u8, u8, u8),
+    /// A person passes a ring over.
+    SkipsRing(u8, u8),
+    AdoptsPolicy(bool),
     Recalls(u8, u8),
     Inspects(u8, u8),
     Needs(u8, u8),
@@ -62,6 +71,11 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         4 => (any::<u8>(), 0u8..6).prop_map(|(o, k)| Fails(o, k)),
         3 => (any::<u8>(), 0u8..6).prop_map(|(o, a)| Answers(o, a)),
         2 => (any::<u8>(), 0u8..3).prop_map(|(o, a)| Recalls(o, a)),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(o, f)| HookEnds(o, f)),
+        4 => Just(HooksEnd),
+        1 => (any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(r, a, b)| Revises(r, a, b)),
+        1 => (any::<u8>(), 0u8..4).prop_map(|(r, ring)| SkipsRing(r, ring)),
+        1 => any::<bool>().prop_map(AdoptsPolicy),
         5 => (any::<u8>(), 0u8..8).prop_map(|(o, l)| Inspects(o, l)),
         2 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
@@ -83,6 +97,9 @@ pub(crate) struct Pair {
     /// The facts of the last input.
     last: Vec<Recorded>,
     pub(crate) orders: Vec<OrderId>,
+    hooks: Vec<(OrderId, HookStage)>,
+    policies: [Policy; 2],
+    grouped: bool,
     out: Outbox,
     requests: Vec<Request>,
     /// Every input so far, and where the two parted at the last.
@@ -125,6 +142,9 @@ impl Pair {
             facts: vec![],
             last: vec![],
             orders: vec![],
+            hooks: vec![],
+            policies: [knobs.policy(), knobs.later_policy()],
+            grouped: knobs.grouped(),
             out,
             requests: vec![],
             told: vec![],
@@ -150,6 +170,10 @@ impl Pair {
         let effects: Vec<Effect> = self.out.release(done).collect();
         self.facts.extend_from_slice(&facts);
         for effect in &effects {
+            if let Effect::RunHook(run) = effect {
+                self.hooks.retain(|known| *known != (run.order, run.stage));
+                self.hooks.push((run.order, run.stage));
+            }
             if let Effect::Submit(order) = effect {
                 let id = Order::id(order);
                 self.orders.retain(|known| *known != id);
@@ -263,6 +287,11 @@ impl Pair {
         self.see(Observation::Inspected(Inspection { order, level, reboot_required, health }));
     }
 
+    pub(crate) fn hook_ends(&mut self, order: OrderId, stage: HookStage, failed: bool) {
+        let failure = failed.then(|| Failure::new(FailureKind::Other, "it broke"));
+        self.see(Observation::HookDone { order, stage, failure });
+    }
+
     pub(crate) fn answer(&mut self, order: OrderId, answer: u8) {
         let answer = match answer {
             0 => QueryAnswer::NeverSeen,
@@ -322,6 +351,37 @@ impl Pair {
                 let Some(order) = self.order(o) else { return };
                 self.recall(order, answer);
             }
+            Happens::HookEnds(n, failed) => {
+                let len = self.hooks.len();
+                let Some((order, stage)) =
+                    (len > 0).then(|| self.hooks[len - 1 - usize::from(n) % len.min(5)])
+                else {
+                    return;
+                };
+                self.hook_ends(order, stage, failed);
+            }
+            Happens::HooksEnd => {
+                for (order, stage) in std::mem::take(&mut self.hooks) {
+                    self.hook_ends(order, stage, false);
+                }
+            }
+            Happens::Revises(r, a, b) => {
+                let rollout = self.rollout(r);
+                let place =
+                    |n: u8| Placement { endpoint: format!("e{}", n % 16 % 9).into(), ring: n / 16 % 3 };
+                let place = if a % 3 == 0 { vec![] } else { vec![place(a), place(b)] };
+                let revision = PlanRevision { adopt_policy: a % 3 != 1, place };
+                let reason = "because".into();
+                self.ask(actor(0), None, Command::Revise { rollout, revision, reason });
+            }
+            Happens::SkipsRing(r, ring) => {
+                let (rollout, reason) = (self.rollout(r), "because".into());
+                self.ask(actor(0), None, Command::SkipRing { rollout, ring, reason });
+            }
+            Happens::AdoptsPolicy(later) => {
+                let policy = Box::new(self.policies[usize::from(later)].clone());
+                self.ask(actor(0), None, Command::AdoptPolicy { policy });
+            }
             Happens::Inspects(o, shows) => {
                 let Some(order) = self.order(o) else { return };
                 self.inspect(order, shows);
@@ -335,7 +395,7 @@ impl Pair {
                 }
             }
             Happens::Moves(e, production) => {
-                let endpoints = vec![seen(u32::from(e) % 12, production)];
+                let endpoints = vec![seen(u32::from(e) % 12, production, self.grouped)];
                 self.see(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
             }
             Happens::Goes(e) => {
