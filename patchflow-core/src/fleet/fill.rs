@@ -25,6 +25,10 @@ impl Fleet {
             let Some(ix) = self.state.rollouts[id.index()].next_member() else { break };
             let turn = self.state.turn(now, id, ix, needed);
             let Some(at) = self.state.member(id, ix) else { continue };
+            if at.member.phase == Phase::Draining {
+                // It stands in the queue from before its pre hook, and goes on when that is done.
+                continue;
+            }
             let start = decide::start(&self.state, now, at, turn);
             let takes_turn = matches!(start, Start::Order { .. } | Start::Settle(..) | Start::Attach);
             if at.member.phase == Phase::Deferred && takes_turn {

@@ -4,11 +4,11 @@ use crate::budgets::at_once;
 use crate::world::{Does, World};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, Recorded, RichFact};
 use patchflow_core::ids::RolloutId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::policy::{OnFailure, Policy};
-use patchflow_core::rollout::Phase;
+use patchflow_core::rollout::{Event, Phase};
 
 fn hooked() -> Policy {
     let mut policy = at_once();
@@ -209,5 +209,11 @@ fn who_is_brought_along_after_completion_is_drained_and_installed_too() {
     world.script.clear();
     world.pass(7 * 24 * 3600);
     assert_eq!(phases(&world), [Phase::Verified; 2]);
+    let times = |event| {
+        let of = |r: &&Recorded| matches!(r.fact, Fact::Endpoint(fact) if fact.event == event);
+        world.journal.iter().filter(of).map(|r| r.at).collect::<Vec<_>>()
+    };
+    let (asked, ordered) = (times(Event::HookAsked), times(Event::Ordered));
+    assert!(asked.last() < ordered.last(), "no order before its hook is done: {asked:?} {ordered:?}");
     assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
 }
