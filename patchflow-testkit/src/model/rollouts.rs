@@ -370,6 +370,7 @@ impl Model {
                         && (member.ring <= rollout.ring || rollout.is_catching_up())
                         // Who waits for the endpoint is told when it is free.
                         && self.active(member.endpoint).is_none()
+                        && self.endpoints[member.endpoint].post.is_none()
                         && !self.is_full((r, m)) =>
                 {
                     looks.extend(opens(self.needed(r)));

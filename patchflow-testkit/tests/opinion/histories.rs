@@ -1,7 +1,7 @@
 //! Random histories: the engine and the model must agree after every input.
 
 use crate::knobs::{Knobs, knobs};
-use crate::pair::{Happens, Pair, happens};
+use crate::pair::{Happens, Pair, calm, happens};
 use patchflow_testkit::model::Mutation;
 use proptest::prelude::*;
 
@@ -18,7 +18,8 @@ pub(crate) fn live(knobs: &Knobs, story: &[Happens], mutation: Option<Mutation>)
 }
 
 pub(crate) fn stories(len: usize) -> impl Strategy<Value = Vec<Happens>> {
-    prop::collection::vec(happens(), 1..len)
+    let of = |it: BoxedStrategy<Happens>| prop::collection::vec(it, 1..len);
+    prop_oneof![of(happens().boxed()), of(calm().boxed())]
 }
 
 /// `PATCHFLOW_HISTORIES=n` lives through n histories instead of the few of an ordinary run.
