@@ -305,7 +305,7 @@ fn fence(pair: &Pair, endpoint: u32) -> u32 {
 fn every_history_of_a_small_fleet_keeps_the_promises_and_comes_to_rest() {
     let number =
         |name: &str, otherwise| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise);
-    let (depth, states) = (number("PATCHFLOW_DEPTH", 3), number("PATCHFLOW_STATES", 150));
+    let (depth, states) = (number("PATCHFLOW_DEPTH", 3), number("PATCHFLOW_STATES", 90));
     let mut all = 0;
     for which in [Small::One, Small::Budget, Small::Two, Small::Same] {
         let (visited, lived, calmed) = explore(which, depth, states);
@@ -316,5 +316,5 @@ fn every_history_of_a_small_fleet_keeps_the_promises_and_comes_to_rest() {
         std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).expect("stderr takes it");
         all += visited;
     }
-    assert!(all > 300, "{all} states are too few");
+    assert!(all > 200, "{all} states are too few");
 }
