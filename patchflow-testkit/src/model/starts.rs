@@ -305,7 +305,9 @@ impl Model {
                 let busy = self.active(endpoint).is_some() || self.endpoints[endpoint].post.is_some();
                 let waits =
                     matches!(fate, Fate::Settles(_) | Fate::Attaches) && (busy || self.is_full((r, m)));
-                if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {
+                // Nothing says how soon whoever is brought along is drained anew after a hook that failed.
+                let drained = self.has_pre_hook(r) && self.phase((r, m)) == Phase::Deferred;
+                if fate != Fate::Waits && !waits && !drained && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
                 }
             }

@@ -12,7 +12,7 @@ use patchflow_core::ids::{
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
 use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{
-    Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
+    Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, Rollout,
 };
 use patchflow_core::time::Timestamp;
 use patchflow_testkit::model::{Came, Choices, Input, Model, Mutation, compare};
@@ -121,7 +121,7 @@ pub(crate) struct Pair {
     /// The facts of the last input.
     last: Vec<Recorded>,
     pub(crate) orders: Vec<OrderId>,
-    hooks: Vec<(OrderId, HookStage)>,
+    pub(crate) hooks: Vec<(OrderId, HookStage)>,
     policies: [Policy; 2],
     grouped: bool,
     out: Outbox,
@@ -486,6 +486,17 @@ impl Pair {
             _ => Command::Cancel { rollout, reason },
         };
         self.ask(actor(b), None, ask);
+    }
+
+    /// How every member of every rollout stands.
+    pub(crate) fn stand(&self) -> String {
+        let line = |rollout: &Rollout| {
+            let members =
+                rollout.members().iter().map(|member| (member.endpoint(), member.ring(), member.phase()));
+            let rings = rollout.rings().iter().map(|ring| ring.state()).collect::<Vec<_>>();
+            format!("{} {:?} {rings:?} {:?}", rollout.id(), rollout.state(), members.collect::<Vec<_>>())
+        };
+        self.fleet.rollouts().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// The whole story, for a person who has to decide which side is right.
