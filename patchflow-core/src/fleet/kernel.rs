@@ -4,6 +4,7 @@ use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::replay::Replay;
 use super::state::State;
+use super::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
@@ -141,18 +142,15 @@ impl Fleet {
             return Some(self.state.clock);
         }
         let cache = &self.state.cache;
-        let timers = [cache.deadlines.first(), cache.wakes.first(), cache.closes.first()];
-        let posts = cache.posts_due.first().map(|(due, _)| *due);
-        let timers = timers.into_iter().flatten().chain(posts).min().map(|due| self.state.at(due));
-        let alarms = [
-            cache.alarms.first(),
-            cache.candidate_alarms.first(),
-            cache.call_alarms.first(),
-            cache.drill_look,
-            self.state.starts_alarm(),
-            self.state.next_scan_due(),
-        ];
-        timers.into_iter().chain(alarms.into_iter().flatten()).min()
+        let timer = sooner(cache.deadlines.first(), cache.wakes.first());
+        let timer = sooner(timer, cache.closes.first());
+        let timer = sooner(timer, cache.posts_due.first().map(|(due, _)| *due));
+        let mut alarm = sooner(cache.alarms.first(), cache.candidate_alarms.first());
+        alarm = sooner(alarm, cache.call_alarms.first());
+        alarm = sooner(alarm, cache.drill_look);
+        alarm = sooner(alarm, self.state.starts_alarm());
+        alarm = sooner(alarm, self.state.next_scan_due());
+        sooner(alarm, timer.map(|due| self.state.at(due)))
     }
 
     /// The fleet that these facts built. Evolves only: nothing is decided anew.
@@ -224,6 +222,11 @@ impl Fleet {
     }
 
     pub(super) fn apply_all(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+        // Nearly always there is one fact or none.
+        if facts.len() == 1 {
+            facts.pop().into_iter().for_each(|fact| self.apply(now, fact, out));
+            return;
+        }
         for fact in facts.drain(..) {
             self.apply(now, fact, out);
         }
@@ -358,6 +361,9 @@ impl Fleet {
             return;
         }
         let Some(at) = self.state.member(rollout, member) else { return };
+        if !at.rollout.bundle().is_empty() && self.state.leaves_its_reboot(now, at) {
+            return;
+        }
         let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);
         match self.state.turn(now, rollout, member, reserve) {
             Turn::Open { .. } => {
@@ -402,6 +408,7 @@ impl Fleet {
                 self.tend(now, id, MemberIx(i as u32), true, facts, out);
             }
         }
+        self.state.tend_mates(id);
         self.take_in(now, id, facts, out);
         loop {
             decide::review(now, &self.state.rollouts[id.index()], facts);

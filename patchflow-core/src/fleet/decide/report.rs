@@ -349,6 +349,9 @@ fn inspected_install(
             Health::Passed | Health::NotProbed => {
                 facts.push(at.fact(Event::Verified, 0, 0));
                 attach::done_here(state, at, facts);
+                let deploy = &at.rollout.policy().deploy;
+                let due = state.due(now.plus_secs(deploy.inspect_within_secs.into()));
+                facts.extend(state.rebooted_with(at, due));
             }
         },
         // While the outcome is unknown the operation may still be under way: only the target itself says something.

@@ -59,6 +59,9 @@ pub(super) fn machine(chance: &mut Chance, i: u64, trouble: u32) -> Machine {
         RollbackPath::Reinstall,
         RollbackPath::Reinstall,
         RollbackPath::Switch,
+        RollbackPath::Reinstall,
+        RollbackPath::Reinstall,
+        RollbackPath::Switch,
         RollbackPath::Snapshot,
         if trouble > 0 { RollbackPath::None } else { RollbackPath::Switch },
     ]);
