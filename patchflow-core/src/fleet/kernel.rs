@@ -369,6 +369,9 @@ impl Fleet {
             return;
         }
         let Some(at) = self.state.member(rollout, member) else { return };
+        if !at.rollout.bundle().is_empty() && self.state.leaves_its_reboot(now, at) {
+            return;
+        }
         let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);
         match self.state.turn(now, rollout, member, reserve) {
             Turn::Open { .. } => {
@@ -414,6 +417,7 @@ impl Fleet {
                 self.tend(now, id, MemberIx(i as u32), true, facts, out);
             }
         }
+        self.state.tend_mates(id);
         self.take_in(now, id, facts, out);
         loop {
             decide::review(now, &self.state.rollouts[id.index()], facts);

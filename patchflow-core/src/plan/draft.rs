@@ -41,6 +41,10 @@ pub struct RolloutDraft {
     /// it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emergency: Option<String>,
+    /// Further candidates that are installed together with it: each endpoint gets those it needs one after another,
+    /// prerequisites first, and is rebooted once at the end. At most 15.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundle: Vec<CandidateId>,
 }
 
 /// An endpoint that may take part: it needs the candidate.
@@ -131,7 +135,7 @@ impl RolloutDraft {
     /// ```
     #[must_use]
     pub fn of(candidate: CandidateId) -> Self {
-        Self { candidate, select: Selector::All, emergency: None }
+        Self { candidate, select: Selector::All, emergency: None, bundle: Vec::new() }
     }
 
     /// Checks the draft against an approval and a policy, and deals the starters out to rings.

@@ -7,7 +7,7 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::Command;
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{OnFailure, OnHalt, Policy, Selector};
+use patchflow_core::policy::{OnFailure, OnHalt, Policy};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Order, Phase, RolloutState};
 
@@ -19,7 +19,7 @@ fn twice(policy: Policy, does: Does) -> (World, CandidateId) {
     let mut world = World::new(3, 0, policy);
     world.script.extend((0..3).map(|i| (format!("prod-{i}"), does.clone())));
     let candidate = world.publish(patch("openssl", "2.0"));
-    let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
+    let draft = RolloutDraft::of(candidate);
     world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
     (world, candidate)
 }
@@ -88,6 +88,19 @@ fn silence_in_the_first_rollout_is_not_success_in_the_second() {
     assert_eq!(phases(&world, FIRST), [Phase::Silent; 3]);
     assert_eq!(phases(&world, SECOND), [Phase::Failed; 3]);
     assert_eq!(installs(&world), 3);
+}
+
+#[test]
+fn whoever_comes_after_the_silence_does_not_wait_for_ever() {
+    let mut world = World::new(1, 0, at_once());
+    world.script.insert("prod-0".into(), Does::GoesSilent);
+    let candidate = world.publish(patch("openssl", "2.0"));
+    world.pass(3 * 1200);
+    assert_eq!(phases(&world, FIRST), [Phase::Silent], "asked after, and not answered");
+    let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
+    world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
+    assert_eq!(phases(&world, SECOND), [Phase::Failed]);
+    assert_eq!(installs(&world), 1);
 }
 
 #[test]

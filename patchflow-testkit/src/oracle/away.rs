@@ -57,11 +57,13 @@ impl Oracle for Absence {
             _ => {}
         }
         let Some((fact, _)) = member_fact(&sight) else { return };
-        let silent = matches!(fact.event, Event::WentSilent | Event::StayedSilent | Event::RevertWentSilent);
+        let before = ledger.member(fact.rollout, fact.member).map(|member| member.standing);
+        // Who counted as silent before goes on doing so: an answer that says little makes nothing worse.
+        let already = matches!(before, Some(Standing::Unknown | Standing::UndoUnknown));
+        let silent = !already
+            && matches!(fact.event, Event::WentSilent | Event::StayedSilent | Event::RevertWentSilent);
         // A rollback that was cut off is ordered anew by the very answer that was waited for.
-        let again = ledger
-            .member(fact.rollout, fact.member)
-            .is_some_and(|member| matches!(member.standing, Standing::Undoing | Standing::UndoUnknown));
+        let again = matches!(before, Some(Standing::Undoing | Standing::UndoUnknown));
         let order = matches!(fact.event, Event::Ordered | Event::RebootOrdered)
             || fact.event == Event::RevertOrdered && !again;
         if silent && self.owes_resync {

@@ -18,7 +18,7 @@ impl Oracle for Budgets {
             return;
         }
         let Some(rollout) = ledger.rollout(fact.rollout) else { return };
-        let taken = rollout.members.iter().filter(|member| member.standing.takes_place()).count();
+        let taken = rollout.members.iter().filter(|member| member.placed).count();
         let max = rollout.policy.deploy.in_flight_max as usize;
         if taken >= max {
             says(format!(

@@ -104,6 +104,9 @@ pub struct MemberEntry {
     pub standing: Standing,
     /// Orders so far.
     pub operations: u32,
+    /// Whether it takes a place of the budgets. Only an order takes one: silence gives it back, and what is heard late
+    /// takes it no more.
+    pub placed: bool,
     /// When the next thing is due, in seconds since the epoch; 0 for nothing.
     pub due: u32,
     /// The way back that the plan recorded.
@@ -319,6 +322,13 @@ impl Ledger {
             Event::RolledBack => Standing::RolledBack,
             Event::OperatorNeeded => Standing::Operator,
         };
+        let ordered =
+            matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered | Event::HookAsked);
+        if member.standing.takes_place() {
+            member.placed |= ordered && !before.takes_place();
+        } else {
+            member.placed = false;
+        }
         let (after, ring) = (member.standing, usize::from(member.ring));
         let bad = rollout.bad(ring);
         if let Some(ring) = rollout.rings.get_mut(ring) {
@@ -398,8 +408,15 @@ impl Ledger {
                 self.candidate_mut(*candidate)?.approved_until = None;
             }
             RichFact::CandidateSuperseded { candidate, .. } => self.retire(*candidate, "superseded")?,
+            RichFact::CandidateReopened { candidate, .. } => {
+                let entry = self.candidate_mut(*candidate)?;
+                (entry.retired, entry.evidence, entry.approved_until, entry.asked) = (None, None, None, None);
+            }
+            RichFact::CandidateRerated { candidate, patch, .. } => {
+                self.candidate_mut(*candidate)?.patch = patch.clone();
+            }
             RichFact::CandidateWithdrawn { candidate, .. } => self.retire(*candidate, "withdrawn")?,
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency: _ } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency: _, bundle: _ } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("{rollout} came after {} rollouts", self.rollouts.len()));
                 }
@@ -422,6 +439,7 @@ impl Ledger {
                             ring: i as u8,
                             standing: Standing::Waiting,
                             operations: 0,
+                            placed: false,
                             due: 0,
                             path: plan.paths.get(at).copied().unwrap_or(RollbackPath::None),
                         });

@@ -10,6 +10,7 @@ fn entry(joined: &JoinedMember, ring: u8) -> MemberEntry {
         ring,
         standing: Standing::Waiting,
         operations: 0,
+        placed: false,
         due: 0,
         path: joined.path,
     }

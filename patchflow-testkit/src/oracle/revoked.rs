@@ -29,7 +29,10 @@ impl Oracle for Revoked {
             Some((RichFact::ApprovalRejected { candidate, .. }, _)) => {
                 self.0.insert(*candidate, "rejected");
             }
-            Some((RichFact::ApprovalGranted { candidate, .. }, _)) => {
+            Some((
+                RichFact::ApprovalGranted { candidate, .. } | RichFact::CandidateReopened { candidate, .. },
+                _,
+            )) => {
                 self.0.remove(candidate);
             }
             _ => {}

@@ -44,6 +44,10 @@ pub struct Operation {
     pub reports_late_secs: u64,
     /// Whether every report is sent twice.
     pub doubled: bool,
+    /// How often the people there put it off, as far as the order lets them, and by how many seconds each time.
+    pub put_off: Option<(u8, u64)>,
+    /// How often it says that it is still at work, in seconds.
+    pub progress_secs: Option<u64>,
     /// Whether it leaves the endpoint waiting for a reboot.
     pub wants_reboot: bool,
     /// Whether it begins although `start_by` has passed: a liar against the protocol.
@@ -59,6 +63,8 @@ impl Default for Operation {
             ends: Ends::Succeeds,
             reports_late_secs: 0,
             doubled: false,
+            put_off: None,
+            progress_secs: None,
             wants_reboot: false,
             ignores_start_by: false,
         }

@@ -1,11 +1,11 @@
-//! Simulations with faults, some thousands of them: more are run with `patchflow-lab soak`.
+//! Simulations with faults, some hundreds of them: more are run with `patchflow-lab soak`.
 
 use patchflow_testkit::sim::generate;
 
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 400;
 
 #[test]
-fn thousands_of_stories_with_faults_end_without_a_violation() {
+fn hundreds_of_stories_with_faults_end_without_a_violation() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8) as u64;
     let failing: Vec<String> = std::thread::scope(|scope| {
         let run = |part: u64| {
@@ -41,11 +41,11 @@ fn the_same_seed_gives_the_same_trace() {
 
 #[test]
 fn stories_reach_what_they_are_to_test() {
-    let endings: Vec<_> = (0..300).map(|seed| generate(seed).play(false)).collect();
+    let endings: Vec<_> = (0..150).map(|seed| generate(seed).play(false)).collect();
     let share = |reached: &dyn Fn(&patchflow_testkit::sim::Ending) -> bool| {
         endings.iter().filter(|ending| reached(ending)).count()
     };
-    assert!(share(&|ending| ending.orders > 0) > 200, "most stories order something");
-    assert!(share(&|ending| ending.crashes > 0) > 100, "many stories crash");
-    assert!(share(&|ending| ending.rollouts > 1) > 50, "several rollouts meet");
+    assert!(share(&|ending| ending.orders > 0) > 80, "most stories order something");
+    assert!(share(&|ending| ending.crashes > 0) > 40, "many stories crash");
+    assert!(share(&|ending| ending.rollouts > 1) > 25, "several rollouts meet");
 }

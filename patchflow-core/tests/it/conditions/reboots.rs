@@ -60,6 +60,21 @@ fn a_preflight_reboot_comes_first_and_the_endpoint_is_read_before_its_install() 
 }
 
 #[test]
+fn a_preflight_reboot_takes_a_place_like_any_other_operation() {
+    let mut policy = preflight();
+    policy.deploy.in_flight_max = 1;
+    let mut world = World::new(3, 0, policy);
+    for name in ["prod-0", "prod-1", "prod-2"] {
+        pending(&mut world, name, true);
+    }
+    let (_, rollout) = rollout(&mut world);
+    assert_eq!(reboots(&world), 1);
+    world.pass(2 * HOUR);
+    let done = world.fleet.rollout(rollout).unwrap().members().iter().all(|m| m.phase() == Phase::Verified);
+    assert!(done && reboots(&world) == 3, "each in its turn");
+}
+
+#[test]
 fn nobody_is_rebooted_first_who_would_not_be_ordered_anything() {
     for held in [true, false] {
         let mut world = World::new(2, 0, preflight());

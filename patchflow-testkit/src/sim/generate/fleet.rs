@@ -59,6 +59,9 @@ pub(super) fn machine(chance: &mut Chance, i: u64, trouble: u32) -> Machine {
         RollbackPath::Reinstall,
         RollbackPath::Reinstall,
         RollbackPath::Switch,
+        RollbackPath::Reinstall,
+        RollbackPath::Reinstall,
+        RollbackPath::Switch,
         RollbackPath::Snapshot,
         if trouble > 0 { RollbackPath::None } else { RollbackPath::Switch },
     ]);
@@ -114,6 +117,8 @@ fn bad_operation(chance: &mut Chance) -> Operation {
         ends,
         reports_late_secs: if chance.one_in(3) { chance.between(1, 30_000) } else { 0 },
         doubled: chance.one_in(3),
+        put_off: None,
+        progress_secs: None,
         wants_reboot: chance.one_in(3),
         ignores_start_by: false,
     }

@@ -28,9 +28,9 @@ const DEEDS: [Deed; 20] = [
 pub(super) fn people(seed: u64, within: u64, calm: bool, steps: &mut Vec<(u64, Step)>) {
     let mut chance = Story::chance(seed, Purpose::People);
     // Somebody looks at open questions now and then; sometimes nobody does.
-    if calm || !chance.one_in(8) {
-        for i in 0..6 {
-            let at = 90 + within * i / 6;
+    if calm || !chance.one_in(20) {
+        for i in 0..10 {
+            let at = 90 + within * i / 10;
             steps.push((at, Step::Does(Deed::ApproveAll, 0, 0)));
         }
     }

@@ -155,7 +155,7 @@ fn deploy(chance: &mut Chance, calm: bool, policy: &mut Policy) {
     let deploy = &mut policy.deploy;
     deploy.start = *chance.pick(&[StartMode::WhenApproved, StartMode::WhenApproved, StartMode::OnRequest]);
     deploy.in_flight_max = *chance.pick(&[1, 2, 5, 1000]);
-    deploy.start_within_secs = *chance.pick(&[600, 7200, 72 * 3600]);
+    deploy.start_within_secs = *chance.pick(&[600, 7200, 72 * 3600, 72 * 3600]);
     deploy.acknowledge_within_secs = *chance.pick(&[60, 1800, 24 * 3600]);
     deploy.report_within_secs = *chance.pick(&[120, 1200, 7200]);
     deploy.expected_secs = *chance.pick(&[0, 60, 1800]);

@@ -4,6 +4,7 @@ use super::member::member_of;
 use super::{Asked, Done, candidate_for, not_found, rollout_for};
 use crate::error::Refusal;
 use crate::fleet::decide::At;
+use crate::fleet::decide::condition::NO_ORDERS;
 use crate::fleet::{Outcome, RichFact};
 use crate::ids::{CandidateId, EndpointId, RolloutId};
 use crate::inventory::Environment;
@@ -54,6 +55,10 @@ pub(super) fn drill(asked: Asked<'_>, candidate: CandidateId, endpoint: &Endpoin
     }
     if slot.is_none_or(|slot| slot.active().is_some()) {
         return Err(wrong("busy", "wait until the operation there has come to its end"));
+    }
+    if slot.is_none_or(|slot| slot.conditions.has(NO_ORDERS)) {
+        let allowed = "drill when it is in contact, was read, and no other patch manager is active there";
+        return Err(wrong("not to be ordered anything", allowed));
     }
     let tried = state.rollouts_of(candidate).filter(|r| r.kind() == RolloutKind::Trial && r.moving == 0);
     let verified = tried.filter_map(|rollout| state.member(rollout.id(), rollout.member_of(ix)?)).last();
