@@ -97,7 +97,7 @@ fn whoever_comes_after_the_silence_does_not_wait_for_ever() {
     let candidate = world.publish(patch("openssl", "2.0"));
     world.pass(3 * 1200);
     assert_eq!(phases(&world, FIRST), [Phase::Silent], "asked after, and not answered");
-    let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
+    let draft = RolloutDraft::of(candidate);
     world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
     assert_eq!(phases(&world, SECOND), [Phase::Failed]);
     assert_eq!(installs(&world), 1);

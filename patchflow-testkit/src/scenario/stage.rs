@@ -147,9 +147,9 @@ impl<'a> Stage<'a> {
             Ask::Reject(patch, reason) => Command::Reject { candidate: candidate(patch)?, reason },
             Ask::Revoke(patch, reason) => Command::Revoke { candidate: candidate(patch)?, reason },
             Ask::Withdraw(patch, reason) => Command::Withdraw { candidate: candidate(patch)?, reason },
-            Ask::Start(patch, select, emergency) => {
-                Command::Start { draft: RolloutDraft { candidate: candidate(patch)?, select, emergency } }
-            }
+            Ask::Start(patch, select, emergency) => Command::Start {
+                draft: RolloutDraft { select, emergency, ..RolloutDraft::of(candidate(patch)?) },
+            },
             Ask::Reconsider(patch, reason) => Command::Reconsider { candidate: candidate(patch)?, reason },
             Ask::Drill(patch, name) => {
                 Command::Drill { candidate: candidate(patch)?, endpoint: name.as_str().into() }
