@@ -13,6 +13,8 @@ fn entry(joined: &JoinedMember, ring: u8) -> MemberEntry {
         placed: false,
         due: 0,
         path: joined.path,
+        draining: false,
+        attached: false,
     }
 }
 

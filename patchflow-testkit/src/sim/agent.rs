@@ -35,6 +35,7 @@ pub struct Agent {
     queue: VecDeque<OrderId>,
     running: Option<OrderId>,
     begun: Option<Fence>,
+    put_off: Option<Timestamp>,
     /// Operations of each kind so far: installs, rollbacks, reboots.
     counts: [u32; 3],
     /// Hooks so far: before operations, after them.
@@ -83,6 +84,8 @@ pub(super) enum Letter {
 pub(super) enum Todo {
     Say(u64, Box<Observation<'static>>),
     Finish(u64, OrderId),
+    /// What was put off may begin.
+    Begin(u64),
     Began(Order),
     Ended(Order, Stage),
 }
@@ -150,6 +153,7 @@ impl Machine {
         let id = order.id();
         let operation = self.operation(&order);
         let (acknowledges, doubled) = (operation.acknowledges_after_secs, operation.doubled);
+        let put_off = operation.put_off_secs.map(|secs| now.plus_secs(secs).min(order.start_by()));
         let late = now > order.start_by() && !operation.ignores_start_by;
         if let Some((_, stage)) = self.agent.orders.get(&id) {
             let kind = match stage {
@@ -172,14 +176,22 @@ impl Machine {
         }
         self.agent.orders.insert(id, (order, Stage::Queued));
         self.agent.queue.push_back(id);
+        if let Some(until) = put_off.filter(|until| *until > now) {
+            self.agent.put_off = Some(until);
+            todo.push(Todo::Begin(until.since(now).as_secs()));
+            return self.say_report(0, doubled, id, ReportKind::PutOff { until }, todo);
+        }
         if let Some(after) = acknowledges {
             self.say_report(after, doubled, id, ReportKind::Acknowledged, todo);
         }
         self.begin_next(now, todo);
     }
 
-    /// Begins what is next, unless something is at work.
-    fn begin_next(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
+    /// Begins what is next, unless something is at work or people put it off.
+    pub(super) fn begin_next(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
+        if self.gone || self.agent.put_off.is_some_and(|until| now < until) {
+            return;
+        }
         while self.agent.running.is_none()
             && let Some(id) = self.agent.queue.pop_front()
         {
@@ -352,6 +364,7 @@ impl Machine {
                 self.agent.orders.remove(&id);
             }
         }
+        self.agent.put_off = None;
         self.cut_off(now, todo);
     }
 

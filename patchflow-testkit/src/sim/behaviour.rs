@@ -46,6 +46,8 @@ pub struct Operation {
     pub doubled: bool,
     /// Whether it leaves the endpoint waiting for a reboot.
     pub wants_reboot: bool,
+    /// For how long people at the endpoint put it off before it begins, in seconds; never past its `start_by`.
+    pub put_off_secs: Option<u64>,
     /// Whether it begins although `start_by` has passed: a liar against the protocol.
     pub ignores_start_by: bool,
 }
@@ -60,6 +62,7 @@ impl Default for Operation {
             reports_late_secs: 0,
             doubled: false,
             wants_reboot: false,
+            put_off_secs: None,
             ignores_start_by: false,
         }
     }

@@ -30,6 +30,12 @@ pub enum Change {
     Calendar(Option<std::sync::Arc<str>>),
     /// It belongs to another availability group (`None`: to none).
     Group(Option<std::sync::Arc<str>>),
+    /// Another machine reports under its name.
+    Fingerprint(Option<String>),
+    /// Another patch manager is active on it, or none.
+    Managed(Option<String>),
+    /// The host finds that its inventory is too old.
+    Stale,
     /// It is production, or not.
     Environment(Environment),
     /// The power is cut and comes back.

@@ -25,6 +25,10 @@ pub struct Machine {
     pub calendar: Option<Arc<str>>,
     /// The availability group it belongs to.
     pub group: Option<Arc<str>>,
+    /// What tells its hardware from other hardware, when an agent reports that.
+    pub fingerprint: Option<String>,
+    /// Another patch manager that is active on it.
+    pub managed_by: Option<String>,
     /// What is installed, by package name.
     pub levels: BTreeMap<String, String>,
     /// Packages that are not there and should be: a patch of one is missing, not inapplicable.
@@ -59,6 +63,8 @@ impl Machine {
             tags: BTreeMap::new(),
             calendar: None,
             group: None,
+            fingerprint: None,
+            managed_by: None,
             levels: BTreeMap::new(),
             wants: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -123,6 +129,8 @@ impl Machine {
             tags: self.tags.clone(),
             calendar: self.calendar.clone(),
             group: self.group.clone(),
+            fingerprint: self.fingerprint.clone(),
+            managed_by: self.managed_by.clone(),
             ..EndpointSeen::new(self.id.clone(), self.environment)
         }
     }

@@ -8,8 +8,10 @@ use patchflow_core::fleet::{Command, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, RolloutId, Seq};
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::Policy;
+use patchflow_core::rollout::Phase;
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What people do. Whom or what it is about is a number, taken modulo what there is when it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,22 @@ pub enum Deed {
     Remove,
     /// A hold is cleared.
     ClearHold,
+    /// A rejection is taken back.
+    Reconsider,
+    /// A rollout is started as an emergency.
+    StartEmergency,
+    /// Somebody acknowledges that an endpoint needs help.
+    Acknowledge,
+    /// A way back is tried.
+    Drill,
+    /// An endpoint is let out of its quarantine.
+    ClearQuarantine,
+    /// Somebody says that an endpoint is this product's to patch.
+    DeclareOwnership,
+    /// A reboot is cancelled.
+    CancelReboot,
+    /// Reboots of an endpoint are allowed again.
+    AllowReboots,
     /// Another policy is adopted.
     Adopt,
     /// The last request is sent again under its id.
@@ -96,6 +114,8 @@ pub struct Story {
     pub rest_secs: u64,
     /// Whether nothing goes wrong but that the host is away.
     pub only_absence: bool,
+    /// Whether the host notices who is out of reach, who waits for a reboot and when an inventory was read.
+    pub senses: bool,
 }
 
 /// What came of a story.
@@ -113,6 +133,8 @@ pub struct Ending {
     pub crashes: u32,
     /// How many rollouts and trials there were.
     pub rollouts: usize,
+    /// What happened in it at all, by name, and how often.
+    pub reached: BTreeMap<String, u32>,
     /// The transcript, when it was kept.
     pub lines: Vec<Line>,
 }
@@ -137,6 +159,9 @@ impl Story {
             world.keep_transcript();
         }
         world.inputs_per_store(self.inputs_per_store);
+        if self.senses {
+            world.sense();
+        }
         if let Some(policy) = self.policies.first() {
             let _ = world.adopt(policy.clone());
         }
@@ -155,6 +180,7 @@ impl Story {
         let weeks = self.rest_secs / 604_800;
         for _ in 0..weeks.max(1) {
             world.rescan();
+            self.tidy(&mut world);
             world.run_for(self.rest_secs / weeks.max(1));
         }
         world.finish_watch();
@@ -172,6 +198,35 @@ impl Story {
             crashes: world.crashes(),
             rollouts: world.fleet.rollouts().count(),
             lines: world.transcript().lines().to_vec(),
+            reached: panel.reached(),
+        }
+    }
+
+    /// What only people can end: endpoints that report twice, reboots that are stopped, calls for help.
+    fn tidy(&self, world: &mut World) {
+        let ada = || Actor::new("ada", ["change-manager", "owner"]);
+        let reason = || String::from("looked at");
+        let names: Vec<_> = world.machines().iter().map(|machine| machine.id.clone()).collect();
+        for endpoint in &names {
+            let endpoint = || endpoint.clone();
+            if self.senses {
+                let _ = world.ask(ada(), Command::ClearQuarantine { endpoint: endpoint(), reason: reason() });
+                let _ =
+                    world.ask(ada(), Command::DeclareOwnership { endpoint: endpoint(), reason: reason() });
+            }
+            let _ = world.ask(ada(), Command::AllowReboots { endpoint: endpoint(), reason: reason() });
+        }
+        let calls: Vec<_> = world
+            .fleet
+            .rollouts()
+            .flat_map(|rollout| rollout.members().iter().map(move |member| (rollout.id(), member)))
+            .filter(|(_, member)| member.phase() == Phase::NeedsOperator)
+            .filter_map(|(rollout, member)| {
+                Some((rollout, world.fleet.endpoint_id(member.endpoint())?.clone()))
+            })
+            .collect();
+        for (rollout, endpoint) in calls {
+            let _ = world.ask(ada(), Command::Acknowledge { rollout, endpoint });
         }
     }
 
@@ -231,6 +286,11 @@ impl Story {
             Deed::Revoke => Command::Revoke { candidate, reason },
             Deed::Withdraw => Command::Withdraw { candidate, reason },
             Deed::Start => Command::Start { draft: RolloutDraft::of(candidate) },
+            Deed::StartEmergency => {
+                let emergency = Some(reason);
+                Command::Start { draft: RolloutDraft { emergency, ..RolloutDraft::of(candidate) } }
+            }
+            Deed::Reconsider => Command::Reconsider { candidate, reason },
             Deed::Pause => Command::Pause { rollout },
             Deed::Resume => Command::Resume { rollout },
             Deed::Halt => Command::Halt { rollout, reason },
@@ -244,9 +304,23 @@ impl Story {
                 let revision = PlanRevision { adopt_policy: b.is_multiple_of(3), place };
                 Command::Revise { rollout, revision, reason }
             }
-            Deed::Retry | Deed::Remove | Deed::ClearHold => {
+            Deed::Retry
+            | Deed::Remove
+            | Deed::ClearHold
+            | Deed::Acknowledge
+            | Deed::Drill
+            | Deed::ClearQuarantine
+            | Deed::DeclareOwnership
+            | Deed::CancelReboot
+            | Deed::AllowReboots => {
                 let Some(endpoint) = endpoint else { return };
                 match deed {
+                    Deed::Acknowledge => Command::Acknowledge { rollout, endpoint },
+                    Deed::Drill => Command::Drill { candidate, endpoint },
+                    Deed::ClearQuarantine => Command::ClearQuarantine { endpoint, reason },
+                    Deed::DeclareOwnership => Command::DeclareOwnership { endpoint, reason },
+                    Deed::CancelReboot => Command::CancelReboot { rollout, endpoint, reason },
+                    Deed::AllowReboots => Command::AllowReboots { endpoint, reason },
                     Deed::Retry => Command::Retry { rollout, endpoint },
                     Deed::Remove => Command::Remove { rollout, endpoint },
                     _ => Command::ClearHold { candidate, endpoint },

@@ -15,7 +15,11 @@ use patchflow_core::time::Timestamp;
 pub(super) fn policies(seed: u64, calm: bool) -> Vec<Policy> {
     let mut chance = Story::chance(seed, Purpose::Policy);
     let n = if calm { 1 } else { chance.between(1, 2) };
-    (0..n).map(|_| policy(&mut chance, calm)).collect()
+    let mut policies: Vec<_> = (0..n).map(|_| policy(&mut chance, calm)).collect();
+    for (policy, i) in policies.iter_mut().zip(1..).filter(|_| !calm) {
+        super::shared::vary(&mut Chance::new(seed, Purpose::Policy, i), policy);
+    }
+    policies
 }
 
 fn waiver() -> WaiverByName {
