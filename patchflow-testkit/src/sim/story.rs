@@ -180,7 +180,7 @@ impl Story {
         let weeks = self.rest_secs / 604_800;
         for _ in 0..weeks.max(1) {
             world.rescan();
-            self.tidy(&mut world);
+            Self::tidy(&mut world);
             world.run_for(self.rest_secs / weeks.max(1));
         }
         world.finish_watch();
@@ -203,18 +203,25 @@ impl Story {
     }
 
     /// What only people can end: endpoints that report twice, reboots that are stopped, calls for help.
-    fn tidy(&self, world: &mut World) {
+    fn tidy(world: &mut World) {
         let ada = || Actor::new("ada", ["change-manager", "owner"]);
         let reason = || String::from("looked at");
         let names: Vec<_> = world.machines().iter().map(|machine| machine.id.clone()).collect();
         for endpoint in &names {
+            let ix = world.fleet.endpoint_ix(endpoint.as_str());
+            let Some(known) = ix.and_then(|ix| world.fleet.endpoint(ix)) else { continue };
             let endpoint = || endpoint.clone();
-            if self.senses {
-                let _ = world.ask(ada(), Command::ClearQuarantine { endpoint: endpoint(), reason: reason() });
-                let _ =
-                    world.ask(ada(), Command::DeclareOwnership { endpoint: endpoint(), reason: reason() });
+            let asks = [
+                (known.quarantine().is_some())
+                    .then(|| Command::ClearQuarantine { endpoint: endpoint(), reason: reason() }),
+                (known.held_by_manager().is_some())
+                    .then(|| Command::DeclareOwnership { endpoint: endpoint(), reason: reason() }),
+                (known.reboots_stopped().is_some())
+                    .then(|| Command::AllowReboots { endpoint: endpoint(), reason: reason() }),
+            ];
+            for ask in asks.into_iter().flatten() {
+                let _ = world.ask(ada(), ask);
             }
-            let _ = world.ask(ada(), Command::AllowReboots { endpoint: endpoint(), reason: reason() });
         }
         let calls: Vec<_> = world
             .fleet
