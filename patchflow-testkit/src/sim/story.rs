@@ -5,7 +5,7 @@
 use super::{Chance, CrashPoint, Happening, Line, Machine, Purpose, World};
 use crate::oracle::{Panel, Violation};
 use patchflow_core::fleet::{Command, Observation};
-use patchflow_core::ids::{Actor, AskId, CandidateId, RolloutId, Seq};
+use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointId, RolloutId, Seq};
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::Policy;
 use patchflow_core::rollout::Phase;
@@ -202,6 +202,22 @@ impl Story {
         }
     }
 
+    /// Whom a deed is meant for, where it means nothing to anybody else.
+    fn concerned(world: &World, deed: Deed) -> Option<(RolloutId, EndpointId)> {
+        let phases: &[Phase] = match deed {
+            Deed::Acknowledge => &[Phase::NeedsOperator],
+            Deed::CancelReboot => &[Phase::Rebooting, Phase::RebootPending],
+            Deed::ClearHold => &[Phase::RolledBack],
+            _ => return None,
+        };
+        let mut members = world
+            .fleet
+            .rollouts()
+            .flat_map(|rollout| rollout.members().iter().map(move |member| (rollout.id(), member)));
+        let (rollout, member) = members.find(|(_, member)| phases.contains(&member.phase()))?;
+        Some((rollout, world.fleet.endpoint_id(member.endpoint())?.clone()))
+    }
+
     /// What only people can end: endpoints that report twice, reboots that are stopped, calls for help.
     fn tidy(world: &mut World) {
         let ada = || Actor::new("ada", ["change-manager", "owner"]);
@@ -321,6 +337,7 @@ impl Story {
             | Deed::CancelReboot
             | Deed::AllowReboots => {
                 let Some(endpoint) = endpoint else { return };
+                let (rollout, endpoint) = Self::concerned(world, deed).unwrap_or((rollout, endpoint));
                 match deed {
                     Deed::Acknowledge => Command::Acknowledge { rollout, endpoint },
                     Deed::Drill => Command::Drill { candidate, endpoint },

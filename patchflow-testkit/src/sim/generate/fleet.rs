@@ -90,6 +90,7 @@ pub(super) fn behaviour(chance: &mut Chance, trouble: u32) -> Behaviour {
             *operation = bad_operation(chance);
         }
     }
+    behaviour.install.wants_reboot |= chance.one_in(4);
     if chance.permille(trouble / 3) {
         behaviour.inspect = match chance.below(3) {
             0 => Reading::Unreadable { detail: "no route".into() },
@@ -113,9 +114,9 @@ pub(super) fn behaviour(chance: &mut Chance, trouble: u32) -> Behaviour {
 fn bad_operation(chance: &mut Chance) -> Operation {
     let kind = *chance.pick(&KINDS);
     let detail = format!("trouble {}", chance.below(3));
-    let ends = match chance.below(9) {
+    let ends = match chance.below(10) {
         0 => Ends::Fails { kind, detail, first: None },
-        1 | 2 => Ends::Fails { kind, detail, first: Some(chance.between(1, 3) as u32) },
+        1 | 2 | 9 => Ends::Fails { kind, detail, first: Some(chance.between(1, 3) as u32) },
         3 => Ends::Lies,
         4 => Ends::Sickens,
         5 => Ends::SilentlySucceeds,

@@ -50,6 +50,13 @@ pub(super) fn people(seed: u64, within: u64, calm: bool, steps: &mut Vec<(u64, S
             steps.push((at, Step::Does(deed, chance.below(4) as u32, 2)));
         }
     }
+    if !calm && chance.one_in(3) {
+        for _ in 0..8 {
+            let at = chance.between(120, within);
+            let deed = *chance.pick(&[Deed::CancelReboot, Deed::AllowReboots, Deed::Acknowledge]);
+            steps.push((at, Step::Does(deed, chance.below(4) as u32, chance.below(60) as u32)));
+        }
+    }
     if !calm && chance.one_in(4) {
         // Drills need a trial behind them, so they are tried again and again.
         let endpoint = chance.below(12) as u32;

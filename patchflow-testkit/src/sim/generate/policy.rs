@@ -33,7 +33,7 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     deploy(chance, calm, &mut policy);
     let retry = &mut policy.retry;
     retry.attempts_max = *chance.pick(&[1, 2, 3, 5]);
-    retry.on = KINDS.iter().copied().filter(|_| chance.one_in(2)).collect();
+    retry.on = KINDS.iter().copied().filter(|_| !chance.one_in(3)).collect();
     retry.backoff_secs = *chance.pick(&[0, 60, 300, 3600]);
     retry.backoff_secs_max = retry.backoff_secs.max(*chance.pick(&[300, 7200]));
     retry.jitter = Percent::whole(*chance.pick(&[0, 20, 100]));

@@ -80,7 +80,7 @@ fn endpoints(chance: &mut Chance, policy: &mut Policy) {
 
 fn reboots(chance: &mut Chance, policy: &mut Policy) {
     policy.reboot.preflight = chance.one_in(2);
-    policy.reboot.max_reboots = *chance.pick(&[1, 2, 3, 8]);
+    policy.reboot.max_reboots = *chance.pick(&[1, 1, 2, 3, 8]);
     policy.reboot.deferrals_max = *chance.pick(&[0, 1, 3]);
     policy.reboot.cancel_within_secs = *chance.pick(&[60, 300]);
     policy.deploy.deferrals_max = *chance.pick(&[0, 1, 3]);
