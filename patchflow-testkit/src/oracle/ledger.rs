@@ -112,6 +112,8 @@ pub struct MemberEntry {
     pub due: u32,
     /// The way back that the plan recorded.
     pub path: RollbackPath,
+    /// Whether a reboot is under way.
+    pub rebooting: bool,
     /// Whether its pre hook is awaited.
     pub draining: bool,
     /// Whether it waits for the outcome in another rollout of the same patch.
@@ -331,6 +333,8 @@ impl Ledger {
                 Standing::UndoUnknown => Standing::Undoing,
                 other => other,
             },
+            // A reboot that was cancelled is still needed.
+            Event::Recalled if member.rebooting => Standing::WantsReboot,
             Event::Expired | Event::Recalled | Event::Released | Event::Detached | Event::HookUndone => {
                 Standing::Waiting
             }
@@ -349,6 +353,13 @@ impl Ledger {
             Event::RevertWentSilent => Standing::UndoUnknown,
             Event::RolledBack => Standing::RolledBack,
             Event::OperatorNeeded => Standing::Operator,
+        };
+        member.rebooting = match event {
+            Event::RebootOrdered => true,
+            Event::Acknowledged | Event::RecallAsked | Event::RecallFailed | Event::Resent => {
+                member.rebooting
+            }
+            _ => false,
         };
         let ordered =
             matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered | Event::HookAsked);
@@ -478,6 +489,7 @@ impl Ledger {
                             placed: false,
                             due: 0,
                             path: plan.paths.get(at).copied().unwrap_or(RollbackPath::None),
+                            rebooting: false,
                             draining: false,
                             attached: false,
                         });

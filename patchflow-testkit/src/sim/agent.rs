@@ -178,7 +178,8 @@ impl Machine {
         self.agent.queue.push_back(id);
         if let Some(until) = put_off.filter(|until| *until > now) {
             self.agent.put_off = Some(until);
-            todo.push(Todo::Begin(until.since(now).as_secs()));
+            // The queue's seconds are whole, a due instant need not be one.
+            todo.push(Todo::Begin(until.since(now).as_secs() + 1));
             return self.say_report(0, doubled, id, ReportKind::PutOff { until }, todo);
         }
         if let Some(after) = acknowledges {

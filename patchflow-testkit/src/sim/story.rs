@@ -180,6 +180,7 @@ impl Story {
         let weeks = self.rest_secs / 604_800;
         for _ in 0..weeks.max(1) {
             world.rescan();
+            world.read();
             Self::tidy(&mut world);
             world.run_for(self.rest_secs / weeks.max(1));
         }
@@ -323,8 +324,10 @@ impl Story {
             Deed::SkipRing => Command::SkipRing { rollout, ring: (b % 5) as u8, reason },
             Deed::Revise => {
                 let Some(endpoint) = endpoint else { return };
-                let place = vec![Placement { endpoint, ring: (b % 4) as u8 }];
-                let revision = PlanRevision { adopt_policy: b.is_multiple_of(3), place };
+                let adopt_policy = b.is_multiple_of(3);
+                let place = Placement { endpoint, ring: (b % 4) as u8 };
+                let place = if adopt_policy && b % 2 == 0 { Vec::new() } else { vec![place] };
+                let revision = PlanRevision { adopt_policy, place };
                 Command::Revise { rollout, revision, reason }
             }
             Deed::Retry

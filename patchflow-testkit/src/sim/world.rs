@@ -323,13 +323,19 @@ impl World {
         self.see(Observation::Identified);
         if self.senses {
             let here = self.indices(|machine| machine.reachable);
-            self.see(Observation::Reachable { endpoints: Cow::Owned(here.clone()) });
-            self.see(Observation::Read { endpoints: Cow::Owned(here) });
+            self.see(Observation::Reachable { endpoints: Cow::Owned(here) });
+            self.read();
             for pending in [true, false] {
                 let endpoints = self.indices(|m| m.reachable && m.reboot_pending == pending);
                 self.see(Observation::RebootsPending { endpoints: Cow::Owned(endpoints), pending });
             }
         }
+    }
+
+    /// The host has read every inventory that it can reach, whoever asked for it.
+    pub fn read(&mut self) {
+        let here = self.indices(|machine| machine.reachable);
+        self.see(Observation::Read { endpoints: Cow::Owned(here) });
     }
 
     /// Machines that are there, as the fleet numbers them.

@@ -90,7 +90,7 @@ pub(super) fn behaviour(chance: &mut Chance, trouble: u32) -> Behaviour {
             *operation = bad_operation(chance);
         }
     }
-    behaviour.install.wants_reboot |= chance.one_in(4);
+    behaviour.install.wants_reboot |= trouble > 0 && chance.one_in(4);
     if chance.permille(trouble / 3) {
         behaviour.inspect = match chance.below(3) {
             0 => Reading::Unreadable { detail: "no route".into() },
