@@ -333,11 +333,13 @@ impl Rig {
     }
 
     /// Every member's order is acknowledged, in this order.
+    #[inline(never)]
     pub fn acknowledge(&mut self, members: &[u32]) {
         self.sweep(members, |order| Observation::Reported(Report { order, kind: ReportKind::Acknowledged }));
     }
 
     /// Every member's installer reports success, in this order.
+    #[inline(never)]
     pub fn report(&mut self, members: &[u32]) {
         self.sweep(members, |order| Observation::Reported(Report { order, kind: ReportKind::Done }));
     }
@@ -353,6 +355,7 @@ impl Rig {
     }
 
     /// Every member's inventory shows the target, in this order.
+    #[inline(never)]
     pub fn inspect(&mut self, members: &[u32]) {
         self.sweep(members, |order| inspected(order, AFTER));
     }

@@ -121,6 +121,8 @@ struct RolloutSnapshot {
     ended_at: Option<Timestamp>,
     halt: Option<Halt>,
     emergency: Option<Emergency>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bundle: Vec<RolloutId>,
     outside: bool,
     ring: u8,
     rings: Vec<Ring>,
@@ -281,6 +283,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         ended_at: rollout.ended_at,
         halt: rollout.halt.clone(),
         emergency: rollout.emergency.clone(),
+        bundle: rollout.bundle.clone(),
         outside: rollout.outside,
         ring: rollout.ring,
         rings: rollout.rings.clone(),
@@ -401,6 +404,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.ended_at = rollout.ended_at;
         restored.halt = rollout.halt;
         restored.emergency = rollout.emergency;
+        restored.bundle = rollout.bundle;
         restored.outside = rollout.outside;
         restored.ring = rollout.ring;
         restored.rings = rollout.rings;

@@ -398,6 +398,9 @@ pub enum RichFact {
         /// Who called it an emergency, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         emergency: Option<Emergency>,
+        /// The rollouts started together, in the order in which they install; empty when it is alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bundle: Vec<RolloutId>,
     },
     /// Orders of a rollout leave outside of the windows, for the first time: it is an emergency, or a due date passed.
     WindowPassed {

@@ -20,11 +20,16 @@ impl Fleet {
         let mut unread = alloc::vec::Vec::new();
         self.state.rollouts[id.index()].open_rings();
         while self.state.rollouts[id.index()].may_start() {
-            if !self.state.fleet_is_open(now) {
-                self.state.await_fleet(id);
-                break;
-            }
-            let Some(ix) = self.state.rollouts[id.index()].next_member() else { break };
+            let next = if self.state.fleet_is_open(now) {
+                self.state.rollouts[id.index()].next_member()
+            } else {
+                let follower = self.state.next_follower(id);
+                if follower.is_none() {
+                    self.state.await_fleet(id);
+                }
+                follower
+            };
+            let Some(ix) = next else { break };
             let turn = self.state.turn(now, id, ix, needed);
             let Some(at) = self.state.member(id, ix) else { continue };
             let start = decide::start(&self.state, now, at, turn);

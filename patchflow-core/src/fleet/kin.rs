@@ -8,7 +8,7 @@ use super::observation::Standing;
 use super::state::{CandidateEntry, State};
 use crate::candidate::Candidate;
 use crate::catalog::{Patch, Relations, circle, reach};
-use crate::ids::{CandidateId, EndpointIx, PatchId};
+use crate::ids::{CandidateId, EndpointIx, PatchId, RolloutId};
 use crate::package::PackageName;
 use crate::rollout::Phase;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -146,7 +146,7 @@ impl State {
     }
 
     /// Whether `upper` needs `lower` to be installed before it.
-    fn stands_on(&self, upper: CandidateId, lower: CandidateId) -> bool {
+    pub(crate) fn stands_on(&self, upper: CandidateId, lower: CandidateId) -> bool {
         let (Some(above), Some(below)) = (self.patch(upper), self.patch(lower)) else { return false };
         let floor = above.target.package == below.target.package
             && above.relations.floors.contains(&below.target.version);
@@ -172,9 +172,18 @@ impl State {
     }
 
     /// What must be there before a candidate and is not: a sentence without its subject. `None` when all is there.
-    pub(crate) fn missing_before(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> Option<String> {
+    /// What others of its bundle have installed is there although it waits for its reboot.
+    pub(crate) fn missing_before(
+        &self,
+        entry: &CandidateEntry,
+        endpoint: EndpointIx,
+        bundle: &[RolloutId],
+    ) -> Option<String> {
         let patch = entry.candidate.identified().patch();
-        if let Some(missing) = patch.relations.requires.iter().find_map(|name| self.lacks(name, endpoint)) {
+        let beside =
+            |name: &PatchId| self.by_patch.get(name).is_some_and(|id| self.is_beside(*id, endpoint, bundle));
+        let mut requires = patch.relations.requires.iter().filter(|name| bundle.is_empty() || !beside(name));
+        if let Some(missing) = requires.find_map(|name| self.lacks(name, endpoint)) {
             return Some(missing);
         }
         self.floors_of(patch).iter().find_map(|floors| self.floor_before(entry, floors, endpoint))
@@ -257,6 +266,18 @@ impl State {
         let other = named.chain(naming.filter(|id| self.counts(*id))).find(there)?;
         let name = self.patch(other).map_or_else(|| other.to_string(), |patch| patch.id.to_string());
         Some(format!("it conflicts with {name}, which is there"))
+    }
+
+    /// Whether one of two candidates says that they cannot be beside each other.
+    pub(crate) fn cannot_be_beside(&self, one: CandidateId, other: CandidateId) -> bool {
+        let (Some(a), Some(b)) = (self.patch(one), self.patch(other)) else { return false };
+        a.relations.conflicts.contains(&b.id) || b.relations.conflicts.contains(&a.id)
+    }
+
+    /// Whether what replaces a candidate is on the endpoint already: to install it then would be a step back.
+    pub(crate) fn is_replaced_there(&self, id: CandidateId, endpoint: EndpointIx) -> bool {
+        !self.kin.superseded_by.is_empty()
+            && self.replacing(id).into_iter().any(|by| self.presence(by, endpoint) == Presence::There)
     }
 
     /// Whether anything at all is said about a candidate that a start must look at.

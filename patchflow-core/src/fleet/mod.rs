@@ -7,6 +7,7 @@
 
 mod baseline;
 mod budget;
+mod bundle;
 mod command;
 mod conditions;
 mod counting;

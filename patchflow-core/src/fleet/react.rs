@@ -30,7 +30,9 @@ impl State {
                     if let Some(look) = self.look(fact) {
                         act(Reaction::Look(look));
                     }
-                } else if let Some(effect) = self.react_endpoint(fact) {
+                } else if !matches!(fact.event, Event::Acknowledged | Event::Verified)
+                    && let Some(effect) = self.react_endpoint(fact)
+                {
                     act(Reaction::Effect(effect));
                 }
                 if let Some(effect) = self.react_hook(fact) {

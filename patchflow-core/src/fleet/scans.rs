@@ -2,6 +2,7 @@
 
 use super::decide;
 use super::state::State;
+use super::timers::sooner;
 use super::{Effect, EndpointSet, Fleet, Outbox};
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::time::Timestamp;
@@ -68,7 +69,7 @@ impl State {
     fn next_scan_at(&self) -> Option<u32> {
         let one = self.cache.scans.first().map(|(due, _)| *due);
         let turn = self.rounds.open.first().map(|open| open.due);
-        one.into_iter().chain(turn).chain(self.next_turn_at()).min()
+        sooner(sooner(one, turn), self.next_turn_at())
     }
 
     /// The questions about some endpoints, in messages of bounded size.

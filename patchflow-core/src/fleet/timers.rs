@@ -16,7 +16,7 @@ const LEFT_BEHIND: usize = 1024;
 const KEPT_CAPACITY: usize = 4096;
 const KEPT: usize = 256;
 /// How many buckets are found without the table; a power of two.
-const RECENT: usize = 8;
+const RECENT: usize = 32;
 
 #[derive(Debug)]
 struct Bucket {
@@ -25,6 +25,15 @@ struct Bucket {
     /// Entries that count.
     live: u32,
     members: Vec<u32>,
+}
+
+/// The earlier of two; asked after every report, and so kept free of loops.
+#[inline]
+pub(crate) fn sooner<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// Timers of members, by second and rollout.
@@ -47,11 +56,19 @@ fn key_hash(due: u32, rollout: u32) -> u64 {
     mixed ^ (mixed >> 32)
 }
 
+/// Where a bucket stands among those found last. Time-outs are multiples of round numbers, so the low bits of the
+/// seconds alone would bring them together in one place.
+#[inline]
+fn recent_place(due: u32, rollout: u32) -> usize {
+    let mixed = (due ^ rollout.rotate_left(16)).wrapping_mul(0x9e37_79b9);
+    (mixed >> (u32::BITS - RECENT.ilog2())) as usize
+}
+
 impl Timers {
     #[inline]
     fn find(&mut self, due: u32, rollout: u32) -> Option<u32> {
         // Reports of one moment go from one bucket to another, time and again.
-        let place = due as usize % RECENT;
+        let place = recent_place(due, rollout);
         let recent = self.recent[place] as usize;
         if self.buckets.get(recent).is_some_and(|it| it.due == due && it.rollout == rollout) {
             return Some(recent as u32);
@@ -189,10 +206,10 @@ impl Deadlines {
 
     /// The earliest deadline.
     pub(crate) fn first(&self) -> Option<u32> {
-        match self.overdue.iter().map(|(due, _, _)| *due).min() {
-            None => self.timers.first,
-            Some(overdue) => Some(self.timers.first.map_or(overdue, |first| first.min(overdue))),
+        if self.overdue.is_empty() {
+            return self.timers.first;
         }
+        sooner(self.overdue.iter().map(|(due, _, _)| *due).min(), self.timers.first)
     }
 
     /// Takes deadlines that are due by `secs`: when, of which rollout, and of which members, some of which may have moved on.

@@ -221,7 +221,7 @@ impl Fleet {
     /// nothing is missing.
     #[must_use]
     pub fn waits_for(&self, id: CandidateId, endpoint: EndpointIx) -> Option<String> {
-        self.state.missing_before(self.state.candidate(id)?, endpoint)
+        self.state.missing_before(self.state.candidate(id)?, endpoint, &[])
     }
 
     /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.

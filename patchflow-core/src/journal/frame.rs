@@ -122,6 +122,13 @@ impl FramePacker {
         *last_due = fact.due;
 
         let start = if wide { event | (WIDE << MEMBER_BITS) } else { fact.member.0 | (event << MEMBER_BITS) };
+        self.facts += 1;
+        self.last_millis = millis;
+        if !wide && !dated && detail == 0 {
+            // A burst of reports: one word.
+            self.word(start);
+            return true;
+        }
         self.word(start | (u32::from(detail != 0) * DETAIL) | (u32::from(dated) * DUE));
         if detail != 0 {
             self.word(detail);
@@ -136,8 +143,6 @@ impl FramePacker {
         if dated {
             self.word(fact.due);
         }
-        self.last_millis = millis;
-        self.facts += 1;
         true
     }
 

@@ -93,7 +93,11 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
-        Phase::Deferred => (Deploy, Stopped, format!("not started in time {place}, left to catch-up")),
+        Phase::Deferred if why.is_empty() => {
+            (Deploy, Stopped, format!("not started in time {place}, left to catch-up"))
+        }
+        // A pre hook that failed, or the failure after which it did not come to its next attempt.
+        Phase::Deferred => (Deploy, Stopped, format!("not started {place}, left to catch-up{why}")),
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),

@@ -57,6 +57,8 @@ pub struct Rollout {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) halt: Option<Halt>,
     pub(crate) emergency: Option<Emergency>,
+    /// Those started together, itself among them, in the order in which they install.
+    pub(crate) bundle: Vec<RolloutId>,
     /// Whether orders of it have left outside of the windows.
     pub(crate) outside: bool,
     /// The ring whose turn it is.
@@ -73,6 +75,8 @@ pub struct Rollout {
     pub(crate) unplaced: BTreeSet<MemberIx>,
     /// Members of any ring that may still move without a person, beyond those that wait.
     pub(crate) moving: u32,
+    /// Members that wait for a reboot; kept only where rollouts of a bundle wait for each other's.
+    pub(crate) reboots_pending: u32,
     /// Why those who came too late are not brought along any more.
     pub(crate) catch_up_stopped: Option<Halt>,
     /// Members that became failed or unknown since it completed, less those that recovered.
@@ -139,6 +143,7 @@ impl Rollout {
             ended_at: None,
             halt: None,
             emergency: None,
+            bundle: Vec::new(),
             outside: false,
             ring: 0,
             rings,
@@ -148,6 +153,7 @@ impl Rollout {
             operating: 0,
             unplaced: BTreeSet::new(),
             moving: 0,
+            reboots_pending: 0,
             catch_up_stopped: None,
             catch_up_failures: 0,
             index: HashTable::new(),
@@ -177,6 +183,8 @@ impl Rollout {
     pub(crate) fn recount(&mut self) {
         let count = |keep: fn(Phase) -> bool| self.members.iter().filter(|m| keep(m.phase)).count() as u32;
         (self.operating, self.moving) = (0, count(|phase| phase.tally().moving));
+        let bundled = !self.bundle.is_empty();
+        self.reboots_pending = if bundled { count(|phase| phase == Phase::RebootPending) } else { 0 };
         for ring in &mut self.rings {
             (ring.counts, ring.operating) = ([0; 10], 0);
         }
@@ -267,6 +275,17 @@ impl Rollout {
         } else {
             self.unplaced.insert(at);
         }
+    }
+
+    /// A member gives its place to another rollout's on the same endpoint. Whether it had one.
+    pub(crate) fn give_up_place(&mut self, at: MemberIx) -> bool {
+        if !self.holds_place(at) {
+            return false;
+        }
+        let ring = usize::from(self.members[at.index()].ring);
+        self.operating -= 1;
+        self.rings[ring].operating -= 1;
+        self.unplaced.insert(at)
     }
 
     /// Whether a member takes a place of the budgets.

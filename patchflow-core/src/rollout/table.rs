@@ -164,6 +164,7 @@ impl Phase {
             ],
             Self::RebootPending => &[
                 (E::RebootOrdered, Self::Rebooting),
+                (E::Rebooted, Self::Installed),
                 (E::Verified, Self::Verified),
                 (E::GaveUp, Self::Failed),
                 (E::OperatorNeeded, Self::NeedsOperator),

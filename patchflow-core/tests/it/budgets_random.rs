@@ -17,7 +17,7 @@ use patchflow_core::gate::Percent;
 use patchflow_core::ids::{Actor, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{Amount, OnFailure, Policy, RingPolicy, ScopeBudget, Selector, StartsMax};
+use patchflow_core::policy::{Amount, OnFailure, Policy, RingPolicy, ScopeBudget, StartsMax};
 use patchflow_core::rollout::{
     Event, Failure, Health, Inspection, Level, Order, Phase, QueryAnswer, RecallAnswer, Report, ReportKind,
     RingState, RolloutState,
@@ -580,9 +580,7 @@ impl Story {
                 let reason = String::from("because");
                 let candidate = self.fleet.rollout(rollout).unwrap().candidate();
                 self.ask(match command {
-                    7 => Command::Start {
-                        draft: RolloutDraft { candidate, select: Selector::All, emergency: None },
-                    },
+                    7 => Command::Start { draft: RolloutDraft::of(candidate) },
                     0 => Command::Pause { rollout },
                     1 => Command::Resume { rollout },
                     2 => Command::Halt { rollout, reason },

@@ -72,7 +72,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..8).prop_map(Publishes),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(c, y)| Approves(c, y)),
-        6 => (0u8..30, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        6 => (0u8..31, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
         3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
@@ -407,6 +407,12 @@ impl Story {
                     23 => Command::Start {
                         draft: RolloutDraft { emergency: Some(reason), ..RolloutDraft::of(candidate) },
                     },
+                    30 => {
+                        let bundle = vec![CandidateId(
+                            (candidate.0 + 1) % self.fleet.candidates().count().max(1) as u32,
+                        )];
+                        Command::Start { draft: RolloutDraft { bundle, ..RolloutDraft::of(candidate) } }
+                    }
                     20 => Command::Reconsider { candidate, reason },
                     6 => Command::Withdraw { candidate, reason },
                     7 => Command::Start { draft: RolloutDraft::of(candidate) },

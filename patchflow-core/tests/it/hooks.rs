@@ -8,6 +8,7 @@ use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
 use patchflow_core::ids::RolloutId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::policy::{OnFailure, Policy};
+use patchflow_core::report::explain;
 use patchflow_core::rollout::Phase;
 
 fn hooked() -> Policy {
@@ -67,7 +68,11 @@ fn a_pre_hook_that_fails_is_not_a_start_and_gives_its_place_and_group_back() {
         );
         assert!(world.fleet.endpoints().all(|endpoint| !endpoint.is_unavailable()));
         let member = &world.fleet.rollout(RolloutId(0)).unwrap().members()[0];
-        assert!(world.fleet.reason(member.reason()).is_some(), "with a reason");
+        let (_, detail) = world.fleet.reason(member.reason()).expect("with a reason");
+        let candidate = world.fleet.rollout(RolloutId(0)).unwrap().candidate();
+        let said = format!("{:?}", explain(&world.fleet, member.endpoint(), candidate));
+        assert!(said.contains("left to catch-up") && !said.contains("not started in time"), "{said}");
+        assert!(said.contains(detail), "{said}");
         // A person may try again.
         world.script.clear();
         for i in 0..3 {

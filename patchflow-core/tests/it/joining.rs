@@ -159,7 +159,13 @@ fn only_whom_the_draft_means_joins() {
     let candidate = world.publish(patch("webd", "1.1"));
     let select = Selector::Scope { within: ScopePath("acme".into()) };
     world
-        .ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select, emergency: None } })
+        .ask(
+            "ada",
+            &[],
+            Command::Start {
+                draft: RolloutDraft { select, ..patchflow_core::plan::RolloutDraft::of(candidate) },
+            },
+        )
         .unwrap();
     let rollout = world.deployment_of(candidate);
     comes_as(&mut world, "ours", candidate, Environment::Production, "acme/berlin");
@@ -350,7 +356,7 @@ fn a_later_rollout_takes_over_whom_it_means() {
     let mut world = World::new(40, 0, policy);
     let candidate = world.publish(patch("webd", "1.1"));
     let begin = |world: &mut World| {
-        let draft = RolloutDraft { candidate, select: Selector::All, emergency: None };
+        let draft = RolloutDraft::of(candidate);
         world.ask("ada", &[], Command::Start { draft }).unwrap();
         world.deployment_of(candidate)
     };

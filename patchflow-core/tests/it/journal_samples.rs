@@ -343,6 +343,7 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: PlanFact::default(),
             emergency: None,
+            bundle: vec![],
         },
         RichFact::RolloutStarted {
             rollout: ROLLOUT,
@@ -351,6 +352,7 @@ fn rich() -> Vec<RichFact> {
             policy: Digest::of(b"policy"),
             plan: plan(),
             emergency: Some(Emergency { by: ada.clone(), reason: "wormable".into() }),
+            bundle: vec![RolloutId(0), RolloutId(1)],
         },
         RichFact::MembersJoined {
             rollout: ROLLOUT,

@@ -4,6 +4,7 @@ mod approval;
 mod attach;
 mod budgets;
 mod budgets_random;
+mod bundles;
 mod calendars;
 mod clocks;
 mod conditions;

@@ -180,6 +180,29 @@ fn an_endpoint_that_left_and_came_back_moves_along_once() {
 }
 
 #[test]
+fn what_replaces_it_is_never_put_back_while_a_rollout_comes_to_its_end() {
+    let mut policy: Policy = policy();
+    policy.relations.superseded = OnSuperseded::Finish;
+    policy.deploy.in_flight_max = 1;
+    let mut world = World::new(20, 2, policy);
+    let older = world.publish(patch("lib", "1"));
+    world.pass(700);
+    world.publish(superseding("2", &["1"]));
+    world.pass(24 * HOUR);
+    let mut newest = std::collections::BTreeMap::new();
+    for order in &world.orders {
+        if let Order::Install(install) = order {
+            let version = install.target().version.clone();
+            let before = newest.insert(install.endpoint().clone(), version.clone());
+            assert!(before.is_none_or(|before| before <= version), "{} goes back", install.endpoint());
+        }
+    }
+    let rollout = world.fleet.rollout(world.deployment_of(older)).unwrap();
+    assert_eq!(rollout.state(), RolloutState::Completed);
+    assert!(rollout.counts().skipped > 0, "they met: {:?}", rollout.counts());
+}
+
+#[test]
 fn a_replaced_candidate_cannot_be_started() {
     let (mut world, older, newer) = replaced_under_way(OnSuperseded::Finish, StartMode::OnRequest);
     let draft = RolloutDraft::of(older);

@@ -2,7 +2,7 @@
 
 use crate::world::{Does, World, policy, start};
 use patchflow_core::doc::patch;
-use patchflow_core::error::Refusal;
+use patchflow_core::error::{FailureKind, Refusal};
 use patchflow_core::fleet::{Command, Fact, NeedSeen, Observation, Outbox, RichFact};
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::plan::RollbackPath;
@@ -192,6 +192,27 @@ fn a_way_back_that_is_gone_by_the_time_of_the_order_starts_nothing() {
     world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
     world.pass(2000);
     assert_eq!((world.phase(rollout, &name), world.installs_of(&name)), (Phase::Held, 0));
+}
+
+#[test]
+fn what_a_look_finds_between_two_attempts_does_not_take_the_recorded_way_back() {
+    let mut world = World::new(40, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(690);
+    let rollout = world.deployment_of(candidate);
+    let name = world.ring(rollout, 1)[0].clone();
+    world.script.insert(name.clone(), Does::FailsFirst(1, FailureKind::Network));
+    let mut minutes = 0;
+    while world.phase(rollout, &name) != Phase::Backoff && minutes < 100 {
+        world.pass(30);
+        minutes += 1;
+    }
+    // The first attempt left the new version there, half installed: from that nobody knows a way back.
+    let endpoint = world.fleet.endpoint_ix(&name).unwrap();
+    let needs = vec![NeedSeen::needs(endpoint, Some(Arc::from("1.1")), RollbackPath::None)];
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
+    world.pass(12 * HOUR);
+    assert_eq!((world.phase(rollout, &name), world.installs_of(&name)), (Phase::Verified, 2));
 }
 
 #[test]

@@ -369,7 +369,12 @@ fn a_command_in_the_wrong_state_is_refused_and_says_what_would_be_allowed() {
 
 fn start(candidate: CandidateId) -> Command {
     let select = patchflow_core::policy::Selector::All;
-    Command::Start { draft: patchflow_core::plan::RolloutDraft { candidate, select, emergency: None } }
+    Command::Start {
+        draft: patchflow_core::plan::RolloutDraft {
+            select,
+            ..patchflow_core::plan::RolloutDraft::of(candidate)
+        },
+    }
 }
 
 #[test]

@@ -162,11 +162,7 @@ fn selectors_combine_and_who_is_left_over_is_named() {
     ];
     let mut world = mixed(policy.clone(), &[3, 2, 2], &[]);
     let candidate = world.publish(patch("openssl", "3.0.22"));
-    let refused = world.ask(
-        "ada",
-        &[],
-        Command::Start { draft: RolloutDraft { candidate, select: Selector::All, emergency: None } },
-    );
+    let refused = world.ask("ada", &[], Command::Start { draft: RolloutDraft::of(candidate) });
     let Err(Refusal::Unsound { findings }) = refused else { panic!("{refused:?}") };
     assert_eq!(
         findings[0].message,
@@ -174,7 +170,13 @@ fn selectors_combine_and_who_is_left_over_is_named() {
     );
     let select = Selector::AllOf { of: vec![Selector::All, Selector::Not { of: Box::new(tag("a")) }] };
     world
-        .ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select, emergency: None } })
+        .ask(
+            "ada",
+            &[],
+            Command::Start {
+                draft: RolloutDraft { select, ..patchflow_core::plan::RolloutDraft::of(candidate) },
+            },
+        )
         .unwrap();
     let rollout = world.deployment_of(candidate);
     assert_eq!(kinds_in(&world.ring(rollout, 0)), [('c', 2)].into());
@@ -194,14 +196,15 @@ fn a_draft_that_contradicts_itself_is_refused_with_every_finding_at_once() {
         Err(Refusal::Unsound { findings }) => findings.into_iter().map(|f| f.path).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
-    let refused =
-        world.ask("ada", &[], Command::Start { draft: RolloutDraft { candidate, select, emergency: None } });
-    assert_eq!(paths(refused), ["select.of[1].of", "select", "rings[0].size"]);
     let refused = world.ask(
         "ada",
         &[],
-        Command::Start { draft: RolloutDraft { candidate, select: Selector::All, emergency: None } },
+        Command::Start {
+            draft: RolloutDraft { select, ..patchflow_core::plan::RolloutDraft::of(candidate) },
+        },
     );
+    assert_eq!(paths(refused), ["select.of[1].of", "select", "rings[0].size"]);
+    let refused = world.ask("ada", &[], Command::Start { draft: RolloutDraft::of(candidate) });
     assert_eq!(paths(refused), ["rings", "rings[0].size"]);
 }
 

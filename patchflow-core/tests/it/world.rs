@@ -234,7 +234,9 @@ impl World {
                     let is_of_now = !forgets || o.id().rollout == look.order.rollout;
                     matches!(o, Order::Reboot(_)) && o.endpoint().as_str() == name && is_of_now
                 });
-                let reboot_required = matches!(self.script.get(&name), Some(Does::WantsReboot)) && !rebooted;
+                let pending = self.script.contains_key(&format!("reboot:{name}"));
+                let wants = pending || matches!(self.script.get(&name), Some(Does::WantsReboot));
+                let reboot_required = wants && !rebooted;
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.later(1, Observation::Inspected(seen));
             }

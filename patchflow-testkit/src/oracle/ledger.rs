@@ -462,7 +462,7 @@ impl Ledger {
             RichFact::CandidateHeld { candidate, .. } => self.candidate_mut(*candidate)?.held = true,
             RichFact::CandidateReleased { candidate } => self.candidate_mut(*candidate)?.held = false,
             RichFact::CandidateWithdrawn { candidate, .. } => self.retire(*candidate, "withdrawn")?,
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency, bundle: _ } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("{rollout} came after {} rollouts", self.rollouts.len()));
                 }

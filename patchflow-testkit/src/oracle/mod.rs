@@ -88,7 +88,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(revoked::Revoked::default()),
         Box::new(ring_order::RingOrder),
         Box::new(rollback_path::RollbackPathKnown),
-        Box::new(start_by::StartBy),
+        Box::new(start_by::StartBy::default()),
     ]
 }
 

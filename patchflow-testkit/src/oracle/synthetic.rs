@@ -142,7 +142,15 @@ impl Stage {
         self.rollouts += 1;
         let (kind, policy) = (RolloutKind::Deployment, self.policy.digest());
         let candidate = CandidateId(0);
-        self.rich(RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency: None })
+        self.rich(RichFact::RolloutStarted {
+            rollout,
+            candidate,
+            kind,
+            policy,
+            plan,
+            emergency: None,
+            bundle: vec![],
+        })
     }
 
     /// Endpoints, an approved candidate, a rollout, and its first ring open.

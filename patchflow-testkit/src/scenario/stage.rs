@@ -4,11 +4,12 @@ use super::story::{Ask, Asked, Cast, Deed, Event, HookManner, Manner, Operated, 
 use crate::sim::{Change, Ends, Happening, Hook, Machine, Operation, Reading, World};
 use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, HookStage, Observation, Outcome};
-use patchflow_core::ids::{CandidateId, RolloutId};
+use patchflow_core::ids::{CandidateId, EndpointIx, RolloutId};
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::rollout::{Member, Rollout};
 use patchflow_core::time::Timestamp;
+use std::borrow::Cow;
 
 /// What stands everywhere of a package that a story says nothing about.
 const USUAL: &str = "1.0";
@@ -146,8 +147,29 @@ impl<'a> Stage<'a> {
             Ask::Reject(patch, reason) => Command::Reject { candidate: candidate(patch)?, reason },
             Ask::Revoke(patch, reason) => Command::Revoke { candidate: candidate(patch)?, reason },
             Ask::Withdraw(patch, reason) => Command::Withdraw { candidate: candidate(patch)?, reason },
-            Ask::Start(patch, select) => {
-                Command::Start { draft: RolloutDraft { select, ..RolloutDraft::of(candidate(patch)?) } }
+            Ask::Start(patch, with, select, emergency) => {
+                let bundle = with.into_iter().map(candidate).collect::<Result<_, _>>()?;
+                let draft = RolloutDraft { candidate: candidate(patch)?, select, emergency, bundle };
+                Command::Start { draft }
+            }
+            Ask::Reconsider(patch, reason) => Command::Reconsider { candidate: candidate(patch)?, reason },
+            Ask::Drill(patch, name) => {
+                Command::Drill { candidate: candidate(patch)?, endpoint: name.as_str().into() }
+            }
+            Ask::Acknowledge(of, name) => {
+                Command::Acknowledge { rollout: rollout(of)?, endpoint: name.as_str().into() }
+            }
+            Ask::ClearQuarantine(name, reason) => {
+                Command::ClearQuarantine { endpoint: name.as_str().into(), reason }
+            }
+            Ask::DeclareOwnership(name, reason) => {
+                Command::DeclareOwnership { endpoint: name.as_str().into(), reason }
+            }
+            Ask::CancelReboot(of, name, reason) => {
+                Command::CancelReboot { rollout: rollout(of)?, endpoint: name.as_str().into(), reason }
+            }
+            Ask::AllowReboots(name, reason) => {
+                Command::AllowReboots { endpoint: name.as_str().into(), reason }
             }
             Ask::Pause(of) => Command::Pause { rollout: rollout(of)? },
             Ask::Resume(of) => Command::Resume { rollout: rollout(of)? },
@@ -186,6 +208,13 @@ impl<'a> Stage<'a> {
             }
             Event::Pull(patch, reason) => {
                 self.world.pull(self.story.patches[*patch].patch.id.clone(), reason.clone());
+            }
+            Event::Rate(patch, severity) => {
+                let patch = &self.story.patches[*patch].patch;
+                let known = self.world.patches().iter().find(|known| known.id == patch.id);
+                let mut patch = known.unwrap_or(patch).clone();
+                patch.severity = *severity;
+                self.world.publish(patch);
             }
             Event::Rescan => self.world.rescan(),
             Event::Crash => self.world.schedule(now, Happening::Crash),
@@ -251,6 +280,12 @@ impl<'a> Stage<'a> {
             Deed::Calendar(name) => Change::Calendar(Some(name.as_str().into())),
             Deed::Tag(name, value) => Change::Tag(name.clone(), Some(value.clone())),
             Deed::Group(name) => Change::Group(name.as_deref().map(Into::into)),
+            Deed::Contact(reachable) => Change::Reachable(*reachable),
+            Deed::Stale => return self.tell(name, |endpoints, _| Observation::Stale { endpoints }),
+            Deed::AwaitReboot(pending) => Change::RebootPending(*pending),
+            Deed::Fingerprint(machine) => Change::Fingerprint(Some(machine.clone())),
+            Deed::Manager(manager) => Change::ManagedBy(manager.clone()),
+            Deed::Path(path, until) => Change::Path(*path, *until),
             Deed::Hook(stage, manner) => {
                 manner.shape(match stage {
                     HookStage::Pre => &mut behaviour.drain,
@@ -263,6 +298,29 @@ impl<'a> Stage<'a> {
             Deed::Join => return self.join(name),
         };
         self.world.change(name, change);
+        match deed {
+            Deed::Contact(true) => self.tell(name, |endpoints, _| Observation::Reachable { endpoints }),
+            Deed::Contact(false) => {
+                self.tell(name, |endpoints, since| Observation::Unreachable { endpoints, since });
+            }
+            Deed::AwaitReboot(pending) => {
+                let pending = *pending;
+                self.tell(name, |endpoints, _| Observation::RebootsPending { endpoints, pending });
+            }
+            _ => {}
+        }
+    }
+
+    /// The host is told something about an endpoint.
+    fn tell(
+        &mut self,
+        name: &str,
+        what: impl FnOnce(Cow<'static, [EndpointIx]>, Timestamp) -> Observation<'static>,
+    ) {
+        let now = self.world.host_now();
+        if let Some(endpoint) = self.world.fleet.endpoint_ix(name) {
+            self.world.see(what(Cow::Owned(vec![endpoint]), now));
+        }
     }
 
     fn join(&mut self, name: &str) {
@@ -306,6 +364,8 @@ impl Manner {
             Self::AcknowledgesAfter(secs) => operation.acknowledges_after_secs = Some(secs),
             Self::ReportsLate(secs) => operation.reports_late_secs = secs,
             Self::ReportsTwice => operation.doubled = true,
+            Self::PutOff(times, secs) => operation.put_off = Some((times, secs)),
+            Self::Progresses(secs) => operation.progress_secs = Some(secs),
             Self::WantsReboot => operation.wants_reboot = true,
         }
     }

@@ -1,10 +1,11 @@
 //! A story as it was read: who is there, what happens when, what must be true.
 
 use crate::sim::Machine;
-use patchflow_core::catalog::Patch;
+use patchflow_core::catalog::{Patch, Severity};
 use patchflow_core::error::{FailureKind, Position};
 use patchflow_core::fleet::{HookStage, NoticeKind};
 use patchflow_core::ids::Actor;
+use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
@@ -125,6 +126,10 @@ pub(super) enum Manner {
     ReportsTwice,
     /// Waits for a reboot afterwards.
     WantsReboot,
+    /// The people there put it off so often, by so many seconds each time.
+    PutOff(u8, u64),
+    /// Says every so many seconds that it is still at work.
+    Progresses(u64),
 }
 
 /// How a hook goes.
@@ -163,6 +168,18 @@ pub(super) enum Deed {
     Calendar(String),
     /// They belong to another availability group, or to none.
     Group(Option<String>),
+    /// The host is out of contact with them, and knows it; or is in contact again.
+    Contact(bool),
+    /// The host tells that what is known of them is too old.
+    Stale,
+    /// They wait for a reboot of their own, or wait no more.
+    AwaitReboot(bool),
+    /// Another machine is there under the name.
+    Fingerprint(String),
+    /// Another patch manager is active there, or none.
+    Manager(Option<String>),
+    /// Another way back is known, and until when it holds.
+    Path(RollbackPath, Option<Timestamp>),
     /// Their drain or resume hook goes another way.
     Hook(HookStage, HookManner),
     /// They get a tag.
@@ -180,6 +197,8 @@ pub(super) enum Event {
     Publish(usize),
     /// A vendor pulls a patch.
     Pull(usize, String),
+    /// A vendor rates a patch anew.
+    Rate(usize, Severity),
     /// Inventory and catalogue are compared.
     Rescan,
     /// The host stops and comes back by replay.
@@ -225,7 +244,15 @@ pub(super) enum Ask {
     Reject(usize, String),
     Revoke(usize, String),
     Withdraw(usize, String),
-    Start(usize, Selector),
+    /// With the rest of a bundle, and the reason when it is an emergency.
+    Start(usize, Vec<usize>, Selector, Option<String>),
+    Reconsider(usize, String),
+    Drill(usize, String),
+    Acknowledge(Rolled, String),
+    ClearQuarantine(String, String),
+    DeclareOwnership(String, String),
+    CancelReboot(Rolled, String, String),
+    AllowReboots(String, String),
     Pause(Rolled),
     Resume(Rolled),
     Halt(Rolled, String),

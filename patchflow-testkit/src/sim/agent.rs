@@ -28,14 +28,18 @@ pub enum Stage {
     Recalled,
 }
 
+/// Signs of life of one operation at most: a story may ask for one each second of a year.
+const SIGNS_MAX: usize = 1000;
+
 /// What an agent remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Agent {
     orders: BTreeMap<OrderId, (Order, Stage)>,
     queue: VecDeque<OrderId>,
     running: Option<OrderId>,
+    /// How often an order was put off by the people there, and until when.
+    put_off: BTreeMap<OrderId, (u8, Timestamp)>,
     begun: Option<Fence>,
-    put_off: Option<Timestamp>,
     /// Operations of each kind so far: installs, rollbacks, reboots.
     counts: [u32; 3],
     /// Hooks so far: before operations, after them.
@@ -84,8 +88,8 @@ pub(super) enum Letter {
 pub(super) enum Todo {
     Say(u64, Box<Observation<'static>>),
     Finish(u64, OrderId),
-    /// What was put off may begin.
-    Begin(u64),
+    /// Something may begin then.
+    Wake(u64),
     Began(Order),
     Ended(Order, Stage),
 }
@@ -153,7 +157,6 @@ impl Machine {
         let id = order.id();
         let operation = self.operation(&order);
         let (acknowledges, doubled) = (operation.acknowledges_after_secs, operation.doubled);
-        let put_off = operation.put_off_secs.map(|secs| now.plus_secs(secs).min(order.start_by()));
         let late = now > order.start_by() && !operation.ignores_start_by;
         if let Some((_, stage)) = self.agent.orders.get(&id) {
             let kind = match stage {
@@ -176,32 +179,52 @@ impl Machine {
         }
         self.agent.orders.insert(id, (order, Stage::Queued));
         self.agent.queue.push_back(id);
-        if let Some(until) = put_off.filter(|until| *until > now) {
-            self.agent.put_off = Some(until);
-            // The queue's seconds are whole, a due instant need not be one.
-            todo.push(Todo::Begin(until.since(now).as_secs() + 1));
-            return self.say_report(0, doubled, id, ReportKind::PutOff { until }, todo);
-        }
         if let Some(after) = acknowledges {
             self.say_report(after, doubled, id, ReportKind::Acknowledged, todo);
         }
         self.begin_next(now, todo);
     }
 
-    /// Begins what is next, unless something is at work or people put it off.
-    pub(super) fn begin_next(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
-        if self.gone || self.agent.put_off.is_some_and(|until| now < until) {
-            return;
+    /// Whether the people at the endpoint put an order off, or have put it off and the time is not over.
+    fn is_put_off(&mut self, now: Timestamp, id: OrderId, todo: &mut Vec<Todo>) -> bool {
+        let Some((order, Stage::Queued)) = self.agent.orders.get(&id) else { return false };
+        let (times, until) = self.agent.put_off.get(&id).copied().unwrap_or((0, now));
+        if now < until {
+            return true;
         }
+        let Some((wanted, secs)) = self.operation(order).put_off else { return false };
+        let (left, last) = match order {
+            Order::Install(order) => (order.deferrals_left(), order.defer_until()),
+            Order::Revert(order) => (order.deferrals_left(), order.defer_until()),
+            Order::Reboot(order) => (order.deferrals_left(), order.defer_until()),
+        };
+        let last = last.unwrap_or(Timestamp::MAX);
+        let until = now.plus_secs(secs).min(last);
+        if times >= wanted.min(left) || until <= now {
+            return false;
+        }
+        self.agent.put_off.insert(id, (times + 1, until));
+        todo.push(Todo::Say(0, Box::new(report(id, ReportKind::PutOff { until }))));
+        todo.push(Todo::Wake(until.since(now).as_secs().max(1)));
+        true
+    }
+
+    /// Begins what is next, unless something is at work.
+    pub(super) fn begin_next(&mut self, now: Timestamp, todo: &mut Vec<Todo>) {
         while self.agent.running.is_none()
-            && let Some(id) = self.agent.queue.pop_front()
+            && let Some(id) = self.agent.queue.front().copied()
         {
+            if self.is_put_off(now, id, todo) {
+                return;
+            }
+            self.agent.queue.pop_front();
             let Some((order, stage)) = self.agent.orders.get(&id) else { continue };
             if *stage != Stage::Queued {
                 continue;
             }
             let operation = self.operation(order);
-            if now > order.start_by() && !operation.ignores_start_by {
+            let was_put_off = self.agent.put_off.contains_key(&id);
+            if now > order.start_by() && !operation.ignores_start_by && !was_put_off {
                 // Not begun in time: forgotten, so that a question is answered with `NeverSeen`.
                 self.agent.orders.remove(&id);
                 continue;
@@ -215,6 +238,13 @@ impl Machine {
             let (fence, takes, lost) =
                 (order.fence(), operation.takes_secs, operation.ends == Ends::GoesSilent);
             todo.push(Todo::Began(order.clone()));
+            if let Some(every) = operation.progress_secs.filter(|every| *every > 0) {
+                let signs =
+                    (1..=takes / every).take(SIGNS_MAX).map(|n| n * every).filter(|after| *after < takes);
+                todo.extend(
+                    signs.map(|after| Todo::Say(after, Box::new(report(id, ReportKind::Acknowledged)))),
+                );
+            }
             if !lost {
                 todo.push(Todo::Finish(takes, id));
             }
@@ -349,7 +379,7 @@ impl Machine {
         todo.push(Todo::Say(after, Box::new(Observation::Inspected(seen))));
     }
 
-    /// The inventory is read anew; what the endpoint needs has not changed by itself.
+    /// The inventory is read anew; the world tells what it shows.
     fn scan(&self, endpoint: EndpointIx, todo: &mut Vec<Todo>) {
         if let Reading::Shows { after_secs } = &self.behaviour.inspect {
             let endpoints = vec![endpoint].into();
@@ -365,7 +395,6 @@ impl Machine {
                 self.agent.orders.remove(&id);
             }
         }
-        self.agent.put_off = None;
         self.cut_off(now, todo);
     }
 

@@ -44,10 +44,12 @@ pub struct Operation {
     pub reports_late_secs: u64,
     /// Whether every report is sent twice.
     pub doubled: bool,
+    /// How often the people there put it off, as far as the order lets them, and by how many seconds each time.
+    pub put_off: Option<(u8, u64)>,
+    /// How often it says that it is still at work, in seconds.
+    pub progress_secs: Option<u64>,
     /// Whether it leaves the endpoint waiting for a reboot.
     pub wants_reboot: bool,
-    /// For how long people at the endpoint put it off before it begins, in seconds; never past its `start_by`.
-    pub put_off_secs: Option<u64>,
     /// Whether it begins although `start_by` has passed: a liar against the protocol.
     pub ignores_start_by: bool,
 }
@@ -61,8 +63,9 @@ impl Default for Operation {
             ends: Ends::Succeeds,
             reports_late_secs: 0,
             doubled: false,
+            put_off: None,
+            progress_secs: None,
             wants_reboot: false,
-            put_off_secs: None,
             ignores_start_by: false,
         }
     }

@@ -5,6 +5,8 @@ use patchflow_core::catalog::Patch;
 use patchflow_core::fleet::{Command, Observation};
 use patchflow_core::ids::{Actor, PatchId, Seq};
 use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::plan::RollbackPath;
+use patchflow_core::time::Timestamp;
 
 /// A change of one endpoint.
 #[derive(Clone, Debug)]
@@ -30,12 +32,14 @@ pub enum Change {
     Calendar(Option<std::sync::Arc<str>>),
     /// It belongs to another availability group (`None`: to none).
     Group(Option<std::sync::Arc<str>>),
-    /// Another machine reports under its name.
+    /// Another machine is there under its name (`None`: nobody can tell).
     Fingerprint(Option<String>),
-    /// Another patch manager is active on it, or none.
-    Managed(Option<String>),
+    /// Another patch manager is active there, or none.
+    ManagedBy(Option<String>),
     /// The host finds that its inventory is too old.
     Stale,
+    /// Another way back is known for it, and until when it holds.
+    Path(RollbackPath, Option<Timestamp>),
     /// It is production, or not.
     Environment(Environment),
     /// The power is cut and comes back.

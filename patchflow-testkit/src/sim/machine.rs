@@ -6,6 +6,7 @@ use patchflow_core::ids::{EndpointId, EndpointIx};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::rollout::{Health, Level};
+use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,9 +26,9 @@ pub struct Machine {
     pub calendar: Option<Arc<str>>,
     /// The availability group it belongs to.
     pub group: Option<Arc<str>>,
-    /// What tells its hardware from other hardware, when an agent reports that.
+    /// What tells the machine itself from another one under its name.
     pub fingerprint: Option<String>,
-    /// Another patch manager that is active on it.
+    /// Another patch manager that is active there.
     pub managed_by: Option<String>,
     /// What is installed, by package name.
     pub levels: BTreeMap<String, String>,
@@ -37,6 +38,8 @@ pub struct Machine {
     pub broken: BTreeSet<String>,
     /// The way back that is known for it.
     pub path: RollbackPath,
+    /// Until when that way back holds; `None` while nothing ends it.
+    pub path_valid_until: Option<Timestamp>,
     /// Whether messages get through. What could not be handed over waits on either side.
     pub reachable: bool,
     /// Whether its probes fail, and what they say.
@@ -69,6 +72,7 @@ impl Machine {
             wants: BTreeSet::new(),
             broken: BTreeSet::new(),
             path: RollbackPath::Reinstall,
+            path_valid_until: None,
             reachable: true,
             sick: None,
             reboot_pending: false,
@@ -153,7 +157,12 @@ impl Machine {
             (None, RollbackPath::Reinstall) => RollbackPath::Uninstall,
             (_, path) => path,
         };
-        NeedSeen { standing, ..NeedSeen::needs(endpoint, level.map(|level| Arc::from(level.as_str())), path) }
+        let path_valid_until = self.path_valid_until;
+        NeedSeen {
+            standing,
+            path_valid_until,
+            ..NeedSeen::needs(endpoint, level.map(|level| Arc::from(level.as_str())), path)
+        }
     }
 
     /// What its inventory shows of a package.

@@ -15,7 +15,7 @@ use patchflow_core::ids::{
     Actor, AskId, CandidateId, EndpointId, EndpointIx, FleetId, OrderId, PatchId, RequestId,
 };
 use patchflow_core::policy::Policy;
-use patchflow_core::rollout::Order;
+use patchflow_core::rollout::{Order, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(super) enum Event {
     ToAgent(u32, Box<Letter>),
     Says(u32, Box<Observation<'static>>),
     Finish(u32, OrderId),
-    Begin(u32),
+    Wake(u32),
     Happens(Box<Happening>),
     HostBack,
     Rescan(u64),
@@ -467,11 +467,7 @@ impl World {
             Event::ToAgent(to, letter) => self.hand_over(to, *letter),
             Event::Says(from, seen) => self.say(from, *seen),
             Event::Finish(at, order) => self.finish(at, order),
-            Event::Begin(at) => {
-                let mut todo = std::mem::take(&mut self.todo);
-                self.machines[at as usize].begin_next(self.now, &mut todo);
-                self.carry_on(at, todo);
-            }
+            Event::Wake(at) => self.wake(at),
             Event::Happens(what) => self.let_happen(*what),
             Event::HostBack => self.return_from_away(),
             Event::Rescan(secs) => {
@@ -541,18 +537,47 @@ impl World {
         self.carry_on(at, todo);
     }
 
+    fn wake(&mut self, at: u32) {
+        let mut todo = std::mem::take(&mut self.todo);
+        self.machines[at as usize].begin_next(self.now, &mut todo);
+        self.carry_on(at, todo);
+    }
+
+    /// What an inventory that was read anew shows is told before it counts as read.
+    fn tell_reading(&mut self, at: u32) {
+        let machine = &self.machines[at as usize];
+        let Some(endpoint) = self.fleet.endpoint_ix(machine.id.as_str()) else { return };
+        let mut seen = Vec::new();
+        for patch in &self.patches {
+            if let Some(candidate) = self.fleet.candidate_of(&patch.id) {
+                let target = &patch.target;
+                let need = machine.need(endpoint, &target.package.name, target.version.as_str());
+                seen.push(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
+            }
+        }
+        let (endpoints, pending) = (Cow::Owned(vec![endpoint]), machine.reboot_pending);
+        seen.push(Observation::RebootsPending { endpoints, pending });
+        for seen in seen {
+            self.see(seen);
+        }
+    }
+
     fn carry_on(&mut self, machine: u32, mut todo: Vec<Todo>) {
         for what in todo.drain(..) {
             match what {
                 Todo::Say(after, seen) => {
+                    if let Observation::Reported(report) = &*seen
+                        && matches!(report.kind, ReportKind::PutOff { .. })
+                        && let Some(watch) = &mut self.watch
+                    {
+                        watch.see(self.now, Sight::PutOff(report.order));
+                    }
                     self.queue.put(self.now.plus_secs(after), Event::Says(machine, seen));
                 }
                 Todo::Finish(after, order) => {
                     self.queue.put(self.now.plus_secs(after), Event::Finish(machine, order));
                 }
-                Todo::Begin(after) => {
-                    self.queue.put(self.now.plus_secs(after), Event::Begin(machine));
-                }
+                Todo::Wake(after) => self.queue.put(self.now.plus_secs(after), Event::Wake(machine)),
                 Todo::Began(order) => {
                     let name = self.machines[machine as usize].id.as_str();
                     self.transcript.write(self.now, "endpoint", || format!("{name} begins {}", order.id()));
@@ -581,6 +606,9 @@ impl World {
         if !machine.reachable {
             machine.agent.outbox.push(seen);
             return;
+        }
+        if matches!(seen, Observation::Read { .. }) {
+            self.tell_reading(from);
         }
         let [first, second] = self.fares(from);
         if let Some(delay) = second {

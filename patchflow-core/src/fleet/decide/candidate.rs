@@ -46,8 +46,7 @@ impl State {
         let Some((policy, _)) = &self.policy else {
             return Err(Vec::from([Finding::new("policy", "none is adopted; adopt one first")]));
         };
-        let Some(entry) = self.candidate(approved.id()) else { return Err(Vec::new()) };
-        let starters = self.starters(entry, Environment::Production);
+        let starters = self.starters_of(draft);
         let id = RolloutId(self.rollouts.len() as u32);
         draft.check(approved, policy, &starters, Rollout::hash(self.seed, id))
     }
@@ -66,6 +65,7 @@ impl State {
             policy: *policy,
             plan: plan.into_fact(),
             emergency,
+            bundle: Vec::new(),
         })
     }
 

@@ -122,5 +122,6 @@ fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> 
         policy: rollout.policy_digest(),
         plan: plan.into_fact(),
         emergency: rollout.emergency().cloned(),
+        bundle: Vec::new(),
     })
 }

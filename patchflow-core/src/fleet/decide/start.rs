@@ -91,9 +91,11 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
     let deploy = &rollout.policy().deploy;
     let reboots = state
         .candidate(rollout.candidate())
-        .is_some_and(|entry| entry.candidate.identified().patch().reboot != RebootBehaviour::Never);
+        .is_some_and(|entry| entry.candidate.identified().patch().reboot != RebootBehaviour::Never)
+        || !rollout.bundle().is_empty();
     let hooks = deploy.hooks.secs_max();
-    hooks + u64::from(deploy.expected_secs) + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
+    let expected = u64::from(deploy.expected_secs) * state.rest_of_bundle(rollout);
+    hooks + expected + if reboots { u64::from(deploy.reboot_reserve_secs) } else { 0 }
 }
 
 /// Looks at one member that waits, or whose retry is due.
@@ -152,7 +154,8 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
         return Start::Attach;
     }
-    let ready = at.member.phase == Phase::Draining;
+    // It has its place already, or takes over that of a mate which waits for the reboot.
+    let ready = at.member.phase == Phase::Draining || state.follows_a_mate(at);
     if !ready && (slot.active().is_some() || state.posts.contains_key(&endpoint)) {
         return Start::Busy;
     }
@@ -214,18 +217,31 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
         Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
     }
+    if state.is_replaced_there(at.rollout.candidate(), at.member.endpoint) {
+        let text = "what replaces it is installed there";
+        return if fresh {
+            Some(Start::Settle(Event::Skipped, None))
+        } else {
+            settle(Event::Cancelled, FailureKind::Denied, text)
+        };
+    }
     if let Some(entry) = entry.filter(|entry| state.has_kin(entry)) {
         if let Some(conflict) = state.in_conflict(entry, at.member.endpoint) {
             return Some(Start::Settle(held, Some((FailureKind::Denied, conflict.into()))));
         }
-        if state.missing_before(entry, at.member.endpoint).is_some() {
+        if state.missing_before(entry, at.member.endpoint, at.rollout.bundle()).is_some() {
             return Some(Start::Waits);
         }
     }
+    if !at.rollout.bundle().is_empty() && fresh && state.mates_ahead(at).next().is_some() {
+        return Some(Start::Waits);
+    }
     if at.rollout.policy().rollback.without_path.is_none() {
-        // The plan's way back is looked at again: it may be gone by now, or have ended.
+        // The plan's way back is looked at again: it may be gone by now, or have ended. After an attempt a look sees
+        // what that attempt left there and no longer what was there before: then what was recorded counts.
         let path = need.map_or(RollbackPath::None, |need| need.path);
-        if at.member.path() == RollbackPath::None || path == RollbackPath::None {
+        let is_gone = at.member.attempt == 0 && path == RollbackPath::None;
+        if at.member.path() == RollbackPath::None || is_gone {
             return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
         }
         if state.path_ended(at.rollout.candidate(), at.member.endpoint, now).is_some() {
@@ -236,6 +252,23 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         return settle(held, FailureKind::Other, "255 orders were issued for it already");
     }
     None
+}
+
+/// Whether a waiting member may start before long: nothing but its turn is missing.
+pub(crate) fn may_come(state: &State, now: Timestamp, at: At<'_>) -> bool {
+    let Some(slot) = state.endpoints.slot(at.member.endpoint) else { return false };
+    goes_on(state, now, at.rollout)
+        && !is_taken_over(state, at)
+        && match stands_against(state, now, slot.environment, at) {
+            None => true,
+            // Behind mates it comes when they do; for anything else nobody knows how long.
+            Some(Start::Waits) => {
+                let mut ahead = state.mates_ahead(at).peekable();
+                let comes = |mate: At<'_>| mate.member.phase != Phase::Waiting || may_come(state, now, mate);
+                ahead.peek().is_some() && ahead.all(comes)
+            }
+            Some(_) => false,
+        }
 }
 
 /// A way back that has ended is a fact, once for each time that it does.

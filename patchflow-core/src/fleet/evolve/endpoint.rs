@@ -3,7 +3,7 @@
 use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
-use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
 use alloc::format;
@@ -16,7 +16,13 @@ impl State {
         fact: &EndpointFact,
     ) -> Result<(), Misfit> {
         let EndpointFact { rollout: id, member, event, reason, due } = *fact;
+        if matches!(event, Event::Ordered | Event::HookAsked)
+            && let Some(at) = self.member(id, member)
+        {
+            self.take_over_from_mate(id, at.member.endpoint);
+        }
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        let bundled = !rollout.bundle.is_empty();
         let places = rollout.operating;
         let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
         let Some((from, to)) = rollout.apply(at, member, event, reason, due) else {
@@ -24,6 +30,10 @@ impl State {
                 before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
             );
         };
+        if bundled {
+            let pending = |phase| u32::from(phase == Phase::RebootPending);
+            rollout.reboots_pending = rollout.reboots_pending + pending(to) - pending(from);
+        }
         let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         let taken = rollout.operating.cmp(&places);
@@ -58,13 +68,14 @@ impl State {
         let grouped = !self.endpoints.groups_are_unused();
         let was_down = grouped.then(|| self.endpoints.slot(endpoint).is_some_and(|slot| slot.is_down()));
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
+        let mate = if bundled { self.left_with(id, endpoint) } else { None };
         // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
         let occupies = to.tally().occupies;
         if (ordered || from.tally().occupies != occupies)
             && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
         {
             slot.fence += u32::from(ordered);
-            slot.set_active(occupies.then_some((id, member)));
+            slot.set_active(occupies.then_some((id, member)).or(mate));
             if !occupies {
                 self.wake(endpoint);
             }
@@ -113,10 +124,32 @@ impl State {
         if from == Phase::NeedsOperator || to == Phase::Removed {
             self.moved_on(id, member, from, to);
         }
+        if bundled && self.cache.live {
+            self.wake_mates(id, endpoint);
+        }
+        if self.cache.live && from == Phase::Waiting && to.occupies() {
+            self.wake_twins(id, candidate, endpoint);
+        }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(id, member));
         }
         Ok(())
+    }
+
+    /// Lets those look again who wait for a budget in another rollout of the same patch: they attach to the order.
+    fn wake_twins(&mut self, id: RolloutId, candidate: CandidateId, endpoint: EndpointIx) {
+        let Some(entry) = self.candidates.get(candidate.index()).filter(|it| it.deployments.len() > 1) else {
+            return;
+        };
+        for other in entry.deployments.clone().into_iter().filter(|other| *other != id) {
+            let Some(rollout) = self.rollouts.get_mut(other.index()) else { continue };
+            let twin = rollout.member_of(endpoint);
+            let at = twin.and_then(|ix| Some((ix, rollout.members.get(ix.index())?)));
+            if let Some((ix, _)) = at.filter(|(_, m)| m.phase == Phase::Waiting && m.ring <= rollout.ring) {
+                rollout.queue.again.insert(ix);
+                self.put_on_agenda(other);
+            }
+        }
     }
 
     /// Lets everybody look again who waits for an endpoint. Rare: relations have changed.

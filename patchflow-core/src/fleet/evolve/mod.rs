@@ -321,7 +321,7 @@ impl State {
                 self.transition(*candidate, |state| (state.withdrawn(reason.clone(), at), Fits::Yes))?.ask =
                     None;
             }
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency, bundle } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("the next rollout is r{}", self.rollouts.len()));
                 }
@@ -342,6 +342,7 @@ impl State {
                 }
                 if let Some(started) = self.rollouts.last_mut() {
                     started.emergency.clone_from(emergency);
+                    started.bundle.clone_from(bundle);
                 }
                 self.put_on_agenda(*rollout);
             }

@@ -15,7 +15,7 @@ use patchflow_core::plan::RollbackPath;
 use patchflow_core::time::Timestamp;
 use std::collections::BTreeSet;
 
-const PATHS: [(&str, RollbackPath); 5] = [
+pub(super) const PATHS: [(&str, RollbackPath); 5] = [
     ("none", RollbackPath::None),
     ("reinstall", RollbackPath::Reinstall),
     ("uninstall", RollbackPath::Uninstall),
@@ -29,8 +29,19 @@ const REBOOTS: [(&str, RebootBehaviour); 3] = [
     ("required", RebootBehaviour::Required),
 ];
 
-const ATTRIBUTES: [&str; 9] =
-    ["scope", "tag", "calendar", "group", "non_production", "has", "lacks", "path", "later"];
+const ATTRIBUTES: [&str; 11] = [
+    "scope",
+    "tag",
+    "calendar",
+    "group",
+    "machine",
+    "managed_by",
+    "non_production",
+    "has",
+    "lacks",
+    "path",
+    "later",
+];
 
 /// The lines below `endpoints`: `e1..e5: scope acme/berlin, tag tier=web, has webd=0.9`.
 pub(super) fn endpoints(lines: &[Line], calendars: &mut Calendars, found: &mut Vec<Diagnostic>) -> Vec<Cast> {
@@ -93,10 +104,12 @@ fn attribute(words: &mut Words<'_>, of: &mut Cast, calendars: &mut Calendars) ->
             machine.levels.insert(package, version);
         }
         "lacks" => {
-            let package = words.word("a package")?.text.clone();
+            let package = package(words)?;
             machine.levels.remove(&package);
             of.said.push(package);
         }
+        "machine" => machine.fingerprint = Some(words.text("what tells the machine from others")?),
+        "managed_by" => machine.managed_by = Some(words.text("the name of a patch manager")?),
         "path" => machine.path = words.one_of("way back", &PATHS)?,
         "later" => of.later = true,
         other => return Err(Diagnostic::unknown(token.at, "attribute", other, ATTRIBUTES)),
@@ -127,8 +140,31 @@ pub(super) fn level(words: &mut Words<'_>) -> Read<(String, String)> {
     }
 }
 
-const FIELDS: [&str; 9] =
-    ["severity", "category", "released", "reboot", "requires", "supersedes", "conflicts", "cves", "later"];
+/// `webd`, which is not there in any version.
+pub(super) fn package(words: &mut Words<'_>) -> Read<String> {
+    let token = words.word("a package")?;
+    if token.text.contains('=') {
+        return Err(Diagnostic::new(token.at, format!("`{}` names a version", token.text))
+            .hint("name the package alone, or say which version is there: `has webd=1.0`"));
+    }
+    Ok(token.text.clone())
+}
+
+const FIELDS: [&str; 13] = [
+    "severity",
+    "category",
+    "released",
+    "disclosed",
+    "exploited",
+    "reboot",
+    "requires",
+    "supersedes",
+    "conflicts",
+    "floors",
+    "cves",
+    "content",
+    "later",
+];
 
 /// `patch webd=1.1` and the lines below it.
 pub(super) fn patch(
@@ -168,6 +204,11 @@ fn field(published: &mut Published, words: &mut Words<'_>, starts: Timestamp) ->
         "severity" => patch.severity = words.one_of("severity", &SEVERITIES)?,
         "category" => patch.category = words.one_of("category", &CATEGORIES)?,
         "released" => patch.released = released(words, starts)?,
+        "disclosed" => patch.disclosed = released(words, starts)?,
+        "exploited" => patch.exploited = released(words, starts)?,
+        "floors" => {
+            relations.floors = words.names("a version")?.into_iter().map(|(name, _)| name).collect();
+        }
         "reboot" => patch.reboot = words.one_of("value of `reboot`", &REBOOTS)?,
         "requires" => relations.requires = patches(words)?,
         "supersedes" => relations.supersedes = patches(words)?,

@@ -1,16 +1,16 @@
 //! Sentences about what endpoints do and what happens to them, and about vendors and the host.
 
 use super::super::diagnose::Diagnostic;
-use super::super::policy::{FAILURES, tag};
+use super::super::policy::{FAILURES, SEVERITIES, tag};
 use super::super::story::{Deed, Event, HookManner, Manner, Operated};
-use super::super::words::{Read, Words};
-use super::cast::level;
+use super::super::words::{Read, Words, time};
+use super::cast::{PATHS, level, package};
 use super::names::Names;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::HookStage;
 
 /// The verbs of endpoints, in the singular and in the plural.
-const VERBS: [&str; 49] = [
+const VERBS: [&str; 57] = [
     "fails",
     "fail",
     "installs",
@@ -60,6 +60,14 @@ const VERBS: [&str; 49] = [
     "drain",
     "resumes",
     "resume",
+    "puts",
+    "put",
+    "shows",
+    "show",
+    "waits",
+    "wait",
+    "turns",
+    "turn",
 ];
 
 pub(super) fn verbs() -> impl Iterator<Item = &'static str> {
@@ -153,6 +161,22 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         }
         "behaves" | "behave" => Ok(Deed::Behave),
         "answers" | "answer" => Ok(Deed::Answers(!words.take("nothing"))),
+        "is" | "are" if words.take_all(&["out", "of", "contact"]) => Ok(Deed::Contact(false)),
+        "is" | "are" if words.take_all(&["in", "contact"]) => Ok(Deed::Contact(true)),
+        "turns" | "turn" if words.take_all(&["out", "to", "be", "machine"]) => {
+            Ok(Deed::Fingerprint(words.text("what tells the machine from others")?))
+        }
+        "turns" | "turn" => Err(words.expected("`out to be machine NAME`")),
+        "waits" | "wait" if words.take_all(&["for", "a", "reboot"]) => Ok(Deed::AwaitReboot(true)),
+        "waits" | "wait" if words.take_all(&["for", "no", "reboot"]) => Ok(Deed::AwaitReboot(false)),
+        "waits" | "wait" => Err(words.expected("`for a reboot` or `for no reboot`")),
+        "puts" | "put" => put_off(words),
+        "shows" | "show" => {
+            words.want("progress")?;
+            words.want("every")?;
+            let manner = Manner::Progresses(words.secs("how often, such as 30m")?);
+            install(words, manner)
+        }
         "is" | "are" => words
             .one_of(
                 "state of an endpoint",
@@ -161,6 +185,7 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
                     ("online", Deed::Reachable(true)),
                     ("unreadable", Deed::Readable(false)),
                     ("readable", Deed::Readable(true)),
+                    ("stale", Deed::Stale),
                     ("sick", Deed::Sick(true)),
                     ("well", Deed::Sick(false)),
                 ]
@@ -170,7 +195,8 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
             .cloned(),
         "joins" | "join" => Ok(Deed::Join),
         "has" | "have" => level(words).map(|(package, version)| Deed::Level(package, Some(version))),
-        "lacks" | "lack" => Ok(Deed::Level(words.word("a package")?.text.clone(), None)),
+        "lacks" | "lack" => Ok(Deed::Level(package(words)?, None)),
+        "loses" | "lose" if words.take("manager") => Ok(Deed::Manager(None)),
         "loses" | "lose" => words.want("power").map(|()| Deed::PowerCut),
         "moves" | "move" => {
             words.want("to")?;
@@ -180,6 +206,15 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         "leaves" | "leave" if words.take("group") => Ok(Deed::Group(None)),
         "leaves" | "leave" => Ok(Deed::Leave),
         "gets" | "get" => {
+            if words.take("manager") {
+                return Ok(Deed::Manager(Some(words.text("the name of a patch manager")?)));
+            }
+            if words.take("path") {
+                let path = words.one_of("way back", &PATHS)?;
+                let until =
+                    if words.take("until") { Some(time(words.word("a time")?, names.starts)?) } else { None };
+                return Ok(Deed::Path(path, until));
+            }
             if words.take("group") {
                 return Ok(Deed::Group(Some(words.text("the name of a group")?)));
             }
@@ -191,6 +226,24 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         }
         other => Err(Diagnostic::unknown(verb.at, "verb", other, VERBS)),
     }
+}
+
+/// `puts it off by 1h`, `puts it off 2 times by 1h`, `puts the reboot off by 1h`.
+fn put_off(words: &mut Words<'_>) -> Read<Deed> {
+    let of = if words.take_all(&["the", "reboot"]) {
+        Operated::Reboot
+    } else {
+        words.want("it").map_err(|_| words.expected("`it off` or `the reboot off`"))?;
+        Operated::Install(None)
+    };
+    words.want("off")?;
+    let mut times = 1;
+    if words.peek_behind().is_some_and(|next| next.is("times")) {
+        times = u8::try_from(words.number("how often")?).unwrap_or(u8::MAX);
+        words.next();
+    }
+    words.want("by")?;
+    Ok(Deed::Operate(of, Manner::PutOff(times, words.secs("how long, such as 1h")?)))
 }
 
 /// `drains in 5m`, `resumes in 5m`.
@@ -236,7 +289,11 @@ pub(super) fn vendor(names: &Names, words: &mut Words<'_>) -> Read<Event> {
         let patch = names.patch(words)?;
         return words.because().map(|reason| Event::Pull(patch, reason));
     }
-    Err(words.expected("`publishes` or `withdraws`"))
+    if words.take("rates") {
+        let patch = names.patch(words)?;
+        return Ok(Event::Rate(patch, words.one_of("severity", &SEVERITIES)?));
+    }
+    Err(words.expected("`publishes`, `rates` or `withdraws`"))
 }
 
 /// `host crashes`, `host is away for 3d`, `host rescans`, `host writes a baseline`.

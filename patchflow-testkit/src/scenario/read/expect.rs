@@ -50,13 +50,23 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 7] = [
+const NOTICES: [(&str, NoticeKind); 17] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
     ("approval_asked", NoticeKind::ApprovalAsked),
     ("operator_needed", NoticeKind::OperatorNeeded),
     ("hook_failed", NoticeKind::HookFailed),
+    ("candidate_held", NoticeKind::CandidateHeld),
+    ("deadline_neared", NoticeKind::DeadlineNeared),
+    ("deadline_passed", NoticeKind::DeadlinePassed),
+    ("window_passed", NoticeKind::WindowPassed),
+    ("drill_failed", NoticeKind::DrillFailed),
+    ("drill_overdue", NoticeKind::DrillOverdue),
+    ("path_lapsed", NoticeKind::PathLapsed),
+    ("withdrawn", NoticeKind::Withdrawn),
+    ("reboots_stopped", NoticeKind::RebootsStopped),
+    ("quarantined", NoticeKind::Quarantined),
     ("ended", NoticeKind::Ended),
 ];
 
@@ -290,6 +300,9 @@ fn no(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
         return rolled(names, words).map(Condition::NoRollout);
     }
     let place = words.at();
+    if words.peek().is_some_and(|token| token.is("no")) {
+        return Err(words.expected("what there is none of"));
+    }
     let condition = condition(names, words)?;
     let none = Many::Exactly(0);
     match condition {
@@ -317,7 +330,7 @@ fn endpoints(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
             return Ok(Condition::Level { names: names.clone(), package, version: Some(version) });
         }
         if words.take("lacks") || words.take("lack") {
-            let package = words.word("a package")?.text.clone();
+            let package = super::cast::package(words)?;
             return Ok(Condition::Level { names: names.clone(), package, version: None });
         }
     }

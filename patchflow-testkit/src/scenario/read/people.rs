@@ -10,7 +10,7 @@ use patchflow_core::policy::Selector;
 use patchflow_core::rollout::RolloutKind;
 
 /// What people do.
-pub(super) const VERBS: [&str; 20] = [
+pub(super) const VERBS: [&str; 25] = [
     "approves",
     "rejects",
     "revokes",
@@ -31,6 +31,11 @@ pub(super) const VERBS: [&str; 20] = [
     "skips",
     "revises",
     "places",
+    "reconsiders",
+    "drills",
+    "acknowledges",
+    "declares",
+    "allows",
 ];
 
 /// A person with their roles, and what they ask.
@@ -72,12 +77,48 @@ fn ask(names: &Names, words: &mut Words<'_>) -> Read<Ask> {
         "repeats" => Ask::RepeatTrial(trial(names, words)?.patch),
         "starts" => {
             let patch = names.patch(words)?;
+            let mut with = Vec::new();
+            if words.take("with") {
+                with.push(names.patch(words)?);
+                while words.take(",") {
+                    with.push(names.patch(words)?);
+                }
+            }
             let select = if words.take("on") { selector(words)? } else { Selector::All };
-            Ask::Start(patch, select)
+            let is_emergency = words.take_all(&["as", "an", "emergency"]);
+            let emergency = if is_emergency { Some(words.because()?) } else { None };
+            Ask::Start(patch, with, select, emergency)
         }
         "pauses" => Ask::Pause(of(words)?),
         "resumes" => Ask::Resume(of(words)?),
         "halts" => Ask::Halt(of(words)?, words.because()?),
+        "cancels" if words.take_all(&["the", "reboot", "of"]) => {
+            let endpoint = names.one_endpoint(words)?;
+            Ask::CancelReboot(deployment(names.patch_after(words, "for")?), endpoint, words.because()?)
+        }
+        "allows" => {
+            words.want("reboots")?;
+            words.want("of")?;
+            Ask::AllowReboots(names.one_endpoint(words)?, words.because()?)
+        }
+        "declares" => {
+            words.want("ownership")?;
+            words.want("of")?;
+            Ask::DeclareOwnership(names.one_endpoint(words)?, words.because()?)
+        }
+        "acknowledges" => {
+            let endpoint = names.one_endpoint(words)?;
+            Ask::Acknowledge(deployment(names.patch_after(words, "for")?), endpoint)
+        }
+        "drills" => {
+            let patch = names.patch(words)?;
+            words.want("on")?;
+            Ask::Drill(patch, names.one_endpoint(words)?)
+        }
+        "reconsiders" => Ask::Reconsider(names.patch(words)?, words.because()?),
+        "clears" if words.take_all(&["the", "quarantine", "of"]) => {
+            Ask::ClearQuarantine(names.one_endpoint(words)?, words.because()?)
+        }
         "cancels" => Ask::Cancel(of(words)?, words.because()?),
         "lifts" => Ask::LiftHalt(of(words)?, words.because()?),
         "promotes" => Ask::Promote(of(words)?, words.because()?),

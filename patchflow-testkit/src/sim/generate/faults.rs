@@ -167,10 +167,10 @@ fn condition_faults(
     }
     if is_on(17) {
         let (who, at) = (name(chance), chance.below(within));
-        let other = Change::Managed(Some("another".into()));
+        let other = Change::ManagedBy(Some("another".into()));
         steps.push(happens(at, Happening::Changes(who.clone(), other)));
         if chance.one_in(2) {
-            steps.push(happens(chance.between(at, within), Happening::Changes(who, Change::Managed(None))));
+            steps.push(happens(chance.between(at, within), Happening::Changes(who, Change::ManagedBy(None))));
         }
     }
     for (kind, change) in

@@ -135,7 +135,8 @@ fn bad_operation(chance: &mut Chance) -> Operation {
         reports_late_secs: if chance.one_in(3) { chance.between(1, 30_000) } else { 0 },
         doubled: chance.one_in(3),
         wants_reboot: chance.one_in(3),
-        put_off_secs: chance.one_in(5).then(|| chance.between(60, 20_000)),
+        put_off: chance.one_in(5).then(|| (chance.between(1, 3) as u8, chance.between(60, 20_000))),
+        progress_secs: chance.one_in(5).then(|| chance.between(60, 3000)),
         ignores_start_by: false,
     }
 }

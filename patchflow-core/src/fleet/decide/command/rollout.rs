@@ -2,47 +2,74 @@
 
 use super::super::Facts;
 use super::super::ring::next_ring;
-use super::{Asked, Done, candidate_for, end_early, require_reason, rollout_in, wrong_candidate};
+use super::{Asked, Done, candidate_for, end_early, not_found, require_reason, rollout_in, wrong_candidate};
+use crate::candidate::Approved;
 use crate::error::Refusal;
+use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
 use crate::gate::judge;
-use crate::ids::{MemberIx, RolloutId};
+use crate::ids::{CandidateId, MemberIx, RolloutId};
 use crate::plan::RolloutDraft;
 use crate::rollout::{Emergency, Event, Phase, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 pub(super) fn start(asked: Asked<'_>, draft: &RolloutDraft) -> Done {
     let Asked { state, expect, facts, actor, .. } = asked;
-    let entry = candidate_for(state, draft.candidate, expect)?;
-    let Some(approved) = entry.candidate.approved() else {
-        return Err(wrong_candidate(entry, "only an approved candidate can be started"));
-    };
-    if let Some(why) = &entry.held {
-        return Err(Refusal::WrongState {
-            what: format!("{}", draft.candidate),
-            state: format!("held: {why}"),
-            allowed: "its source must mend its relations first".into(),
-        });
-    }
-    if let Some(by) = state.approved_superseder(draft.candidate) {
-        return Err(wrong_candidate(entry, &format!("{by} replaces it; start that one")));
-    }
-    let mut plan = state.plan(approved, draft).map_err(|findings| Refusal::Unsound { findings })?;
+    candidate_for(state, draft.candidate, expect)?;
+    let mut plans = state.bundled(draft)?;
     let emergency = match &draft.emergency {
         None => None,
         Some(reason) => {
             require_reason(reason)?;
             if let Some(secs) = state.policy.as_ref().and_then(|(policy, _)| policy.emergency.bake_secs_min) {
-                plan.shorten_bakes(secs);
+                plans.iter_mut().for_each(|plan| plan.shorten_bakes(secs));
             }
             Some(Emergency { by: actor.name.clone(), reason: reason.clone() })
         }
     };
     let rollout = RolloutId(state.rollouts.len() as u32);
-    facts.extend(state.started(RolloutKind::Deployment, plan, emergency).map(Into::into));
+    let bundle: Vec<_> = match plans.len() {
+        0 | 1 => Vec::new(),
+        n => (rollout.0..).take(n).map(RolloutId).collect(),
+    };
+    for (plan, id) in plans.into_iter().zip(rollout.0..) {
+        let started = state.started(RolloutKind::Deployment, plan, emergency.clone());
+        facts.extend(started.map(|fact| fact.in_bundle(RolloutId(id), &bundle).into()));
+    }
     Ok(Outcome::Started { rollout })
+}
+
+impl State {
+    /// The approval of a candidate that may be started now.
+    pub(in crate::fleet) fn startable(&self, id: CandidateId) -> Result<&Approved, Refusal> {
+        let entry = self.candidate(id).ok_or_else(|| not_found("candidate", &id))?;
+        let Some(approved) = entry.candidate.approved() else {
+            return Err(wrong_candidate(entry, "only an approved candidate can be started"));
+        };
+        if let Some(why) = &entry.held {
+            return Err(Refusal::WrongState {
+                what: format!("{id}"),
+                state: format!("held: {why}"),
+                allowed: "its source must mend its relations first".into(),
+            });
+        }
+        if let Some(by) = self.approved_superseder(id) {
+            return Err(wrong_candidate(entry, &format!("{by} replaces it; start that one")));
+        }
+        Ok(approved)
+    }
+}
+
+impl RichFact {
+    fn in_bundle(mut self, id: RolloutId, together: &[RolloutId]) -> Self {
+        if let Self::RolloutStarted { rollout, bundle, .. } = &mut self {
+            (*rollout, *bundle) = (id, together.to_vec());
+        }
+        self
+    }
 }
 
 pub(super) fn pause(asked: Asked<'_>, rollout: RolloutId) -> Done {
