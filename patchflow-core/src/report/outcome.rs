@@ -251,12 +251,11 @@ fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
         Some(other) => {
             format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
         }
-        None if let Some(full) = rollout
-            .member_of(member.endpoint())
-            .and_then(|member| fleet.full_budget(rollout.id(), member)) =>
-        {
-            format!("waiting for its turn in ring {name}: {full}")
+        None => {
+            let own = rollout.member_of(member.endpoint());
+            let full = own.and_then(|member| fleet.full_budget(rollout.id(), member));
+            let most = || format!("at most {} at a time", deploy.in_flight_max);
+            format!("waiting for its turn in ring {name}: {}", full.unwrap_or_else(most))
         }
-        None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
     }
 }
