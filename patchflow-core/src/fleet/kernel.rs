@@ -21,6 +21,7 @@ pub struct Fleet {
     pub(super) state: State,
     scratch: Facts,
     strays: u64,
+    reviews: u64,
 }
 
 impl Fleet {
@@ -33,7 +34,7 @@ impl Fleet {
     /// assert_eq!((fleet.name(), out.facts().len()), ("acme", 1));
     /// ```
     pub fn found(id: FleetId, name: impl Into<String>, seed: u64, now: Timestamp, out: &mut Outbox) -> Self {
-        let mut fleet = Self { state: State::default(), scratch: Facts::new(), strays: 0 };
+        let mut fleet = Self { state: State::default(), scratch: Facts::new(), strays: 0, reviews: 0 };
         fleet.state.cache.live = true;
         fleet.state.cache.now = now;
         fleet.apply(
@@ -171,7 +172,7 @@ impl Fleet {
     }
 
     pub(super) fn of(state: State) -> Self {
-        Self { state, scratch: Facts::new(), strays: 0 }
+        Self { state, scratch: Facts::new(), strays: 0, reviews: 0 }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
@@ -194,6 +195,13 @@ impl Fleet {
     #[must_use]
     pub fn strays(&self) -> u64 {
         self.strays
+    }
+
+    /// How often a rollout was looked at as a whole, since this value was made: the work that a report may leave behind
+    /// itself. Nearly all reports leave none, which tests of cost hold on to; the same on every machine.
+    #[must_use]
+    pub fn reviews(&self) -> u64 {
+        self.reviews
     }
 
     /// Takes note of the time: a clock that stepped back is held, a host that was away asks before it acts.
@@ -407,6 +415,12 @@ impl Fleet {
             // While it is asked what happened meanwhile, nothing is judged and nobody is deferred: the end of the
             // resync puts every rollout on the agenda.
             return;
+        }
+        self.reviews += 1;
+        if core::mem::take(&mut rollout.queue.sweep) {
+            for i in 0..self.state.rollouts[id.index()].members().len() {
+                self.tend(now, id, MemberIx(i as u32), true, facts, out);
+            }
         }
         self.state.tend_mates(id);
         self.take_in(now, id, facts, out);

@@ -291,19 +291,15 @@ pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<De
         priors: Vec::with_capacity(total),
         paths: Vec::with_capacity(total),
     };
-    let mut known: BTreeMap<Arc<str>, u16> = BTreeMap::new();
-    // Most endpoints share the very text of their version with the one before.
-    let mut last: Option<(&Arc<str>, u16)> = None;
+    let levels = Levels::of(starters);
+    let mut codes = vec![None; levels.texts.len()];
     for DealtRing { name, gate, chosen, mirror } in rings {
         let size = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         fact.rings.push(PlanRingFact { name, size, gate, mirror });
-        for starter in chosen.into_iter().map(|i| &starters[i]) {
-            fact.members.push(starter.endpoint);
-            let prior = starter.present.map_or(0, |version| {
-                if let Some((_, code)) = last.filter(|(seen, _)| Arc::ptr_eq(seen, version)) {
-                    return code;
-                }
-                let code = known.get(version).copied().unwrap_or_else(|| {
+        for (endpoint, level, path) in chosen.into_iter().map(|i| levels.packed[i]) {
+            fact.members.push(endpoint);
+            let prior = (level as usize).checked_sub(1).map_or(0, |level| {
+                *codes[level].get_or_insert_with(|| {
                     // Beyond 8 191 distinct versions of one package the way back is not recorded, and such an
                     // endpoint counts as one without a path: it does not start.
                     let code = u16::try_from(fact.levels.len() + 1)
@@ -311,18 +307,48 @@ pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<De
                         .filter(|code| *code <= LEVELS_MAX)
                         .unwrap_or(0);
                     if code != 0 {
-                        fact.levels.push(version.clone());
-                        known.insert(version.clone(), code);
+                        fact.levels.push(levels.texts[level].clone());
                     }
                     code
-                });
-                last = Some((version, code));
-                code
+                })
             });
             fact.priors.push(prior);
-            let lost = prior == 0 && starter.present.is_some();
-            fact.paths.push(if lost { RollbackPath::None } else { starter.path });
+            let lost = prior == 0 && level != 0;
+            fact.paths.push(if lost { RollbackPath::None } else { path });
         }
     }
     fact
+}
+
+/// What a plan takes over of each starter, packed: rings are read in the order of the hash, and that is fast only where
+/// little memory is jumped about in.
+struct Levels {
+    /// Endpoint, number of its version from 1 or 0 for none, way back.
+    packed: Vec<(EndpointIx, u32, RollbackPath)>,
+    texts: Vec<Arc<str>>,
+}
+
+impl Levels {
+    fn of(starters: &[Starter<'_>]) -> Self {
+        let mut texts: Vec<Arc<str>> = Vec::new();
+        let mut known: BTreeMap<&Arc<str>, u32> = BTreeMap::new();
+        // Most endpoints share the very text of their version with the one before.
+        let mut last: Option<(&Arc<str>, u32)> = None;
+        let mut level = |version| {
+            if let Some((_, level)) = last.filter(|(seen, _)| Arc::ptr_eq(seen, version)) {
+                return level;
+            }
+            let level = *known.entry(version).or_insert_with(|| {
+                texts.push(version.clone());
+                texts.len() as u32
+            });
+            last = Some((version, level));
+            level
+        };
+        let packed = starters
+            .iter()
+            .map(|starter| (starter.endpoint, starter.present.map_or(0, &mut level), starter.path))
+            .collect();
+        Self { packed, texts }
+    }
 }

@@ -7,7 +7,7 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::Command;
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{OnFailure, OnHalt, Policy};
+use patchflow_core::policy::{Amount, OnFailure, OnHalt, Policy};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Order, Phase, RolloutState};
 
@@ -43,6 +43,22 @@ fn the_same_patch_in_two_rollouts_is_ordered_once_and_counts_in_both() {
     assert_eq!([phases(&world, FIRST), phases(&world, SECOND)], [[Phase::Verified; 3]; 2]);
     assert_eq!(installs(&world), 3);
     world.pass(3600);
+    assert!(world.fleet.rollouts().all(|rollout| rollout.state() == RolloutState::Completed));
+}
+
+#[test]
+fn what_the_first_rollout_brings_to_its_target_is_skipped_by_the_second() {
+    let mut policy = at_once();
+    policy.budgets.in_flight_max = Some(Amount::Count { n: 1 });
+    let (mut world, _) = twice(policy, Does::Installs(60));
+    world.ask("ada", &["owner"], Command::Pause { rollout: SECOND }).unwrap();
+    world.pass(3600);
+    assert_eq!(phases(&world, FIRST), [Phase::Verified; 3]);
+    assert!(phases(&world, SECOND).contains(&Phase::Skipped), "{:?}", phases(&world, SECOND));
+    world.ask("ada", &["owner"], Command::Resume { rollout: SECOND }).unwrap();
+    world.pass(3600);
+    assert_eq!(installs(&world), 3, "none of them waits for a second order");
+    assert!(phases(&world, SECOND).iter().all(|p| matches!(p, Phase::Verified | Phase::Skipped)));
     assert!(world.fleet.rollouts().all(|rollout| rollout.state() == RolloutState::Completed));
 }
 

@@ -4,8 +4,9 @@ use crate::world::{Does, World, policy};
 use patchflow_core::catalog::{Category, Patch};
 use patchflow_core::doc::patch;
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Command, Fact, NeedSeen, Observation, RichFact, Standing};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact, Standing};
 use patchflow_core::ids::{CandidateId, PatchId};
+use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{OnSuperseded, Policy, StartMode};
 use patchflow_core::rollout::{Order, Phase, RolloutState};
@@ -149,6 +150,33 @@ fn a_rollout_whose_patch_is_replaced_stops_finishes_or_moves_as_the_policy_says(
     assert_eq!(rings(to), rings(from), "nobody changes their ring");
     let (world, older, newer) = replaced_under_way(OnSuperseded::Stop, StartMode::WhenApproved);
     assert_eq!((verified(&world, older), verified(&world, newer)), (10, 40));
+}
+
+#[test]
+fn an_endpoint_that_left_and_came_back_moves_along_once() {
+    let mut policy: Policy = policy();
+    policy.relations.superseded = OnSuperseded::Move;
+    let mut world = World::new(40, 2, policy);
+    let older = world.publish(asked(patch("lib", "1")));
+    approve(&mut world, older);
+    world.pass(700);
+    let first = world.deployment_of(older);
+    let name = world.ring(first, 3)[0].clone();
+    let endpoint = world.fleet.endpoint_ix(&name).unwrap();
+    world.see(Observation::EndpointGone { endpoint });
+    let seen = EndpointSeen::new(name.as_str(), Environment::Production);
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![seen]) });
+    let needs = NeedSeen::needs(endpoint, Some("0.9".into()), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate: older, needs: Cow::Owned(vec![needs]) });
+    world.see(Observation::Identified);
+    assert_eq!(world.fleet.rollout(first).unwrap().members().len(), 41, "it joined anew");
+    let newer = world.publish(asked(superseding("2", &["1"])));
+    approve(&mut world, newer);
+    let moved = world.fleet.rollout(world.deployment_of(newer)).unwrap();
+    let mut endpoints: Vec<_> = moved.members().iter().map(|member| member.endpoint()).collect();
+    endpoints.sort();
+    endpoints.dedup();
+    assert_eq!((moved.members().len(), endpoints.len()), (40, 40));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::Mutation;
 use super::reports::Fits;
 use super::state::Model;
 use patchflow_core::error::FailureKind;
-use patchflow_core::rollout::{Health, Inspection, Level, Phase};
+use patchflow_core::rollout::{Health, Inspection, Level, Phase, RolloutKind, RolloutState};
 
 impl Model {
     pub(super) fn inspected(&mut self, seen: &Inspection<'_>) -> Fits {
@@ -39,6 +39,7 @@ impl Model {
                 }
                 (true, false) => {
                     self.put(at, Phase::Verified, None);
+                    self.done_here(at);
                     Ok(())
                 }
             };
@@ -48,6 +49,28 @@ impl Model {
             return Ok(());
         }
         self.failed(at, if whole { FailureKind::WrongLevel } else { FailureKind::Broken })
+    }
+
+    /// Whoever waits for the endpoint in another rollout of the same patch finds it at the target.
+    fn done_here(&mut self, at: (usize, usize)) {
+        let (candidate, endpoint) = (self.rollouts[at.0].candidate, self.member(at).endpoint);
+        for r in (0..self.rollouts.len()).filter(|r| *r != at.0) {
+            let other = &self.rollouts[r];
+            let over = matches!(
+                other.state,
+                RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended
+            );
+            if other.candidate != candidate || other.kind != RolloutKind::Deployment || over {
+                continue;
+            }
+            let waits = |m: &usize| {
+                let member = &other.members[*m];
+                member.endpoint == endpoint && matches!(member.phase, Phase::Waiting | Phase::Deferred)
+            };
+            if let Some(m) = (0..other.members.len()).find(waits) {
+                self.put((r, m), Phase::Skipped, None);
+            }
+        }
     }
 
     fn inspected_revert(&mut self, at: (usize, usize), seen: &Inspection<'_>) {

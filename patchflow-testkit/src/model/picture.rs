@@ -99,7 +99,8 @@ impl Came {
         let mut sent: Vec<Sent> = effects.iter().filter_map(Sent::of).collect();
         sent.sort();
         let answer = answer.map(|answer| match answer {
-            Ok(Outcome::Done) => Ok("done".to_owned()),
+            // What is installed and in flight when something is stopped is counted from members, and those are compared.
+            Ok(Outcome::Done | Outcome::Stopped { .. }) => Ok("done".to_owned()),
             Ok(Outcome::Started { rollout }) => Ok(format!("started r{}", rollout.0)),
             Ok(Outcome::VoteCounted { missing }) => Ok(format!("{missing} more")),
             Ok(other) => Ok(format!("{other:?}")),

@@ -67,6 +67,11 @@ impl Model {
                 if self.is_busy(self.member(at).endpoint) || self.bent(Mutation::RefusesLateSuccess) {
                     return false;
                 }
+                if self.phase(at) != Phase::Rebooting {
+                    // Also when its order was thought never to have arrived, and was no attempt: it was one.
+                    let member = &mut self.rollouts[at.0].members[at.1];
+                    member.attempts = member.attempts.max(1);
+                }
                 self.put(at, Phase::Installed, Some(look));
                 if self.bent(Mutation::LateSuccessLiftsTheHalt)
                     && self.rollouts[at.0].state == RolloutState::Halted

@@ -64,7 +64,7 @@ impl Oracle for Absence {
             && matches!(fact.event, Event::WentSilent | Event::StayedSilent | Event::RevertWentSilent);
         // A rollback that was cut off is ordered anew by the very answer that was waited for.
         let again = matches!(before, Some(Standing::Undoing | Standing::UndoUnknown));
-        let order = matches!(fact.event, Event::Ordered | Event::RebootOrdered)
+        let order = matches!(fact.event, Event::Ordered | Event::HookAsked | Event::RebootOrdered)
             || fact.event == Event::RevertOrdered && !again;
         if silent && self.owes_resync {
             says(format!("{} of {} counts as silent, and the host was away", fact.member, fact.rollout));

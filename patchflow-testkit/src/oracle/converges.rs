@@ -21,7 +21,21 @@ impl Converges {
             RolloutKind::Deployment => candidate.approved_until.is_some_and(|until| ledger.now < until),
             RolloutKind::Trial => candidate.evidence.is_none() && candidate.retired.is_none(),
         };
-        self.held.contains(&id) || !permitted
+        // Somebody must mend the calendar of an endpoint that the policy does not know, or let another rollout go on.
+        let stuck = rollout.members.iter().any(|member| {
+            let calendar = ledger.endpoint(member.endpoint).and_then(|entry| entry.calendar.as_deref());
+            let unknown = calendar.is_some_and(|name| !rollout.policy.calendars.named.contains_key(name));
+            let leads = |other: &RolloutEntry| {
+                other.candidate == rollout.candidate
+                    && other.stopped.is_some()
+                    && other.members.iter().any(|of| {
+                        of.endpoint == member.endpoint && of.standing == Standing::Backoff && !of.attached
+                    })
+            };
+            member.standing == Standing::Backoff
+                && (unknown || member.attached && ledger.rollouts.iter().any(leads))
+        });
+        self.held.contains(&id) || !permitted || stuck
     }
 }
 

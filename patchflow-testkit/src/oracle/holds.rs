@@ -24,10 +24,12 @@ impl Oracle for Holds {
         let Some(member) = ledger.member(fact.rollout, fact.member) else { return };
         let held = (rollout.candidate, member.endpoint);
         match fact.event {
+            // A drill holds nothing away: nothing was wrong.
+            Event::RolledBack if ledger.drilling.contains(&(fact.rollout, fact.member)) => {}
             Event::RolledBack => {
                 self.0.insert(held);
             }
-            Event::Ordered if self.0.contains(&held) => {
+            Event::Ordered | Event::HookAsked if self.0.contains(&held) => {
                 says(format!("{} was ordered {} that it was rolled back from", held.1, held.0));
             }
             _ => {}

@@ -13,12 +13,19 @@ pub(super) struct InsideWindow;
 const WEEK: i64 = 7 * 86_400_000;
 
 /// Whether everything from `from` to `to` is open: minute by minute would do, window by window is quicker.
-fn is_open_throughout(schedule: &Schedule, from: Timestamp, to: Timestamp) -> bool {
+fn is_open_throughout(
+    schedule: &Schedule,
+    from: Timestamp,
+    to: Timestamp,
+    (passes, thaws): (bool, bool),
+) -> bool {
     let (windows, freezes) = match schedule {
         Schedule::Anytime { freezes } => (None, freezes),
         Schedule::Weekly { windows, freezes } => (Some(windows), freezes),
     };
-    if freezes.iter().any(|freeze| freeze.until > from && (freeze.from <= from || freeze.from < to)) {
+    let windows = windows.filter(|_| !passes);
+    if !thaws && freezes.iter().any(|freeze| freeze.until > from && (freeze.from <= from || freeze.from < to))
+    {
         return false;
     }
     let Some(windows) = windows else { return true };
@@ -60,10 +67,14 @@ impl Oracle for InsideWindow {
             .candidate(rollout.candidate)
             .is_some_and(|candidate| candidate.patch.reboot != RebootBehaviour::Never);
         let needed = match fact.event {
-            Event::Ordered if reboots => {
-                u64::from(deploy.expected_secs) + u64::from(deploy.reboot_reserve_secs)
+            Event::Ordered | Event::HookAsked => {
+                let reserve = if reboots { deploy.reboot_reserve_secs } else { 0 };
+                let hooks = &deploy.hooks;
+                let pre = hooks.pre.is_some() && fact.event == Event::HookAsked;
+                let pre = if pre { hooks.pre_secs_max } else { 0 };
+                let post = if hooks.post.is_some() { hooks.post_secs_max } else { 0 };
+                [deploy.expected_secs, reserve, pre, post].into_iter().map(u64::from).sum()
             }
-            Event::Ordered => deploy.expected_secs.into(),
             Event::RebootOrdered => deploy.reboot_reserve_secs.into(),
             _ => return,
         };
@@ -75,7 +86,13 @@ impl Oracle for InsideWindow {
             None => Some(&rollout.policy.schedule),
             Some(name) => rollout.policy.calendars.named.get(name),
         };
-        if !schedule.is_some_and(|schedule| is_open_throughout(schedule, at, at.plus_secs(needed))) {
+        let emergency = &rollout.policy.emergency;
+        let due = ledger.candidate(rollout.candidate).and_then(|candidate| candidate.due);
+        let overdue = rollout.policy.clock.enforce_at_deadline && due.is_some_and(|due| due <= at);
+        let passes = overdue || (rollout.emergency && emergency.passes_windows);
+        let thaws = rollout.emergency && emergency.overrides_freeze;
+        let open = |schedule| is_open_throughout(schedule, at, at.plus_secs(needed), (passes, thaws));
+        if !schedule.is_some_and(open) {
             says(format!(
                 "{} {} of {} at {at}, needing {needed} s",
                 fact.member,
@@ -87,7 +104,7 @@ impl Oracle for InsideWindow {
 }
 
 fn name(event: Event) -> &'static str {
-    if event == Event::Ordered { "was ordered" } else { "was ordered to reboot" }
+    if event == Event::RebootOrdered { "was ordered to reboot" } else { "was ordered" }
 }
 
 #[cfg(test)]

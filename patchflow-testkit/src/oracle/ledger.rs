@@ -2,6 +2,7 @@
 //!
 //! Plain maps and a plain list of standings; it trusts every fact and only writes down what it says.
 
+use super::condition_entry::ConditionEntry;
 use patchflow_core::candidate::Evidence;
 use patchflow_core::catalog::Patch;
 use patchflow_core::digest::Digest;
@@ -13,7 +14,7 @@ use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{PersonApproval, Policy};
 use patchflow_core::rollout::{Event, RolloutKind};
 use patchflow_core::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How a member stands, in words of the ledger's own.
@@ -111,6 +112,12 @@ pub struct MemberEntry {
     pub due: u32,
     /// The way back that the plan recorded.
     pub path: RollbackPath,
+    /// Whether a reboot is under way.
+    pub rebooting: bool,
+    /// Whether its pre hook is awaited.
+    pub draining: bool,
+    /// Whether it waits for the outcome in another rollout of the same patch.
+    pub attached: bool,
 }
 
 /// One ring in the books.
@@ -149,6 +156,8 @@ pub struct RolloutEntry {
     pub members: Vec<MemberEntry>,
     /// The ring whose turn it is.
     pub ring: u8,
+    /// Whether it is an emergency.
+    pub emergency: bool,
     /// Paused, halted, cancelled or ended: the word for it; `None` while it runs.
     pub stopped: Option<&'static str>,
 }
@@ -180,6 +189,10 @@ pub struct CandidateEntry {
     pub asked: Option<(PersonApproval, Vec<Arc<str>>)>,
     /// Turned down, superseded or withdrawn: the word for it.
     pub retired: Option<&'static str>,
+    /// Until when it should be verified everywhere.
+    pub due: Option<Timestamp>,
+    /// Whether its relations hold it.
+    pub held: bool,
 }
 
 /// One endpoint in the books.
@@ -197,6 +210,8 @@ pub struct EndpointEntry {
     pub calendar: Option<Arc<str>>,
     /// Whether it left.
     pub gone: bool,
+    /// What else is known of it.
+    pub state: ConditionEntry,
 }
 
 /// The books of one fleet.
@@ -220,6 +235,12 @@ pub struct Ledger {
     pub rollouts: Vec<RolloutEntry>,
     /// Whether a resync is under way.
     pub resync: bool,
+    /// When installs started since the policy that holds was adopted.
+    pub starts: Vec<Timestamp>,
+    /// How endpoints stand to candidates by the inventory.
+    pub needs: BTreeMap<(CandidateId, EndpointIx), patchflow_core::fleet::Standing>,
+    /// Members whose way back is being tried.
+    pub drilling: BTreeSet<(RolloutId, MemberIx)>,
     last: Option<(u64, Timestamp)>,
 }
 
@@ -274,8 +295,16 @@ impl Ledger {
         self.last = Some((recorded.seq.0, recorded.at));
         self.facts += 1;
         match &recorded.fact {
-            Fact::Endpoint(fact) => self.take_member(fact),
-            Fact::Rich(fact) => self.take_rich(recorded.at, fact),
+            Fact::Endpoint(fact) => {
+                let before = self.member(fact.rollout, fact.member).cloned();
+                self.take_member(fact)?;
+                self.note_operation(recorded.at, fact, before.as_ref());
+                Ok(())
+            }
+            Fact::Rich(fact) => {
+                self.take_condition(recorded.at, fact)?;
+                self.take_rich(recorded.at, fact)
+            }
             other => Err(format!("the ledger does not know {other:?}")),
         }
     }
@@ -286,6 +315,7 @@ impl Ledger {
         let member = rollout.members.get_mut(at.index()).ok_or_else(|| format!("{id} has no member {at}"))?;
         let before = member.standing;
         member.due = due;
+        (member.draining, member.attached) = (event == Event::HookAsked, event == Event::Attached);
         member.standing = match event {
             Event::Ordered | Event::RebootOrdered | Event::RevertOrdered => {
                 member.operations += 1;
@@ -303,6 +333,8 @@ impl Ledger {
                 Standing::UndoUnknown => Standing::Undoing,
                 other => other,
             },
+            // A reboot that was cancelled is still needed.
+            Event::Recalled if member.rebooting => Standing::WantsReboot,
             Event::Expired | Event::Recalled | Event::Released | Event::Detached | Event::HookUndone => {
                 Standing::Waiting
             }
@@ -321,6 +353,13 @@ impl Ledger {
             Event::RevertWentSilent => Standing::UndoUnknown,
             Event::RolledBack => Standing::RolledBack,
             Event::OperatorNeeded => Standing::Operator,
+        };
+        member.rebooting = match event {
+            Event::RebootOrdered => true,
+            Event::Acknowledged | Event::RecallAsked | Event::RecallFailed | Event::Resent => {
+                member.rebooting
+            }
+            _ => false,
         };
         let ordered =
             matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered | Event::HookAsked);
@@ -346,6 +385,7 @@ impl Ledger {
             RichFact::PolicyAdopted { policy, digest, .. } => {
                 self.policies.insert(*digest, policy.clone());
                 self.policy = Some(policy.clone());
+                self.starts.clear();
             }
             RichFact::EndpointsJoined { endpoints, first } => {
                 if first.index() != self.endpoints.len() {
@@ -358,6 +398,7 @@ impl Ledger {
                     tags: seen.tags.clone(),
                     calendar: seen.calendar.clone(),
                     gone: false,
+                    state: ConditionEntry::of(seen),
                 }));
             }
             RichFact::EndpointChanged { endpoint, seen } => {
@@ -376,7 +417,7 @@ impl Ledger {
                     .ok_or_else(|| format!("{endpoint} never joined"))?;
                 entry.gone = true;
             }
-            RichFact::CandidateIdentified { candidate, patch, .. } => {
+            RichFact::CandidateIdentified { candidate, patch, risk } => {
                 if candidate.index() != self.candidates.len() {
                     return Err(format!("{candidate} came after {} candidates", self.candidates.len()));
                 }
@@ -386,6 +427,8 @@ impl Ledger {
                     approved_until: None,
                     asked: None,
                     retired: None,
+                    due: risk.due,
+                    held: false,
                 });
             }
             RichFact::TrialConcluded { candidate, evidence } => {
@@ -412,11 +455,14 @@ impl Ledger {
                 let entry = self.candidate_mut(*candidate)?;
                 (entry.retired, entry.evidence, entry.approved_until, entry.asked) = (None, None, None, None);
             }
-            RichFact::CandidateRerated { candidate, patch, .. } => {
-                self.candidate_mut(*candidate)?.patch = patch.clone();
+            RichFact::CandidateRerated { candidate, patch, risk } => {
+                let entry = self.candidate_mut(*candidate)?;
+                (entry.patch, entry.due) = (patch.clone(), risk.due);
             }
+            RichFact::CandidateHeld { candidate, .. } => self.candidate_mut(*candidate)?.held = true,
+            RichFact::CandidateReleased { candidate } => self.candidate_mut(*candidate)?.held = false,
             RichFact::CandidateWithdrawn { candidate, .. } => self.retire(*candidate, "withdrawn")?,
-            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency: _, bundle: _ } => {
+            RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency, bundle: _ } => {
                 if rollout.index() != self.rollouts.len() {
                     return Err(format!("{rollout} came after {} rollouts", self.rollouts.len()));
                 }
@@ -428,6 +474,7 @@ impl Ledger {
                     rings: Vec::new(),
                     members: Vec::new(),
                     ring: 0,
+                    emergency: emergency.is_some(),
                     stopped: None,
                 };
                 for (i, ring) in plan.rings.iter().enumerate() {
@@ -442,6 +489,9 @@ impl Ledger {
                             placed: false,
                             due: 0,
                             path: plan.paths.get(at).copied().unwrap_or(RollbackPath::None),
+                            rebooting: false,
+                            draining: false,
+                            attached: false,
                         });
                     }
                     entry.rings.push(RingEntry {

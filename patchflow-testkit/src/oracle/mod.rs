@@ -8,6 +8,8 @@ mod accounting;
 mod approved_only;
 mod away;
 mod budgets;
+mod condition_entry;
+mod conditions;
 mod converges;
 mod facts_first;
 mod fences;
@@ -16,7 +18,10 @@ mod inside_window;
 mod ledger;
 mod limits;
 mod one_operation;
+mod operators;
+mod reach;
 mod relaid;
+mod relations;
 mod replay;
 mod revoked;
 mod ring_order;
@@ -25,6 +30,7 @@ mod start_by;
 #[cfg(test)]
 mod synthetic;
 
+pub use condition_entry::ConditionEntry;
 pub use ledger::{CandidateEntry, Ledger, MemberEntry, RingEntry, RolloutEntry, Standing};
 
 use crate::sim::{Sight, Watch};
@@ -68,6 +74,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(approved_only::ApprovedOnly::default()),
         Box::new(away::Absence::default()),
         Box::new(budgets::Budgets),
+        Box::new(conditions::ConditionsHeeded::default()),
         Box::new(converges::Converges::default()),
         Box::new(facts_first::FactsFirst::default()),
         Box::new(fences::Fences::default()),
@@ -75,11 +82,13 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(inside_window::InsideWindow),
         Box::new(limits::LimitsKept),
         Box::new(one_operation::OneOperation::default()),
+        Box::new(operators::OperatorsCalled::default()),
+        Box::new(relations::RelationsHeeded),
         Box::new(replay::Replay),
         Box::new(revoked::Revoked::default()),
         Box::new(ring_order::RingOrder),
         Box::new(rollback_path::RollbackPathKnown),
-        Box::new(start_by::StartBy),
+        Box::new(start_by::StartBy::default()),
     ]
 }
 
@@ -90,6 +99,7 @@ const KEPT_MAX: usize = 20;
 struct Room {
     ledger: Ledger,
     oracles: Vec<Box<dyn Oracle>>,
+    reach: reach::Reach,
     found: Vec<Violation>,
     more: u64,
 }
@@ -124,7 +134,13 @@ impl Panel {
     /// Some oracles.
     #[must_use]
     pub fn of(oracles: Vec<Box<dyn Oracle>>) -> Self {
-        let room = Room { ledger: Ledger::default(), oracles, found: Vec::new(), more: 0 };
+        let room = Room {
+            ledger: Ledger::default(),
+            oracles,
+            reach: reach::Reach::default(),
+            found: Vec::new(),
+            more: 0,
+        };
         Self(Rc::new(RefCell::new(room)))
     }
 
@@ -138,6 +154,12 @@ impl Panel {
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.0.borrow().found.clone()
+    }
+
+    /// What was reached at all, and how often: kinds of facts, events of members, and budgets that were used up.
+    #[must_use]
+    pub fn reached(&self) -> std::collections::BTreeMap<String, u32> {
+        self.0.borrow().reach.all()
     }
 
     /// How many facts were seen.
@@ -162,6 +184,7 @@ impl Watch for Panel {
                 }
             });
         }
+        room.reach.see(sight, &room.ledger);
         if let Sight::Stored(recorded) = sight
             && let Err(text) = room.ledger.take(recorded)
         {

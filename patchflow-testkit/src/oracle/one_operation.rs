@@ -20,7 +20,11 @@ impl Oracle for OneOperation {
         if let Some((fact, _)) = member_fact(&sight)
             && matches!(
                 fact.event,
-                Event::Ordered | Event::RevertOrdered | Event::RebootOrdered | Event::InstallReported
+                Event::Ordered
+                    | Event::HookAsked
+                    | Event::RevertOrdered
+                    | Event::RebootOrdered
+                    | Event::InstallReported
             )
             && let Some(member) = ledger.member(fact.rollout, fact.member)
         {

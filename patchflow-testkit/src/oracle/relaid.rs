@@ -13,6 +13,9 @@ fn entry(joined: &JoinedMember, ring: u8) -> MemberEntry {
         placed: false,
         due: 0,
         path: joined.path,
+        rebooting: false,
+        draining: false,
+        attached: false,
     }
 }
 

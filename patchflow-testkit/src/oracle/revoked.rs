@@ -38,7 +38,7 @@ impl Oracle for Revoked {
             _ => {}
         }
         let Some((fact, _)) = member_fact(&sight) else { return };
-        if fact.event != Event::Ordered {
+        if !matches!(fact.event, Event::Ordered | Event::HookAsked) {
             return;
         }
         let Some(rollout) = ledger.rollout(fact.rollout) else { return };

@@ -2,9 +2,14 @@
 
 use super::{Ledger, Oracle};
 use crate::sim::Sight;
+use patchflow_core::ids::OrderId;
+use std::collections::BTreeSet;
 
-#[derive(Debug)]
-pub(super) struct StartBy;
+#[derive(Debug, Default)]
+pub(super) struct StartBy {
+    /// What people put off begins when they let it.
+    put_off: BTreeSet<OrderId>,
+}
 
 impl Oracle for StartBy {
     fn name(&self) -> &'static str {
@@ -12,7 +17,11 @@ impl Oracle for StartBy {
     }
 
     fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
+        if let Sight::PutOff(order) = sight {
+            self.put_off.insert(order);
+        }
         if let Sight::Began(name, order) = sight
+            && !self.put_off.contains(&order.id())
             && ledger.now > order.start_by()
         {
             says(format!("{name} began {}, which was to be begun by {}", order.id(), order.start_by()));
@@ -30,7 +39,7 @@ mod tests {
 
     /// One endpoint that was away when it was ordered, and begins two days later, or does not.
     fn begins_late(liar: bool) -> usize {
-        let panel = Panel::of(vec![Box::new(StartBy)]);
+        let panel = Panel::of(vec![Box::new(StartBy::default())]);
         let start = "2026-11-21T08:00:00Z".parse().unwrap();
         let mut world = World::watched("acme", 1, start, Some(panel.watch()));
         let mut policy = Policy::standard("test");

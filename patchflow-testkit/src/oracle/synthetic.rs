@@ -19,6 +19,8 @@ pub(super) struct Stage {
     panel: Panel,
     pub(super) policy: Policy,
     pub(super) path: RollbackPath,
+    pub(super) group: Option<Arc<str>>,
+    pub(super) relations: patchflow_core::catalog::Relations,
     now: Timestamp,
     seq: u64,
     rollouts: u32,
@@ -31,6 +33,8 @@ impl Stage {
             panel: Panel::of(vec![oracle]),
             policy: Policy::standard("made up"),
             path: RollbackPath::Reinstall,
+            group: None,
+            relations: Default::default(),
             now: "2026-11-21T08:00:00Z".parse().unwrap(),
             seq: 0,
             rollouts: 0,
@@ -56,7 +60,7 @@ impl Stage {
         self.sight(Sight::Stored(&recorded))
     }
 
-    fn rich(&mut self, fact: RichFact) -> &mut Self {
+    pub(super) fn rich(&mut self, fact: RichFact) -> &mut Self {
         self.fact(fact.into())
     }
 
@@ -78,12 +82,22 @@ impl Stage {
             let digest = policy.digest();
             self.rich(RichFact::PolicyAdopted { policy, digest, by: "root".into() });
         }
-        let endpoints = (0..n).map(|i| EndpointSeen::new(format!("e{i}"), Environment::Production)).collect();
+        let endpoints = (0..n)
+            .map(|i| EndpointSeen {
+                group: self.group.clone(),
+                ..EndpointSeen::new(format!("e{i}"), Environment::Production)
+            })
+            .collect();
         self.rich(RichFact::EndpointsJoined { first: EndpointIx(0), endpoints })
     }
 
     pub(super) fn candidate(&mut self, category: Category, severity: Severity) -> &mut Self {
-        let patch = patchflow_core::catalog::Patch { category, severity, ..patch("webd", "1.1") };
+        let patch = patchflow_core::catalog::Patch {
+            category,
+            severity,
+            relations: self.relations.clone(),
+            ..patch("webd", "1.1")
+        };
         let risk =
             patchflow_core::risk::assess(&patch, self.now, &patchflow_core::risk::DueLimits::default());
         let candidate = CandidateId(0);

@@ -147,9 +147,11 @@ impl<'a> Stage<'a> {
             Ask::Reject(patch, reason) => Command::Reject { candidate: candidate(patch)?, reason },
             Ask::Revoke(patch, reason) => Command::Revoke { candidate: candidate(patch)?, reason },
             Ask::Withdraw(patch, reason) => Command::Withdraw { candidate: candidate(patch)?, reason },
-            Ask::Start(patch, select, emergency) => Command::Start {
-                draft: RolloutDraft { select, emergency, ..RolloutDraft::of(candidate(patch)?) },
-            },
+            Ask::Start(patch, with, select, emergency) => {
+                let bundle = with.into_iter().map(candidate).collect::<Result<_, _>>()?;
+                let draft = RolloutDraft { candidate: candidate(patch)?, select, emergency, bundle };
+                Command::Start { draft }
+            }
             Ask::Reconsider(patch, reason) => Command::Reconsider { candidate: candidate(patch)?, reason },
             Ask::Drill(patch, name) => {
                 Command::Drill { candidate: candidate(patch)?, endpoint: name.as_str().into() }

@@ -244,8 +244,8 @@ pub(super) enum Ask {
     Reject(usize, String),
     Revoke(usize, String),
     Withdraw(usize, String),
-    /// With the reason when it is an emergency.
-    Start(usize, Selector, Option<String>),
+    /// With the rest of a bundle, and the reason when it is an emergency.
+    Start(usize, Vec<usize>, Selector, Option<String>),
     Reconsider(usize, String),
     Drill(usize, String),
     Acknowledge(Rolled, String),

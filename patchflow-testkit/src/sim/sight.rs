@@ -3,6 +3,7 @@
 use super::Stage;
 use patchflow_core::error::{CorruptJournal, Refusal};
 use patchflow_core::fleet::{Effect, Fleet, Observation, Outcome, Recorded, Request};
+use patchflow_core::ids::OrderId;
 use patchflow_core::rollout::Order;
 use patchflow_core::time::Timestamp;
 
@@ -18,6 +19,8 @@ pub enum Sight<'a> {
     Heard(&'a Observation<'static>),
     /// Somebody asked something.
     Asked(&'a Request, &'a Result<Outcome, Refusal>),
+    /// The people at an endpoint put an order off.
+    PutOff(OrderId),
     /// An endpoint begins an operation; the name is the endpoint's.
     Began(&'a str, &'a Order),
     /// An endpoint ends an operation, and how.

@@ -5,11 +5,13 @@
 use super::{Chance, CrashPoint, Happening, Line, Machine, Purpose, World};
 use crate::oracle::{Panel, Violation};
 use patchflow_core::fleet::{Command, Observation};
-use patchflow_core::ids::{Actor, AskId, CandidateId, RolloutId, Seq};
+use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointId, RolloutId, Seq};
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::Policy;
+use patchflow_core::rollout::Phase;
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What people do. Whom or what it is about is a number, taken modulo what there is when it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,22 @@ pub enum Deed {
     Remove,
     /// A hold is cleared.
     ClearHold,
+    /// A rejection is taken back.
+    Reconsider,
+    /// A rollout is started as an emergency.
+    StartEmergency,
+    /// Somebody acknowledges that an endpoint needs help.
+    Acknowledge,
+    /// A way back is tried.
+    Drill,
+    /// An endpoint is let out of its quarantine.
+    ClearQuarantine,
+    /// Somebody says that an endpoint is this product's to patch.
+    DeclareOwnership,
+    /// A reboot is cancelled.
+    CancelReboot,
+    /// Reboots of an endpoint are allowed again.
+    AllowReboots,
     /// Another policy is adopted.
     Adopt,
     /// The last request is sent again under its id.
@@ -96,6 +114,8 @@ pub struct Story {
     pub rest_secs: u64,
     /// Whether nothing goes wrong but that the host is away.
     pub only_absence: bool,
+    /// Whether the host notices who is out of reach, who waits for a reboot and when an inventory was read.
+    pub senses: bool,
 }
 
 /// What came of a story.
@@ -113,6 +133,8 @@ pub struct Ending {
     pub crashes: u32,
     /// How many rollouts and trials there were.
     pub rollouts: usize,
+    /// What happened in it at all, by name, and how often.
+    pub reached: BTreeMap<String, u32>,
     /// The transcript, when it was kept.
     pub lines: Vec<Line>,
 }
@@ -137,6 +159,9 @@ impl Story {
             world.keep_transcript();
         }
         world.inputs_per_store(self.inputs_per_store);
+        if self.senses {
+            world.sense();
+        }
         if let Some(policy) = self.policies.first() {
             let _ = world.adopt(policy.clone());
         }
@@ -155,6 +180,8 @@ impl Story {
         let weeks = self.rest_secs / 604_800;
         for _ in 0..weeks.max(1) {
             world.rescan();
+            world.read();
+            Self::tidy(&mut world);
             world.run_for(self.rest_secs / weeks.max(1));
         }
         world.finish_watch();
@@ -172,6 +199,58 @@ impl Story {
             crashes: world.crashes(),
             rollouts: world.fleet.rollouts().count(),
             lines: world.transcript().lines().to_vec(),
+            reached: panel.reached(),
+        }
+    }
+
+    /// Whom a deed is meant for, where it means nothing to anybody else.
+    fn concerned(world: &World, deed: Deed) -> Option<(RolloutId, EndpointId)> {
+        let phases: &[Phase] = match deed {
+            Deed::Acknowledge => &[Phase::NeedsOperator],
+            Deed::CancelReboot => &[Phase::Rebooting, Phase::RebootPending],
+            Deed::ClearHold => &[Phase::RolledBack],
+            _ => return None,
+        };
+        let mut members = world
+            .fleet
+            .rollouts()
+            .flat_map(|rollout| rollout.members().iter().map(move |member| (rollout.id(), member)));
+        let (rollout, member) = members.find(|(_, member)| phases.contains(&member.phase()))?;
+        Some((rollout, world.fleet.endpoint_id(member.endpoint())?.clone()))
+    }
+
+    /// What only people can end: endpoints that report twice, reboots that are stopped, calls for help.
+    fn tidy(world: &mut World) {
+        let ada = || Actor::new("ada", ["change-manager", "owner"]);
+        let reason = || String::from("looked at");
+        let names: Vec<_> = world.machines().iter().map(|machine| machine.id.clone()).collect();
+        for endpoint in &names {
+            let ix = world.fleet.endpoint_ix(endpoint.as_str());
+            let Some(known) = ix.and_then(|ix| world.fleet.endpoint(ix)) else { continue };
+            let endpoint = || endpoint.clone();
+            let asks = [
+                (known.quarantine().is_some())
+                    .then(|| Command::ClearQuarantine { endpoint: endpoint(), reason: reason() }),
+                (known.held_by_manager().is_some())
+                    .then(|| Command::DeclareOwnership { endpoint: endpoint(), reason: reason() }),
+                (known.reboots_stopped().is_some())
+                    .then(|| Command::AllowReboots { endpoint: endpoint(), reason: reason() }),
+            ];
+            for ask in asks.into_iter().flatten() {
+                let _ = world.ask(ada(), ask);
+            }
+        }
+        let calls: Vec<_> = world
+            .fleet
+            .rollouts()
+            .flat_map(|rollout| rollout.members().iter().map(move |member| (rollout.id(), member)))
+            .filter(|(_, member)| member.phase() == Phase::NeedsOperator)
+            .filter_map(|(rollout, member)| {
+                Some((rollout, world.fleet.endpoint_id(member.endpoint())?.clone()))
+            })
+            .collect();
+        for (rollout, endpoint) in calls {
+            let _ = world.ask(ada(), Command::Acknowledge { rollout, endpoint });
         }
     }
 
@@ -231,6 +310,11 @@ impl Story {
             Deed::Revoke => Command::Revoke { candidate, reason },
             Deed::Withdraw => Command::Withdraw { candidate, reason },
             Deed::Start => Command::Start { draft: RolloutDraft::of(candidate) },
+            Deed::StartEmergency => {
+                let emergency = Some(reason);
+                Command::Start { draft: RolloutDraft { emergency, ..RolloutDraft::of(candidate) } }
+            }
+            Deed::Reconsider => Command::Reconsider { candidate, reason },
             Deed::Pause => Command::Pause { rollout },
             Deed::Resume => Command::Resume { rollout },
             Deed::Halt => Command::Halt { rollout, reason },
@@ -240,13 +324,30 @@ impl Story {
             Deed::SkipRing => Command::SkipRing { rollout, ring: (b % 5) as u8, reason },
             Deed::Revise => {
                 let Some(endpoint) = endpoint else { return };
-                let place = vec![Placement { endpoint, ring: (b % 4) as u8 }];
-                let revision = PlanRevision { adopt_policy: b.is_multiple_of(3), place };
+                let adopt_policy = b.is_multiple_of(3);
+                let place = Placement { endpoint, ring: (b % 4) as u8 };
+                let place = if adopt_policy && b % 2 == 0 { Vec::new() } else { vec![place] };
+                let revision = PlanRevision { adopt_policy, place };
                 Command::Revise { rollout, revision, reason }
             }
-            Deed::Retry | Deed::Remove | Deed::ClearHold => {
+            Deed::Retry
+            | Deed::Remove
+            | Deed::ClearHold
+            | Deed::Acknowledge
+            | Deed::Drill
+            | Deed::ClearQuarantine
+            | Deed::DeclareOwnership
+            | Deed::CancelReboot
+            | Deed::AllowReboots => {
                 let Some(endpoint) = endpoint else { return };
+                let (rollout, endpoint) = Self::concerned(world, deed).unwrap_or((rollout, endpoint));
                 match deed {
+                    Deed::Acknowledge => Command::Acknowledge { rollout, endpoint },
+                    Deed::Drill => Command::Drill { candidate, endpoint },
+                    Deed::ClearQuarantine => Command::ClearQuarantine { endpoint, reason },
+                    Deed::DeclareOwnership => Command::DeclareOwnership { endpoint, reason },
+                    Deed::CancelReboot => Command::CancelReboot { rollout, endpoint, reason },
+                    Deed::AllowReboots => Command::AllowReboots { endpoint, reason },
                     Deed::Retry => Command::Retry { rollout, endpoint },
                     Deed::Remove => Command::Remove { rollout, endpoint },
                     _ => Command::ClearHold { candidate, endpoint },

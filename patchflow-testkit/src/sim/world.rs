@@ -1,17 +1,21 @@
 //! The world itself: machines, people, vendors and a host around a real fleet, moved by one queue over time.
 
+mod changes;
+
 use super::agent::{Letter, Todo};
 use super::host::Host;
 use super::queue::Queue;
-use super::{Chance, Change, Happening, Machine, Network, Purpose, Sight, Transcript, Watch};
+use super::{Chance, Happening, Machine, Network, Purpose, Sight, Transcript, Watch};
 use patchflow_core::catalog::Patch;
 use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{
     Command, Fleet, HookRun, Notice, Observation, Outbox, Outcome, Recorded, Request,
 };
-use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointId, FleetId, OrderId, PatchId, RequestId};
+use patchflow_core::ids::{
+    Actor, AskId, CandidateId, EndpointId, EndpointIx, FleetId, OrderId, PatchId, RequestId,
+};
 use patchflow_core::policy::Policy;
-use patchflow_core::rollout::Order;
+use patchflow_core::rollout::{Order, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -72,6 +76,7 @@ pub struct World {
     requests: u64,
     last_request: Option<Request>,
     looks: (Timestamp, u32),
+    senses: bool,
     todo: Vec<Todo>,
 }
 
@@ -111,6 +116,7 @@ impl World {
             requests: 0,
             last_request: None,
             looks: (at, 0),
+            senses: false,
             todo: Vec::new(),
         };
         world.flush();
@@ -138,6 +144,11 @@ impl World {
     /// Takes so many inputs before facts are stored (at the latest when time goes on); 1 stores after each.
     pub fn inputs_per_store(&mut self, inputs: u32) {
         self.host.inputs_per_store = inputs.max(1);
+    }
+
+    /// The host notices who is out of reach, who waits for a reboot, and when an inventory was read, and says so.
+    pub fn sense(&mut self) {
+        self.senses = true;
     }
 
     /// Compares inventory and catalogue every so many seconds from now on.
@@ -310,6 +321,37 @@ impl World {
             self.tell_needs(i, false);
         }
         self.see(Observation::Identified);
+        if self.senses {
+            let here = self.indices(|machine| machine.reachable);
+            self.see(Observation::Reachable { endpoints: Cow::Owned(here) });
+            self.read();
+            for pending in [true, false] {
+                let endpoints = self.indices(|m| m.reachable && m.reboot_pending == pending);
+                self.see(Observation::RebootsPending { endpoints: Cow::Owned(endpoints), pending });
+            }
+        }
+    }
+
+    /// The host has read every inventory that it can reach, whoever asked for it.
+    pub fn read(&mut self) {
+        let here = self.indices(|machine| machine.reachable);
+        self.see(Observation::Read { endpoints: Cow::Owned(here) });
+    }
+
+    /// Machines that are there, as the fleet numbers them.
+    fn indices(&self, keep: impl Fn(&Machine) -> bool) -> Vec<EndpointIx> {
+        let there = self.machines.iter().filter(|machine| !machine.gone && keep(machine));
+        there.filter_map(|machine| self.fleet.endpoint_ix(machine.id.as_str())).collect()
+    }
+
+    /// What the host notices about one machine, where it notices anything.
+    fn notice(&mut self, at: u32, what: impl FnOnce(Cow<'static, [EndpointIx]>) -> Observation<'static>) {
+        let name = self.machines[at as usize].id.clone();
+        if self.senses
+            && let Some(endpoint) = self.fleet.endpoint_ix(name.as_str())
+        {
+            self.see(what(Cow::Owned(vec![endpoint])));
+        }
     }
 
     /// What is new is compared with what every inventory showed last; later only what can be read is told.
@@ -524,6 +566,12 @@ impl World {
         for what in todo.drain(..) {
             match what {
                 Todo::Say(after, seen) => {
+                    if let Observation::Reported(report) = &*seen
+                        && matches!(report.kind, ReportKind::PutOff { .. })
+                        && let Some(watch) = &mut self.watch
+                    {
+                        watch.see(self.now, Sight::PutOff(report.order));
+                    }
                     self.queue.put(self.now.plus_secs(after), Event::Says(machine, seen));
                 }
                 Todo::Finish(after, order) => {
@@ -596,126 +644,6 @@ impl World {
             Happening::StoreFails(faults) => self.host.store_faults = faults,
             Happening::Baseline => self.write_baseline(),
             Happening::FaultsStop => self.stop_faults(),
-        }
-    }
-
-    /// An endpoint leaves for good.
-    pub fn leave(&mut self, name: &str) {
-        let Some(at) = self.names.get(&EndpointId::from(name)).copied() else { return };
-        let mut todo = std::mem::take(&mut self.todo);
-        let machine = &mut self.machines[at as usize];
-        machine.power_cut(self.now, &mut todo);
-        machine.gone = true;
-        self.carry_on(at, todo);
-        if let Some(endpoint) = self.fleet.endpoint_ix(name) {
-            self.see(Observation::EndpointGone { endpoint });
-        }
-    }
-
-    /// An endpoint changes.
-    pub fn change(&mut self, name: &str, change: Change) {
-        let Some(at) = self.names.get(&EndpointId::from(name)).copied() else { return };
-        self.transcript.write(self.now, "endpoint", || format!("{name}: {change:?}"));
-        let mut todo = std::mem::take(&mut self.todo);
-        let machine = &mut self.machines[at as usize];
-        let mut told = false;
-        match change {
-            Change::Behaves(behaviour) => {
-                machine.behaviour = *behaviour;
-                machine.mend(self.now, &mut todo);
-            }
-            Change::Installs(what, operation) => {
-                machine.installs.insert(what, *operation);
-            }
-            Change::Reachable(reachable) => machine.reachable = reachable,
-            Change::Level(package, Some(version)) => {
-                machine.levels.insert(package, version);
-            }
-            Change::Level(package, None) => {
-                machine.levels.remove(&package);
-            }
-            Change::Sick(detail) => machine.sick = detail,
-            Change::RebootPending(pending) => machine.reboot_pending = pending,
-            Change::Scope(scope) => (machine.scope, told) = (scope, true),
-            Change::Calendar(calendar) => (machine.calendar, told) = (calendar, true),
-            Change::Fingerprint(fingerprint) => (machine.fingerprint, told) = (fingerprint, true),
-            Change::ManagedBy(manager) => (machine.managed_by, told) = (manager, true),
-            Change::Path(path, until) => (machine.path, machine.path_valid_until) = (path, until),
-            Change::Group(group) => (machine.group, told) = (group, true),
-            Change::Tag(name, Some(value)) => {
-                machine.tags.insert(name, value);
-                told = true;
-            }
-            Change::Tag(name, None) => {
-                machine.tags.remove(&name);
-                told = true;
-            }
-            Change::Environment(environment) => (machine.environment, told) = (environment, true),
-            Change::PowerCut => machine.power_cut(self.now, &mut todo),
-        }
-        self.carry_on(at, todo);
-        self.empty_boxes(at);
-        if told {
-            let endpoints = Cow::Owned(vec![self.machines[at as usize].seen()]);
-            self.see(Observation::Endpoints { endpoints });
-        }
-    }
-
-    /// What waited on either side of a line that is up again.
-    fn empty_boxes(&mut self, at: u32) {
-        let machine = &mut self.machines[at as usize];
-        if !machine.reachable {
-            return;
-        }
-        let (inbox, outbox) =
-            (std::mem::take(&mut machine.agent.inbox), std::mem::take(&mut machine.agent.outbox));
-        for seen in outbox {
-            self.say(at, seen);
-        }
-        for letter in inbox {
-            self.hand_over(at, letter);
-        }
-    }
-
-    /// From now on nothing goes wrong any more.
-    pub fn stop_faults(&mut self) {
-        (self.network, self.skew_millis) = (Network::default(), 0);
-        self.host.store_faults.clear();
-        self.host.crash_at = None;
-        self.transcript.write(self.now, "host", || "faults stop".into());
-        if let Some(watch) = &mut self.watch {
-            watch.see(self.now, Sight::FaultsStopped);
-        }
-        for at in 0..self.machines.len() as u32 {
-            let mut todo = std::mem::take(&mut self.todo);
-            let machine = &mut self.machines[at as usize];
-            (machine.behaviour, machine.reachable) = (super::Behaviour::default(), true);
-            machine.installs.clear();
-            machine.mend(self.now, &mut todo);
-            self.carry_on(at, todo);
-            self.empty_boxes(at);
-        }
-    }
-
-    /// The world comes to its end: whoever watches may look at the fleet as a whole.
-    pub fn finish_watch(&mut self) {
-        self.flush();
-        if !self.out.is_empty() || self.host.away.is_some() {
-            return;
-        }
-        for from_baseline in [false, true] {
-            if from_baseline && self.host.baseline.is_none() {
-                continue;
-            }
-            let replayed = self.replayed(from_baseline);
-            let Some(watch) = &mut self.watch else { continue };
-            match replayed {
-                Ok(replayed) => watch.see(self.now, Sight::Replayed(&self.fleet, &replayed)),
-                Err(error) => watch.see(self.now, Sight::ReplayFailed(&error)),
-            }
-        }
-        if let Some(watch) = &mut self.watch {
-            watch.see(self.now, Sight::Finished(&self.fleet));
         }
     }
 }

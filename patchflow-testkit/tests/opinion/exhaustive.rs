@@ -7,7 +7,6 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Command, HookStage, Observation};
 use patchflow_core::ids::{Actor, CandidateId, EndpointIx, OrderId, RolloutId};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::Selector;
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Failure, Phase, ReportKind, RingState, Rollout, RolloutState};
 use std::collections::{BTreeMap, VecDeque};
@@ -58,7 +57,7 @@ fn small(which: Small) -> Pair {
         Small::One | Small::Budget => {}
         Small::Two => pair.publish(1),
         Small::Same => {
-            let draft = RolloutDraft { candidate: CandidateId(0), select: Selector::All };
+            let draft = RolloutDraft::of(CandidateId(0));
             pair.ask(Actor::new("ada", ["approver"]), None, Command::Start { draft });
         }
     }

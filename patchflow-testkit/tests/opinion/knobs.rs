@@ -1,11 +1,11 @@
 //! Fleets and policies to compare on, from a few small numbers, so that a failing one shrinks to the plain one.
 
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Severity};
+use patchflow_core::digest::Digest;
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::EndpointSeen;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
-use patchflow_core::ids::PatchId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
     Amount, Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize,
@@ -265,17 +265,21 @@ pub(crate) fn seen(i: u32, production: bool, grouped: bool) -> EndpointSeen {
     }
 }
 
-/// One of a few patches: of other urgency, with and without reboot, some superseding others.
+/// One of a few patches: of other urgency, with and without reboot, in more than one version.
 pub(crate) fn some_patch(which: u8) -> Patch {
-    let mut update = patch(["lib", "tool", "kernel"][usize::from(which % 3)], &format!("2.{}", which / 3));
+    let mut update = patch(
+        ["lib", "tool", "kernel"][usize::from(which % 3)],
+        ["2.0", "2.1", "2.0"][usize::from(which / 3) % 3],
+    );
     update.released = Some(start());
     match which % 3 {
         1 => (update.category, update.severity) = (Category::Bugfix, Severity::Low),
         2 => (update.severity, update.reboot) = (Severity::Moderate, RebootBehaviour::Possible),
         _ => {}
     }
-    if which >= 3 {
-        update.relations.supersedes = vec![PatchId::from(some_patch(which - 3).id.as_str())];
+    if which / 3 == 2 {
+        // The same patch with other content takes the place of the first.
+        update.content = Digest::of(b"built anew");
     }
     update
 }

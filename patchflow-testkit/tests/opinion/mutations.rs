@@ -17,6 +17,8 @@ const RARE: &[Mutation] = &[
     Mutation::SharesEndpoints,
     Mutation::RevisionsKeepTheGates,
     Mutation::NewcomersNeverWait,
+    Mutation::NewcomersDoNotReopen,
+    Mutation::LeavesTheSuperseded,
 ];
 
 /// Turns a fleet into one in which a rule matters, so that few histories are needed to see it broken.

@@ -27,6 +27,21 @@ impl State {
     }
 }
 
+/// Whoever waits for the endpoint in another rollout of the same patch finds it at the target.
+pub(super) fn done_here(state: &State, at: At<'_>, facts: &mut Facts) {
+    let Some(entry) = state.candidate(at.rollout.candidate()).filter(|entry| entry.deployments.len() > 1)
+    else {
+        return;
+    };
+    let others = entry.deployments.iter().filter(|id| **id != at.rollout.id());
+    let waits = others.filter_map(|id| {
+        let other = state.rollout(*id).filter(|other| !other.is_over())?;
+        let other = state.member(*id, other.member_of(at.member.endpoint)?)?;
+        matches!(other.member.phase, Phase::Waiting | Phase::Deferred).then_some(other)
+    });
+    facts.extend(waits.map(|other| other.fact(Event::Skipped, 0, 0)));
+}
+
 /// What the order that a member is attached to came to.
 pub(super) fn attached(state: &State, at: At<'_>, facts: &mut Facts) {
     let leader = state.attached.get(&(at.member.endpoint, at.rollout.id(), at.ix));

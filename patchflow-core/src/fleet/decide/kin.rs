@@ -103,9 +103,14 @@ fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> 
         .map(|starter| (starter.endpoint, starter))
         .collect();
     let rings = rollout.rings().iter().map(|ring| {
-        let members: Vec<_> = rollout.members()[ring.range()]
-            .iter()
-            .filter_map(|member| starters.get(&member.endpoint()).cloned())
+        // An endpoint that left and came back is there twice; its place is the later one.
+        let members: Vec<_> = ring
+            .range()
+            .filter_map(|at| {
+                let endpoint = rollout.members()[at].endpoint();
+                let is_latest = rollout.member_of(endpoint).is_some_and(|ix| ix.index() == at);
+                starters.get(&endpoint).filter(|_| is_latest).cloned()
+            })
             .collect();
         (String::from(ring.name()), ring.gate().clone(), members)
     });

@@ -2,7 +2,7 @@
 //!
 //! Each function returns whether the observation fitted anything; what did not is a stray.
 
-use super::{At, Facts, patience, reboot};
+use super::{At, Facts, attach, patience, reboot};
 use crate::error::FailureKind;
 use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
@@ -348,6 +348,7 @@ fn inspected_install(
             Health::Passed | Health::NotProbed if seen.reboot_required => {}
             Health::Passed | Health::NotProbed => {
                 facts.push(at.fact(Event::Verified, 0, 0));
+                attach::done_here(state, at, facts);
                 let deploy = &at.rollout.policy().deploy;
                 let due = state.due(now.plus_secs(deploy.inspect_within_secs.into()));
                 facts.extend(state.rebooted_with(at, due));

@@ -455,7 +455,10 @@ impl State {
                 rollout.ended_at = Some(at);
                 rollout.queue.release = *completed;
                 let (id, candidate) = (rollout.id, rollout.candidate);
-                self.patience.forget(id);
+                // Whoever is brought along afterwards has put off what it has put off.
+                if !rollout.is_catching_up() {
+                    self.patience.forget(id);
+                }
                 self.cache.candidate_agenda.insert(candidate);
             }
             RichFact::OperatorCalled { rollout, member, level, until } => {

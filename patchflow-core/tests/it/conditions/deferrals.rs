@@ -4,7 +4,8 @@ use super::{HOUR, direct, explained, rollout};
 use crate::world::{Does, World};
 use patchflow_core::catalog::Severity;
 use patchflow_core::doc::patch;
-use patchflow_core::fleet::{Fleet, Observation};
+use patchflow_core::fleet::{Command, Fleet, Observation};
+use patchflow_core::gate::Percent;
 use patchflow_core::ids::RolloutId;
 use patchflow_core::rollout::{Order, Phase, QueryAnswer, Report, ReportKind};
 use patchflow_core::time::Timestamp;
@@ -58,6 +59,30 @@ fn after_so_many_times_the_order_is_final() {
     put_off(&mut world, until);
     world.pass(1200 + 180);
     assert_eq!(world.phase(rollout, "prod-0"), Phase::Silent);
+}
+
+#[test]
+fn whoever_is_brought_along_later_has_put_off_already() {
+    let mut policy = direct();
+    (policy.deploy.deferrals_max, policy.deploy.start_within_secs) = (1, 2 * HOUR as u32);
+    let gate = &mut policy.rings[0].gate;
+    (gate.hold_secs_max, gate.max_failure_percent, gate.min_success_percent) =
+        (1_000_000, None, Percent::whole(0));
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Offline);
+    let (_, rollout) = rollout(&mut world);
+    let until = world.now.plus_secs(60);
+    put_off(&mut world, until);
+    let order = world.orders.last().unwrap().id();
+    world.pass(1300);
+    world.see(Observation::Answered { order, answer: QueryAnswer::NeverSeen });
+    world.pass(80 * HOUR);
+    let reason = String::from("it goes on");
+    world.ask("ada", &["owner"], Command::Promote { rollout, reason }).unwrap();
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Ordered, "it is brought along");
+    let (until, strays) = (world.now.plus_secs(60), world.fleet.strays());
+    put_off(&mut world, until);
+    assert_eq!((world.fleet.strays(), world.phase(rollout, "prod-0")), (strays + 1, Phase::Ordered));
 }
 
 #[test]

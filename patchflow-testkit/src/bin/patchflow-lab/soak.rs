@@ -2,6 +2,7 @@
 
 use clap::Args;
 use patchflow_testkit::sim::{Ending, Story, generate};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,12 +29,16 @@ pub(crate) struct Soak {
     /// Make a failing seed's story as small as it still fails, and print what is left of it.
     #[arg(long)]
     shrink: bool,
+    /// Print in how many stories each thing happened at all.
+    #[arg(long)]
+    reach: bool,
 }
 
 #[derive(Debug, Default)]
 struct Sum {
     failing: Vec<(u64, Ending)>,
     more: u64,
+    reached: BTreeMap<String, u32>,
 }
 
 impl Soak {
@@ -56,6 +61,13 @@ impl Soak {
                         facts.fetch_add(ending.facts, Ordering::Relaxed);
                         orders.fetch_add(ending.orders as u64, Ordering::Relaxed);
                         crashes.fetch_add(ending.crashes.into(), Ordering::Relaxed);
+                        if self.reach
+                            && let Ok(mut sum) = sum.lock()
+                        {
+                            for name in ending.reached.keys() {
+                                *sum.reached.entry(name.clone()).or_default() += 1;
+                            }
+                        }
                         if !ending.violations.is_empty()
                             && let Ok(mut sum) = sum.lock()
                         {
@@ -66,7 +78,11 @@ impl Soak {
             }
         });
         let took = started.elapsed().as_secs_f64();
-        let failing = sum.into_inner().map_or(1, |sum| sum.failing.len() as u64 + sum.more);
+        let sum = sum.into_inner().unwrap_or_default();
+        for (name, n) in &sum.reached {
+            println!("{n} of {} stories reach {name}", self.seeds);
+        }
+        let failing = sum.failing.len() as u64 + sum.more;
         println!(
             "{} seeds from {} in {took:.1} s: {:.0} a second on {jobs} thread(s); {} facts, {} orders, {} crashes; {failing} failing",
             self.seeds,

@@ -77,10 +77,17 @@ fn ask(names: &Names, words: &mut Words<'_>) -> Read<Ask> {
         "repeats" => Ask::RepeatTrial(trial(names, words)?.patch),
         "starts" => {
             let patch = names.patch(words)?;
+            let mut with = Vec::new();
+            if words.take("with") {
+                with.push(names.patch(words)?);
+                while words.take(",") {
+                    with.push(names.patch(words)?);
+                }
+            }
             let select = if words.take("on") { selector(words)? } else { Selector::All };
             let is_emergency = words.take_all(&["as", "an", "emergency"]);
             let emergency = if is_emergency { Some(words.because()?) } else { None };
-            Ask::Start(patch, select, emergency)
+            Ask::Start(patch, with, select, emergency)
         }
         "pauses" => Ask::Pause(of(words)?),
         "resumes" => Ask::Resume(of(words)?),

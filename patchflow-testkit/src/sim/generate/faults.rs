@@ -67,6 +67,7 @@ pub(super) fn faults(seed: u64, within: u64, machines: &[Machine], steps: &mut V
         steps.push(happens(chance.below(within), Happening::Crash));
     }
     endpoint_faults(chance, on, within, machines, steps);
+    condition_faults(chance, on, within, machines, steps);
 }
 
 fn endpoint_faults(
@@ -131,6 +132,55 @@ fn endpoint_faults(
     if is_on(15) {
         for _ in 0..chance.between(1, 3) {
             steps.push(happens(chance.below(within), Happening::Rescanned));
+        }
+    }
+}
+
+/// Endpoints of which something else becomes known than their packages.
+fn condition_faults(
+    chance: &mut Chance,
+    on: u64,
+    within: u64,
+    machines: &[Machine],
+    steps: &mut Vec<(u64, Step)>,
+) {
+    let is_on = |kind: u32| on >> kind & 1 == 1;
+    let name = |chance: &mut Chance| chance.pick(machines).id.as_str().to_owned();
+    if is_on(16) {
+        for _ in 0..chance.between(1, 3) {
+            // Another machine under its name: after a silence it is a re-image, else a clone.
+            let (who, at) = (name(chance), chance.below(within));
+            let silent = *chance.pick(&[0, 30, 5000, 100_000]);
+            if silent > 0 {
+                steps.push(happens(at, Happening::Changes(who.clone(), Change::Reachable(false))));
+            }
+            let back = (at + silent).min(within);
+            let other = Some(format!("g{}", chance.below(3)));
+            steps.push(happens(back, Happening::Changes(who.clone(), Change::Fingerprint(other))));
+            steps.push(happens(back, Happening::Changes(who.clone(), Change::Reachable(true))));
+            if chance.one_in(3) {
+                let before = Some(who.replace('e', "f"));
+                let at = chance.between(back, within);
+                steps.push(happens(at, Happening::Changes(who, Change::Fingerprint(before))));
+            }
+        }
+    }
+    if is_on(17) {
+        let (who, at) = (name(chance), chance.below(within));
+        let other = Change::ManagedBy(Some("another".into()));
+        steps.push(happens(at, Happening::Changes(who.clone(), other)));
+        if chance.one_in(2) {
+            steps.push(happens(chance.between(at, within), Happening::Changes(who, Change::ManagedBy(None))));
+        }
+    }
+    for (kind, change) in
+        [(18, Change::Stale), (19, Change::RebootPending(true)), (20, Change::Group(Some("db".into())))]
+    {
+        if is_on(kind) {
+            for _ in 0..chance.between(1, 4) {
+                let (who, at) = (name(chance), chance.below(within));
+                steps.push(happens(at, Happening::Changes(who, change.clone())));
+            }
         }
     }
 }

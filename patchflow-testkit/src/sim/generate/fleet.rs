@@ -70,6 +70,15 @@ pub(super) fn machine(chance: &mut Chance, i: u64, trouble: u32) -> Machine {
         machine.calendar = Some((*chance.pick(&["night", "night", "lab", "unknown"])).into());
     }
     machine.behaviour = behaviour(chance, trouble);
+    if trouble > 0 && chance.one_in(3) {
+        machine.group = Some((*chance.pick(&["db", "web"])).into());
+    }
+    if trouble > 0 && chance.one_in(2) {
+        machine.fingerprint = Some(format!("f{i}"));
+    }
+    if trouble > 0 && chance.one_in(20) {
+        machine.managed_by = Some("another".into());
+    }
     machine
 }
 
@@ -81,12 +90,20 @@ pub(super) fn behaviour(chance: &mut Chance, trouble: u32) -> Behaviour {
             *operation = bad_operation(chance);
         }
     }
+    behaviour.install.wants_reboot |= trouble > 0 && chance.one_in(4);
     if chance.permille(trouble / 3) {
         behaviour.inspect = match chance.below(3) {
             0 => Reading::Unreadable { detail: "no route".into() },
             1 => Reading::Silent,
             _ => Reading::Shows { after_secs: chance.between(1, 20_000) },
         };
+    }
+    for hook in [&mut behaviour.drain, &mut behaviour.resume] {
+        if chance.permille(trouble / 3) {
+            hook.takes_secs = *chance.pick(&[None, Some(0), Some(50), Some(3000)]);
+            let first = *chance.pick(&[None, Some(1)]);
+            hook.fails = chance.one_in(2).then(|| (*chance.pick(&KINDS), "trouble".into(), first));
+        }
     }
     if chance.permille(trouble / 3) {
         behaviour.answers_after_secs = chance.one_in(2).then(|| chance.between(1, 10_000));
@@ -97,9 +114,9 @@ pub(super) fn behaviour(chance: &mut Chance, trouble: u32) -> Behaviour {
 fn bad_operation(chance: &mut Chance) -> Operation {
     let kind = *chance.pick(&KINDS);
     let detail = format!("trouble {}", chance.below(3));
-    let ends = match chance.below(9) {
+    let ends = match chance.below(10) {
         0 => Ends::Fails { kind, detail, first: None },
-        1 | 2 => Ends::Fails { kind, detail, first: Some(chance.between(1, 3) as u32) },
+        1 | 2 | 9 => Ends::Fails { kind, detail, first: Some(chance.between(1, 3) as u32) },
         3 => Ends::Lies,
         4 => Ends::Sickens,
         5 => Ends::SilentlySucceeds,
@@ -117,9 +134,9 @@ fn bad_operation(chance: &mut Chance) -> Operation {
         ends,
         reports_late_secs: if chance.one_in(3) { chance.between(1, 30_000) } else { 0 },
         doubled: chance.one_in(3),
-        put_off: None,
-        progress_secs: None,
         wants_reboot: chance.one_in(3),
+        put_off: chance.one_in(5).then(|| (chance.between(1, 3) as u8, chance.between(60, 20_000))),
+        progress_secs: chance.one_in(5).then(|| chance.between(60, 3000)),
         ignores_start_by: false,
     }
 }
@@ -144,6 +161,11 @@ pub(super) fn patches(seed: u64, within: u64, steps: &mut Vec<(u64, Step)>) {
         ]);
         let begins = Timestamp::from_secs(1_795_248_000);
         new.released = chance.one_in(2).then(|| begins.plus_secs(chance.below(86_400)));
+        if chance.one_in(4) {
+            let days = *chance.pick(&[1, 5, 40]);
+            new.released = Some(Timestamp::from_secs(1_795_248_000 - days * 86_400));
+        }
+        new.exploited = chance.one_in(6).then_some(begins);
         new.reboot = *chance.pick(&[
             RebootBehaviour::Never,
             RebootBehaviour::Never,
@@ -151,8 +173,13 @@ pub(super) fn patches(seed: u64, within: u64, steps: &mut Vec<(u64, Step)>) {
             RebootBehaviour::Required,
         ]);
         new.relations.supersedes = older(&mut chance, &published, 2);
-        new.relations.requires = older(&mut chance, &published, 6);
-        new.relations.conflicts = older(&mut chance, &published, 9);
+        new.relations.requires = older(&mut chance, &published, 4);
+        new.relations.conflicts = older(&mut chance, &published, 6);
+        let below = published.iter().find(|old| old.target.package == new.target.package);
+        if let Some(below) = below.filter(|_| chance.one_in(4)) {
+            new.relations.supersedes.clear();
+            new.relations.floors = vec![below.target.version.clone()];
+        }
         let at = if i == 0 { 60 } else { chance.below(within) };
         steps.push(happens(at, Happening::Published(Box::new(new.clone()))));
         published.push(new);
@@ -161,6 +188,15 @@ pub(super) fn patches(seed: u64, within: u64, steps: &mut Vec<(u64, Step)>) {
         // The same name with other content.
         let mut again = chance.pick(&published).clone();
         again.content = Digest::of(b"other content");
+        steps.push(happens(chance.between(120, within), Happening::Published(Box::new(again))));
+    }
+    if chance.one_in(6) {
+        // The same content with other words about it.
+        let mut again = chance.pick(&published).clone();
+        again.severity = *chance.pick(&[Severity::Critical, Severity::Low]);
+        if chance.one_in(2) {
+            again.relations = Default::default();
+        }
         steps.push(happens(chance.between(120, within), Happening::Published(Box::new(again))));
     }
     if chance.one_in(12) {

@@ -7,6 +7,7 @@ mod faults;
 mod fleet;
 mod people;
 mod policy;
+mod shared;
 
 use super::{Chance, Happening, Purpose, Step, Story};
 
@@ -24,6 +25,7 @@ pub fn generate(seed: u64) -> Story {
     let only_absence = chance.one_in(8);
     let faults_secs = chance.between(4 * 3600, 6 * 86_400);
     let mut steps: Vec<(u64, Step)> = Vec::new();
+    let senses = !only_absence && chance.one_in(2);
     let machines = fleet::machines(seed, only_absence);
     fleet::patches(seed, faults_secs, &mut steps);
     people::people(seed, faults_secs, only_absence, &mut steps);
@@ -43,6 +45,7 @@ pub fn generate(seed: u64) -> Story {
         faults_secs,
         rest_secs: 60 * 86_400,
         only_absence,
+        senses,
     }
 }
 

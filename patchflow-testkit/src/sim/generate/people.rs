@@ -2,7 +2,7 @@
 
 use crate::sim::{Deed, Purpose, Step, Story};
 
-const DEEDS: [Deed; 20] = [
+const DEEDS: [Deed; 28] = [
     Deed::Answer { yes: true },
     Deed::Answer { yes: false },
     Deed::Waive,
@@ -22,6 +22,14 @@ const DEEDS: [Deed; 20] = [
     Deed::Retry,
     Deed::Remove,
     Deed::ClearHold,
+    Deed::Reconsider,
+    Deed::StartEmergency,
+    Deed::Acknowledge,
+    Deed::Drill,
+    Deed::ClearQuarantine,
+    Deed::DeclareOwnership,
+    Deed::CancelReboot,
+    Deed::AllowReboots,
     Deed::Adopt,
 ];
 
@@ -38,7 +46,23 @@ pub(super) fn people(seed: u64, within: u64, calm: bool, steps: &mut Vec<(u64, S
         let starts = chance.between(1, 3);
         for _ in 0..starts {
             let at = chance.between(120, within);
-            steps.push((at, Step::Does(Deed::Start, chance.below(4) as u32, 2)));
+            let deed = if calm || !chance.one_in(4) { Deed::Start } else { Deed::StartEmergency };
+            steps.push((at, Step::Does(deed, chance.below(4) as u32, 2)));
+        }
+    }
+    if !calm && chance.one_in(3) {
+        for _ in 0..8 {
+            let at = chance.between(120, within);
+            let deed = *chance.pick(&[Deed::CancelReboot, Deed::AllowReboots, Deed::Acknowledge]);
+            steps.push((at, Step::Does(deed, chance.below(4) as u32, chance.below(60) as u32)));
+        }
+    }
+    if !calm && chance.one_in(4) {
+        // Drills need a trial behind them, so they are tried again and again.
+        let endpoint = chance.below(12) as u32;
+        for i in 0..12 {
+            let at = 200 + within * i / 12;
+            steps.push((at, Step::Does(Deed::Drill, chance.below(2) as u32, endpoint + i as u32)));
         }
     }
     let busy = if calm { 0 } else { *chance.pick(&[0, 3, 8, 20]) };

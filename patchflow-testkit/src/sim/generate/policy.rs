@@ -15,7 +15,11 @@ use patchflow_core::time::Timestamp;
 pub(super) fn policies(seed: u64, calm: bool) -> Vec<Policy> {
     let mut chance = Story::chance(seed, Purpose::Policy);
     let n = if calm { 1 } else { chance.between(1, 2) };
-    (0..n).map(|_| policy(&mut chance, calm)).collect()
+    let mut policies: Vec<_> = (0..n).map(|_| policy(&mut chance, calm)).collect();
+    for (policy, i) in policies.iter_mut().zip(1..).filter(|_| !calm) {
+        super::shared::vary(&mut Chance::new(seed, Purpose::Policy, i), policy);
+    }
+    policies
 }
 
 fn waiver() -> WaiverByName {
@@ -29,7 +33,7 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     deploy(chance, calm, &mut policy);
     let retry = &mut policy.retry;
     retry.attempts_max = *chance.pick(&[1, 2, 3, 5]);
-    retry.on = KINDS.iter().copied().filter(|_| chance.one_in(2)).collect();
+    retry.on = KINDS.iter().copied().filter(|_| !chance.one_in(3)).collect();
     retry.backoff_secs = *chance.pick(&[0, 60, 300, 3600]);
     retry.backoff_secs_max = retry.backoff_secs.max(*chance.pick(&[300, 7200]));
     retry.jitter = Percent::whole(*chance.pick(&[0, 20, 100]));
