@@ -18,6 +18,7 @@ impl Converges {
     fn waits_for_a_person(&self, ledger: &Ledger, id: RolloutId, rollout: &RolloutEntry) -> bool {
         let Some(candidate) = ledger.candidate(rollout.candidate) else { return false };
         let permitted = match rollout.kind {
+            RolloutKind::Deployment if candidate.held => false,
             RolloutKind::Deployment => candidate.approved_until.is_some_and(|until| ledger.now < until),
             RolloutKind::Trial => candidate.evidence.is_none() && candidate.retired.is_none(),
         };
