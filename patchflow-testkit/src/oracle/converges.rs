@@ -33,8 +33,15 @@ impl Converges {
                         of.endpoint == member.endpoint && of.standing == Standing::Backoff && !of.attached
                     })
             };
+            // An endpoint of its group may stay unavailable until a person has looked at it.
+            let group = ledger.endpoint(member.endpoint).and_then(|entry| entry.state.group.as_ref());
+            let blocks = |(other, i): (&super::EndpointEntry, u32)| {
+                let ix = patchflow_core::ids::EndpointIx(i);
+                ix != member.endpoint && other.state.group.as_ref() == group && ledger.is_down(ix)
+            };
+            let blocked = group.is_some() && ledger.endpoints.iter().zip(0..).any(blocks);
             member.standing == Standing::Backoff
-                && (unknown || member.attached && ledger.rollouts.iter().any(leads))
+                && (unknown || blocked || member.attached && ledger.rollouts.iter().any(leads))
         });
         self.held.contains(&id) || !permitted || stuck
     }
