@@ -40,8 +40,14 @@ impl Converges {
                 ix != member.endpoint && other.state.group.as_ref() == group && ledger.is_down(ix)
             };
             let blocked = group.is_some() && ledger.endpoints.iter().zip(0..).any(blocks);
+            // What it stands on may have been named only while it was under way, and need not be there.
+            let relations = &candidate.patch.relations;
+            let stands = !relations.requires.is_empty() || !relations.floors.is_empty();
+            if unknown && member.standing == Standing::WantsReboot {
+                return true;
+            }
             member.standing == Standing::Backoff
-                && (unknown || blocked || member.attached && ledger.rollouts.iter().any(leads))
+                && (unknown || blocked || stands || member.attached && ledger.rollouts.iter().any(leads))
         });
         self.held.contains(&id) || !permitted || stuck
     }
