@@ -51,12 +51,13 @@ impl Oracle for ApprovedOnly {
                         says(format!("{who} was ordered without an approval that holds"));
                     }
                 }
-                RolloutKind::Trial => {
+                // What nobody has seen yet may be sent again: that is no new order.
+                RolloutKind::Trial if fact.event == Event::Ordered => {
                     if candidate.evidence.is_some() || candidate.retired.is_some() {
                         says(format!("{who} was ordered in a trial of what is no longer tried"));
                     }
                 }
-                RolloutKind::Deployment => {}
+                RolloutKind::Deployment | RolloutKind::Trial => {}
             }
         }
         if let Some((RichFact::ApprovalGranted { candidate, by, content, expires }, at)) = rich_fact(&sight) {

@@ -13,6 +13,9 @@ pub(super) struct Absence {
     /// Whether the host was away for long, and nothing else has gone wrong: then no gate may halt.
     pub(super) only_fault: bool,
     was_away: bool,
+    /// Somebody counted as silent whose time was over only so lately that the engine cannot tell an absence from a
+    /// quiet fleet: it was woken little later than it asked to be.
+    excused: bool,
 }
 
 impl Absence {
@@ -50,18 +53,22 @@ impl Oracle for Absence {
         match rich_fact(&sight) {
             Some((RichFact::ResyncStarted { .. }, _)) => self.owes_resync = false,
             Some((RichFact::RolloutHalted { rollout, verdict: Some(verdict), .. }, _))
-                if self.only_fault && self.was_away && counts_failures(verdict.rule) =>
+                if self.only_fault && self.was_away && !self.excused && counts_failures(verdict.rule) =>
             {
                 says(format!("{rollout} was halted by {:?}, and only the host was away", verdict.rule));
             }
             _ => {}
         }
-        let Some((fact, _)) = member_fact(&sight) else { return };
+        let Some((fact, at)) = member_fact(&sight) else { return };
         let before = ledger.member(fact.rollout, fact.member).map(|member| member.standing);
         // Who counted as silent before goes on doing so: an answer that says little makes nothing worse.
         let already = matches!(before, Some(Standing::Unknown | Standing::UndoUnknown));
         let silent = !already
             && matches!(fact.event, Event::WentSilent | Event::StayedSilent | Event::RevertWentSilent);
+        if silent && let Some(member) = ledger.member(fact.rollout, fact.member) {
+            let allowed = ledger.policy.as_ref().map_or(0, |policy| policy.deploy.resync_after_secs);
+            self.excused |= at <= ledger.epoch.plus_secs(u64::from(member.due) + u64::from(allowed));
+        }
         // A rollback that was cut off is ordered anew by the very answer that was waited for.
         let again = matches!(before, Some(Standing::Undoing | Standing::UndoUnknown));
         let order = matches!(fact.event, Event::Ordered | Event::HookAsked | Event::RebootOrdered)

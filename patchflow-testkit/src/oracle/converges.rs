@@ -18,6 +18,7 @@ impl Converges {
     fn waits_for_a_person(&self, ledger: &Ledger, id: RolloutId, rollout: &RolloutEntry) -> bool {
         let Some(candidate) = ledger.candidate(rollout.candidate) else { return false };
         let permitted = match rollout.kind {
+            RolloutKind::Deployment if candidate.held => false,
             RolloutKind::Deployment => candidate.approved_until.is_some_and(|until| ledger.now < until),
             RolloutKind::Trial => candidate.evidence.is_none() && candidate.retired.is_none(),
         };
@@ -32,8 +33,21 @@ impl Converges {
                         of.endpoint == member.endpoint && of.standing == Standing::Backoff && !of.attached
                     })
             };
+            // An endpoint of its group may stay unavailable until a person has looked at it.
+            let group = ledger.endpoint(member.endpoint).and_then(|entry| entry.state.group.as_ref());
+            let blocks = |(other, i): (&super::EndpointEntry, u32)| {
+                let ix = patchflow_core::ids::EndpointIx(i);
+                ix != member.endpoint && other.state.group.as_ref() == group && ledger.is_down(ix)
+            };
+            let blocked = group.is_some() && ledger.endpoints.iter().zip(0..).any(blocks);
+            // What it stands on may have been named only while it was under way, and need not be there.
+            let relations = &candidate.patch.relations;
+            let stands = !relations.requires.is_empty() || !relations.floors.is_empty();
+            if unknown && member.standing == Standing::WantsReboot {
+                return true;
+            }
             member.standing == Standing::Backoff
-                && (unknown || member.attached && ledger.rollouts.iter().any(leads))
+                && (unknown || blocked || stands || member.attached && ledger.rollouts.iter().any(leads))
         });
         self.held.contains(&id) || !permitted || stuck
     }

@@ -31,7 +31,7 @@ mod start_by;
 mod synthetic;
 
 pub use condition_entry::ConditionEntry;
-pub use ledger::{CandidateEntry, Ledger, MemberEntry, RingEntry, RolloutEntry, Standing};
+pub use ledger::{CandidateEntry, EndpointEntry, Ledger, MemberEntry, RingEntry, RolloutEntry, Standing};
 
 use crate::sim::{Sight, Watch};
 use patchflow_core::fleet::Fact;

@@ -326,7 +326,7 @@ impl Story {
                 let Some(endpoint) = endpoint else { return };
                 let adopt_policy = b.is_multiple_of(3);
                 let place = Placement { endpoint, ring: (b % 4) as u8 };
-                let place = if adopt_policy && b % 2 == 0 { Vec::new() } else { vec![place] };
+                let place = if adopt_policy && b.is_multiple_of(2) { Vec::new() } else { vec![place] };
                 let revision = PlanRevision { adopt_policy, place };
                 Command::Revise { rollout, revision, reason }
             }

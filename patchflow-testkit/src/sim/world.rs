@@ -325,10 +325,6 @@ impl World {
             let here = self.indices(|machine| machine.reachable);
             self.see(Observation::Reachable { endpoints: Cow::Owned(here) });
             self.read();
-            for pending in [true, false] {
-                let endpoints = self.indices(|m| m.reachable && m.reboot_pending == pending);
-                self.see(Observation::RebootsPending { endpoints: Cow::Owned(endpoints), pending });
-            }
         }
     }
 
@@ -336,6 +332,10 @@ impl World {
     pub fn read(&mut self) {
         let here = self.indices(|machine| machine.reachable);
         self.see(Observation::Read { endpoints: Cow::Owned(here) });
+        for pending in [true, false] {
+            let endpoints = self.indices(|m| m.reachable && m.reboot_pending == pending);
+            self.see(Observation::RebootsPending { endpoints: Cow::Owned(endpoints), pending });
+        }
     }
 
     /// Machines that are there, as the fleet numbers them.

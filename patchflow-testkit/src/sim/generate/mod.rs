@@ -43,7 +43,8 @@ pub fn generate(seed: u64) -> Story {
         inputs_per_store: if chance.one_in(3) { chance.between(2, 6) as u32 } else { 1 },
         encodes: seed.is_multiple_of(16),
         faults_secs,
-        rest_secs: 60 * 86_400,
+        // Without faults nobody is deferred before thirty days are over, first in a trial and then in a rollout.
+        rest_secs: if only_absence { 150 } else { 60 } * 86_400,
         only_absence,
         senses,
     }

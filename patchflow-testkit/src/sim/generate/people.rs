@@ -58,6 +58,13 @@ pub(super) fn people(seed: u64, within: u64, calm: bool, steps: &mut Vec<(u64, S
         }
     }
     if !calm && chance.one_in(4) {
+        for _ in 0..6 {
+            let at = chance.between(120, within / 2);
+            let b = *chance.pick(&[6, 12, 7, 9, 11, 13]);
+            steps.push((at, Step::Does(Deed::Revise, chance.below(3) as u32, b)));
+        }
+    }
+    if !calm && chance.one_in(4) {
         // Drills need a trial behind them, so they are tried again and again.
         let endpoint = chance.below(12) as u32;
         for i in 0..12 {

@@ -7,6 +7,9 @@ use patchflow_core::ids::{EndpointId, EndpointIx};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 
+/// What a host says of endpoints when it notices something, at a time.
+type Sensed = fn(Cow<'static, [EndpointIx]>, Timestamp) -> Observation<'static>;
+
 impl World {
     /// An endpoint leaves for good.
     pub fn leave(&mut self, name: &str) {
@@ -28,7 +31,7 @@ impl World {
         let mut todo = std::mem::take(&mut self.todo);
         let machine = &mut self.machines[at as usize];
         let mut told = false;
-        let mut sensed: Option<fn(Cow<'static, [EndpointIx]>, Timestamp) -> Observation<'static>> = None;
+        let mut sensed: Option<Sensed> = None;
         match change {
             Change::Behaves(behaviour) => {
                 machine.behaviour = *behaviour;
