@@ -169,7 +169,11 @@ impl Model {
         }
         let waived =
             rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
-        if (member.path == RollbackPath::None && !waived) || member.operations == u8::MAX {
+        // The plan's way back is looked at again before the first attempt; afterwards a look sees what that left there.
+        let path = self.candidates[rollout.candidate].needs.get(&member.endpoint).map(|need| need.path);
+        let is_gone = member.attempts == 0 && path == Some(RollbackPath::None);
+        let none = member.path == RollbackPath::None || is_gone;
+        if (none && !waived) || member.operations == u8::MAX {
             return Some(held);
         }
         None

@@ -4,6 +4,7 @@ use crate::knobs::{Knobs, knobs};
 use crate::pair::{Happens, Pair, calm, happens};
 use patchflow_testkit::model::Mutation;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// Lives through one history; where the two part, the inputs up to there and what differs.
 pub(crate) fn live(knobs: &Knobs, story: &[Happens], mutation: Option<Mutation>) -> Result<(), String> {
@@ -22,13 +23,17 @@ pub(crate) fn stories(len: usize) -> impl Strategy<Value = Vec<Happens>> {
     prop_oneof![of(happens().boxed()), of(calm().boxed())]
 }
 
-/// `PATCHFLOW_HISTORIES=n` lives through n histories instead of the few of an ordinary run.
-fn cases() -> u32 {
-    std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+/// `PATCHFLOW_HISTORIES=n` lives through n histories that nobody has seen before; an ordinary run through the same few
+/// each time.
+fn config() -> ProptestConfig {
+    let asked = std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse().ok());
+    let (cases, rng_seed) = asked.map_or((200, RngSeed::Fixed(1)), |cases| (cases, RngSeed::Random));
+    let base = ProptestConfig { cases, rng_seed, ..ProptestConfig::default() };
+    ProptestConfig { max_shrink_iters: 20_000, max_shrink_time: 15_000, failure_persistence: None, ..base }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 20_000, max_shrink_time: 15_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_engine_does_what_the_model_says(knobs in knobs(), story in stories(80)) {

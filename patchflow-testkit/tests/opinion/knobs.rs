@@ -197,6 +197,10 @@ impl Knobs {
         policy.deploy.start_within_secs = pick(&[7_200, 1_000, 40_000, 7_200], self.deploy[1]);
         policy.deploy.acknowledge_within_secs = pick(&[1_800, 300], self.deploy[2]);
         policy.deploy.report_within_secs = pick(&[1_200, 600], self.deploy[3]);
+        // Until when progress may go on is not modelled.
+        policy.deploy.duration_secs_max = u32::MAX;
+        // Nor is the breaker of reboots.
+        policy.reboot.max_reboots = 8;
         policy.deploy.inspect_within_secs = 300;
         policy.deploy.expected_secs = 900;
         policy.deploy.reboot_reserve_secs = 300;

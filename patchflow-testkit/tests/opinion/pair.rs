@@ -214,6 +214,12 @@ impl Pair {
         self.told.push(format!("{} {seen:?}", self.now));
         let promised = self.fleet.next_deadline();
         self.fleet.observe(self.now, seen.clone(), &mut self.out);
+        // Whoever comes back is to be read before it is ordered anything; that is not modelled, so it is read at once.
+        if let Observation::Endpoints { endpoints } = &seen {
+            let there = endpoints.iter().filter_map(|seen| self.fleet.endpoint_ix(seen.id.as_str()));
+            let endpoints = Cow::Owned(there.collect());
+            self.fleet.observe(self.now, Observation::Read { endpoints }, &mut self.out);
+        }
         let (facts, effects) = self.store();
         let choices = Choices::read(&facts, promised, founded());
         let came = Came::of(&effects, None);
