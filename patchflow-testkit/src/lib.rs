@@ -4,6 +4,7 @@
 pub mod conformance;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod model;
 pub mod oracle;
 pub mod orders;
 pub mod scenario;

@@ -50,6 +50,8 @@ impl AptHost {
             tags: self.tags.clone(),
             calendar: None,
             group: None,
+            fingerprint: self.machine_id(),
+            managed_by: None,
             installed: installed.collect(),
             available,
             patch_level,
@@ -93,6 +95,14 @@ impl AptHost {
     /// Whether dpkg calls a package installed, and nothing is known that speaks against it.
     fn is_whole(&self, row: &database::Row) -> bool {
         row.is_intact() && !intent::is_doubted(self, &row.name, &row.version)
+    }
+
+    /// What systemd drew when the machine was installed, in 32 hexadecimal digits; an image that is to be cloned has none.
+    fn machine_id(&self) -> Option<String> {
+        let text = fs::read_to_string(self.path("etc/machine-id")).ok()?;
+        let id = text.trim();
+        let is_one = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_one.then(|| id.to_owned())
     }
 
     /// Such as `debian 12`; empty when the endpoint does not say.

@@ -392,6 +392,8 @@ impl LocalBackend for ArtifactBackend {
             tags,
             calendar: None,
             group: None,
+            fingerprint: None,
+            managed_by: None,
             installed,
             available,
             patch_level,

@@ -93,6 +93,8 @@ impl LocalBackend for Toy {
             tags: BTreeMap::new(),
             calendar: None,
             group: None,
+            fingerprint: None,
+            managed_by: None,
             installed: vec![],
             available: vec![],
             patch_level: Default::default(),

@@ -78,6 +78,15 @@ fn record_has_packages_updates_and_patch_level() {
     let level = record.patch_level;
     assert_eq!((level.pending_security, level.pending_other, level.broken.len()), (1, 1, 0));
     assert!(level.last_updated.is_some());
+    // The machine's identity is its fingerprint; an image that is still to be told apart has none.
+    assert_eq!(record.fingerprint, None);
+    for (written, told) in [
+        ("uninitialized\n", None),
+        ("4c0d58ab2f1e4bb3a5a7c3f9d2e10b76\n", Some("4c0d58ab2f1e4bb3a5a7c3f9d2e10b76")),
+    ] {
+        it.there.write("/etc/machine-id", written).unwrap();
+        assert_eq!(it.host.read_record(now).unwrap().fingerprint.as_deref(), told);
+    }
 }
 
 fn level_is_read_by_package() {

@@ -32,6 +32,10 @@ impl Fleet {
             let Some(ix) = next else { break };
             let turn = self.state.turn(now, id, ix, needed);
             let Some(at) = self.state.member(id, ix) else { continue };
+            if at.member.phase == Phase::Draining {
+                // It stands in the queue from before its pre hook, and goes on when that is done.
+                continue;
+            }
             let start = decide::start(&self.state, now, at, turn);
             let takes_turn = matches!(start, Start::Order { .. } | Start::Settle(..) | Start::Attach);
             if at.member.phase == Phase::Deferred && takes_turn {
@@ -102,7 +106,7 @@ impl State {
     /// A member starts: with its pre hook when there is one and it is not drained already, else with its order.
     fn begin(&self, now: Timestamp, at: decide::At<'_>, due: u32) -> super::Fact {
         let hooks = &at.rollout.policy().deploy.hooks;
-        if hooks.pre.is_some() && at.member.phase == Phase::Waiting {
+        if hooks.pre.is_some() && matches!(at.member.phase, Phase::Waiting | Phase::Deferred) {
             let late = self.due(now.plus_secs(hooks.pre_secs_max.into()));
             return at.fact(Event::HookAsked, 0, late);
         }

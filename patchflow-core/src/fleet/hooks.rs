@@ -110,6 +110,7 @@ impl State {
         let broken = before.map_or(slot.is_some_and(|slot| slot.broken), |before| before.broken);
         self.posts.insert(endpoint, Post { order, due, broken });
         if self.cache.live {
+            self.cache.resumes = Some(endpoint);
             before.map(|before| self.cache.posts_due.remove(&(before.due, endpoint)));
             self.cache.posts_due.insert((due, endpoint));
         }

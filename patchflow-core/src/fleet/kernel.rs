@@ -411,8 +411,13 @@ impl Fleet {
     fn review(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { return };
         rollout.queue.queued = false;
+        if self.state.resync.is_some() {
+            // While it is asked what happened meanwhile, nothing is judged and nobody is deferred: the end of the
+            // resync puts every rollout on the agenda.
+            return;
+        }
         self.reviews += 1;
-        if self.state.resync.is_none() && core::mem::take(&mut rollout.queue.sweep) {
+        if core::mem::take(&mut rollout.queue.sweep) {
             for i in 0..self.state.rollouts[id.index()].members().len() {
                 self.tend(now, id, MemberIx(i as u32), true, facts, out);
             }
@@ -420,6 +425,12 @@ impl Fleet {
         self.state.tend_mates(id);
         self.take_in(now, id, facts, out);
         loop {
+            // Who is to be rolled back or recalled on a halt is on its way before the halted rollout comes to its end.
+            if core::mem::take(&mut self.state.rollouts[id.index()].queue.sweep) {
+                for i in 0..self.state.rollouts[id.index()].members().len() {
+                    self.tend(now, id, MemberIx(i as u32), true, facts, out);
+                }
+            }
             decide::review(now, &self.state.rollouts[id.index()], facts);
             if facts.is_empty() {
                 self.defer(now, id, facts);

@@ -53,4 +53,5 @@ pub use observation::{EndpointSeen, NeedSeen, Observation, Standing};
 pub use outbox::{Outbox, Persisted};
 pub use recorded::{EndpointFact, Fact, Recorded};
 pub(crate) use replay::Replay;
+pub(crate) use views::MemberTurn;
 pub use views::{AskView, CallView, NeedView, WayView};

@@ -143,10 +143,20 @@ impl State {
             return Turn::Open { last_start: Timestamp::MAX, outside: false };
         }
         let calendar = self.calendar_of(endpoint);
-        let spread_secs = u64::from(at.rollout.policy().calendars.spread_secs);
         let Some(opening) = self.opening(now, id, calendar, needed_secs) else {
             return self.hasten(now, id, ix, needed_secs, Turn::Never);
         };
+        let Some(at) = self.member(id, ix) else { return Turn::Never };
+        let starts = self.spread(at.rollout, endpoint, opening);
+        if starts > now {
+            return self.hasten(now, id, ix, needed_secs, Turn::Later(starts));
+        }
+        Turn::Open { last_start: opening.last_start, outside: false }
+    }
+
+    /// When an endpoint may start in an opening, its place in the spread included.
+    pub(crate) fn spread(&self, rollout: &Rollout, endpoint: EndpointIx, opening: Opening) -> Timestamp {
+        let spread_secs = u64::from(rollout.policy().calendars.spread_secs);
         let starts = opening.began.map_or(opening.opens, |began| {
             // S4: hash(rollout, endpoint, occurrence) modulo min(spread, window - needed).
             let room = spread_secs.min(opening.last_start.since(began).as_secs());
@@ -154,14 +164,10 @@ impl State {
                 return began;
             }
             let occurrence = began.as_millis().cast_unsigned();
-            let hash = Rollout::hash(self.seed, id).of(&[u64::from(endpoint.0), occurrence]);
+            let hash = Rollout::hash(self.seed, rollout.id()).of(&[u64::from(endpoint.0), occurrence]);
             began.plus_secs(hash % room)
         });
-        let starts = starts.max(opening.opens);
-        if starts > now {
-            return self.hasten(now, id, ix, needed_secs, Turn::Later(starts));
-        }
-        Turn::Open { last_start: opening.last_start, outside: false }
+        starts.max(opening.opens)
     }
 
     /// Lets a member be looked at again at an instant.

@@ -49,9 +49,8 @@ impl State {
             return None;
         }
         let at = self.member(fact.rollout, fact.member)?;
-        let post = self.posts.get(&at.member.endpoint)?;
-        let asked_now = post.order == self.order_id(at) && !at.member.phase.occupies();
-        if asked_now { self.post_hook(at.member.endpoint) } else { None }
+        // Other facts about a member that ended say nothing new: a hook is asked for once.
+        if self.cache.resumes == Some(at.member.endpoint) { self.post_hook(at.member.endpoint) } else { None }
     }
 
     fn react_endpoint(&self, fact: &EndpointFact) -> Option<Effect> {

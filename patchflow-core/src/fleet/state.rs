@@ -169,6 +169,8 @@ pub(crate) struct Cache {
     pub(crate) budgets: Budgets,
     pub(crate) groups: Groups,
     /// When post hooks are late.
+    /// The endpoint whose post hook the last fact asked for.
+    pub(crate) resumes: Option<EndpointIx>,
     pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
     pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
     /// Rollouts that wait for questions to the inventory to be answered before they may ask for more.

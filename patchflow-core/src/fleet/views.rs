@@ -5,6 +5,7 @@ use super::decide::{self, Full};
 use super::endpoints::EndpointView;
 use super::needs::Need;
 use super::observation::Standing;
+use super::openings::Opening;
 use super::state::CandidateEntry;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
@@ -14,7 +15,7 @@ use crate::ids::{
 };
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
-use crate::rollout::Rollout;
+use crate::rollout::{Member, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 use alloc::format;
@@ -254,6 +255,12 @@ impl Fleet {
         self.state.schedule_for(rollout, self.state.calendar_of(endpoint))
     }
 
+    /// When the next thing is due for a member: its acknowledgement, its report, its next attempt. `None` when nothing is.
+    #[must_use]
+    pub fn due(&self, member: &Member) -> Option<Timestamp> {
+        (member.deadline != 0).then(|| self.state.at(member.deadline))
+    }
+
     /// All rollouts and trials, in the order in which they were started.
     pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> + '_ {
         self.state.rollouts.iter()
@@ -309,13 +316,20 @@ impl Fleet {
         self.state.holds.contains(&(candidate, endpoint))
     }
 
-    /// The budget that has no place left for a waiting member, as a sentence; `None` when none stands in its way.
+    /// The budget that has no place left for a waiting member, how full it is and what would help, as a sentence;
+    /// `None` when none stands in its way.
     #[must_use]
     pub fn full_budget(&self, rollout: RolloutId, member: MemberIx) -> Option<String> {
         let at = self.state.member(rollout, member)?;
         let budgets = &self.state.cache.budgets;
+        let (taken, most) = (at.rollout.operating, at.rollout.policy().deploy.in_flight_max);
+        if taken >= most {
+            return Some(format!("{taken} are under way in its rollout, at most {most} may be; {NEXT}"));
+        }
         if let Some((taken, most)) = budgets.fleet().filter(|(taken, most)| taken >= most) {
-            return Some(format!("{taken} operations are under way in the fleet, at most {most} may be"));
+            return Some(format!(
+                "{taken} operations are under way in the fleet, at most {most} may be; {NEXT}"
+            ));
         }
         if let Some(at) = self.state.starts_again_at(self.state.cache.now) {
             return Some(format!(
@@ -325,18 +339,78 @@ impl Fleet {
         match decide::full(&self.state, at)? {
             Full::Scope { full, .. } => {
                 let (within, taken, most) = budgets.scope(full)?;
-                Some(format!("{taken} operations are under way in `{within}`, at most {most} may be"))
+                Some(format!("{taken} operations are under way in `{within}`, at most {most} may be; {NEXT}"))
             }
             Full::Group(number) => {
                 let (down, most) = self.state.cache.groups.taken(number)?;
                 let name = self.state.endpoints.group(number)?;
-                Some(format!("{down} endpoints of the group `{name}` are unavailable, at most {most} may be"))
+                Some(format!(
+                    "{down} endpoints of the group `{name}` are unavailable, at most {most} may be; it starts when one of \
+                     them is verified, or looked after by a person"
+                ))
             }
-            Full::Ring { ring, .. } => {
-                let ring = at.rollout.rings().get(usize::from(ring))?;
-                let taken = ring.operating;
-                Some(format!("ring {} lets no more than the {taken} under way go at once", ring.name()))
+            Full::Ring { ring: number, .. } => {
+                let ring = at.rollout.rings().get(usize::from(number))?;
+                let (name, taken, verified) = (ring.name(), ring.operating, ring.counts().verified);
+                let policy = at.rollout.policy().rings.get(usize::from(number))?;
+                if verified < policy.probe_first {
+                    let probes = policy.probe_first;
+                    return Some(format!(
+                        "the first {probes} of ring {name} go one by one: {verified} verified, and the next starts when \
+                         the one before has come to its end"
+                    ));
+                }
+                let most = policy.in_flight_max.map_or(taken, |limit| limit.of(ring.size));
+                Some(format!("{taken} are under way in ring {name}, at most {most} may be; {NEXT}"))
             }
         }
     }
+
+    /// The last instant at which it was told anything, that nothing came of it included.
+    #[must_use]
+    pub(crate) fn last_seen_at(&self) -> Timestamp {
+        self.state.cache.now.max(self.state.clock)
+    }
+
+    /// Whether the window of a member is open for it now, and if not, when.
+    #[must_use]
+    pub(crate) fn turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
+        let Some(at) = self.state.member(rollout, member) else { return MemberTurn::Never };
+        let (now, endpoint) = (self.state.cache.now, at.member.endpoint);
+        let Some(schedule) = self.state.schedule_for(at.rollout, self.state.calendar_of(endpoint)) else {
+            return MemberTurn::NoCalendar;
+        };
+        let needed = decide::needed_secs(&self.state, at.rollout);
+        let Some(opening) = Opening::after(schedule, now, needed) else { return MemberTurn::Never };
+        let starts = self.state.spread(at.rollout, endpoint, opening);
+        match (opening.opens > now, starts > now) {
+            (true, _) => MemberTurn::Opens(starts),
+            (false, true) => MemberTurn::Spread(starts),
+            (false, false) => MemberTurn::Open,
+        }
+    }
+
+    /// Until when a post hook on an endpoint may take, when one runs there.
+    #[must_use]
+    pub(crate) fn resumed_until(&self, endpoint: EndpointIx) -> Option<Timestamp> {
+        self.state.posts.get(&endpoint).map(|post| self.state.at(post.due))
+    }
+}
+
+/// What helps where every place of a budget is taken.
+const NEXT: &str = "it starts when one of them has come to its end and its turn has come";
+
+/// What the calendar says to a waiting member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemberTurn {
+    /// It may start.
+    Open,
+    /// Its window opens then, its place in the spread included.
+    Opens(Timestamp),
+    /// Its window is open, and its place in the spread is to come.
+    Spread(Timestamp),
+    /// No opening is long enough.
+    Never,
+    /// It names a calendar that the policy does not have.
+    NoCalendar,
 }

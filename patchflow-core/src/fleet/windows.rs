@@ -155,6 +155,10 @@ impl State {
         let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
         let ring_opened = rollout.current_ring().opened_at().filter(|_| goes_on)?;
         let whole = |opening: &Opening| opening.began.is_some_and(|began| began >= ring_opened);
+        if opening.closes >= Timestamp::MAX {
+            // It never closes, so nobody misses it.
+            return None;
+        }
         let opening = if whole(&opening) {
             opening
         } else {

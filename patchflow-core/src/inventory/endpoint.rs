@@ -96,6 +96,44 @@ pub struct EndpointRecord {
     pub patch_level: PatchLevel,
     /// Whether it waits for a reboot.
     pub reboot_required: bool,
+    /// What tells the machine itself from another under the same name, such as a machine identity or a serial number.
+    /// `None` when the inventory knows none; then re-images and clones are not noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Another patch manager that is active there; it holds the endpoint until ownership is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
     /// When this was read.
     pub read_at: Timestamp,
+}
+
+impl EndpointRecord {
+    /// An endpoint of which nothing more is known: no software, no attributes, no reboot to come.
+    ///
+    /// ```
+    /// use patchflow_core::inventory::{EndpointRecord, Environment};
+    ///
+    /// let bare = EndpointRecord::new("web-1".into(), Environment::NonProduction, Default::default());
+    /// let named = EndpointRecord { os: "debian 12".into(), ..bare };
+    /// assert!(named.installed.is_empty() && !named.reboot_required);
+    /// ```
+    #[must_use]
+    pub fn new(id: EndpointId, environment: Environment, read_at: Timestamp) -> Self {
+        Self {
+            id,
+            environment,
+            os: String::new(),
+            scope: ScopePath::default(),
+            tags: BTreeMap::new(),
+            calendar: None,
+            group: None,
+            installed: Vec::new(),
+            available: Vec::new(),
+            patch_level: PatchLevel::default(),
+            reboot_required: false,
+            fingerprint: None,
+            managed_by: None,
+            read_at,
+        }
+    }
 }

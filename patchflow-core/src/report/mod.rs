@@ -11,6 +11,7 @@ mod history;
 mod outcome;
 mod share;
 mod summary;
+mod waiting;
 mod words;
 
 pub use collect::summarize;

@@ -1,12 +1,13 @@
 //! Where one member of a rollout stands, in one sentence: the piece that explanations and outcomes share.
 
 use super::document::{Step, StepState};
+use super::waiting::{attached, deferred, draining, waiting};
 use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
-use crate::gate::judge;
 use crate::ids::EndpointIx;
-use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Member, Phase, Rollout, RolloutKind};
+use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -36,7 +37,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     let prior = rollout.prior_version(member);
     let target =
         fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
-    let attempts = attempts(member);
+    let (attempts, due) = (attempts(member), fleet.due(member));
     let why =
         reason(fleet, member).map_or_else(String::new, |(kind, detail)| format!(": {}", told(kind, detail)));
     let from = prior.map_or_else(String::new, |prior| format!(", from {prior}"));
@@ -48,16 +49,31 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     };
     let (stage, state, text) = match phase {
         Phase::Waiting => (Deploy, Open, waiting(fleet, rollout, member)),
-        Phase::Ordered => (Deploy, Open, format!("ordered {place}, not acknowledged yet")),
+        Phase::Ordered => {
+            let until = by(", back to waiting if it is not by", due);
+            (Deploy, Open, format!("ordered {place}, not acknowledged yet{until}"))
+        }
         Phase::Running => {
-            (Deploy, Open, format!("being installed {place}{attempts}{}", put_off(fleet, rollout, member)))
+            let due = by(", its report is due by", due);
+            let put_off = put_off(fleet, rollout, member);
+            (Deploy, Open, format!("being installed {place}{attempts}{put_off}{due}"))
         }
         Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
-        Phase::Backoff => (Deploy, Open, format!("failed{attempts} {place}, to be tried again{why}")),
+        Phase::Backoff => {
+            (Deploy, Open, format!("failed{attempts} {place}, to be tried again{}{why}", by(" from", due)))
+        }
         Phase::Silent => (
             Deploy,
             Open,
-            format!("silent past its report deadline {place}: the outcome is unknown and asked after"),
+            match due {
+                Some(due) => format!(
+                    "silent past its report deadline {place}: the outcome is unknown, asked after until {due}"
+                ),
+                None => format!(
+                    "silent past its report deadline {place}: the outcome is unknown and nobody answered; a late \
+                     report is taken, or a person removes it"
+                ),
+            },
         ),
         Phase::Installed => (
             Verify,
@@ -87,31 +103,28 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("silent during its rollback to {back}: the outcome is unknown and asked after{why}"),
         ),
-        Phase::RolledBack => {
-            (failed_at, Stopped, format!("rolled back to {back}{attempts} and held there{why}"))
-        }
+        Phase::RolledBack => (
+            failed_at,
+            Stopped,
+            format!("rolled back to {back}{attempts} and held there until a person clears the hold{why}"),
+        ),
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
-        Phase::Deferred if why.is_empty() => {
-            (Deploy, Stopped, format!("not started in time {place}, left to catch-up"))
-        }
-        // A pre hook that failed, or the failure after which it did not come to its next attempt.
-        Phase::Deferred => (Deploy, Stopped, format!("not started {place}, left to catch-up{why}")),
+        Phase::Deferred => deferred(fleet, rollout, member, &place),
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
-        Phase::Draining => (Deploy, Open, format!("{place}: its pre hook prepares it")),
-        Phase::Attached => (
-            Deploy,
-            Open,
-            format!(
-                "{place}: another rollout of the same patch has the endpoint, and its outcome counts here too"
-            ),
-        ),
+        Phase::Draining => (Deploy, Open, draining(rollout, &place, due)),
+        Phase::Attached => (Deploy, Open, attached(fleet, rollout, member, &place)),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
     };
     Step { stage, state, text }
+}
+
+/// An instant, when there is one.
+pub(super) fn by(words: &str, due: Option<Timestamp>) -> String {
+    due.map_or_else(String::new, |due| format!("{words} {due}"))
 }
 
 /// The last failure of a member.
@@ -132,7 +145,7 @@ fn attempts(member: &Member) -> String {
     }
 }
 
-fn place(rollout: &Rollout, member: &Member) -> String {
+pub(super) fn place(rollout: &Rollout, member: &Member) -> String {
     match rollout.kind() {
         RolloutKind::Trial => "in the trial".into(),
         RolloutKind::Deployment => rollout
@@ -143,7 +156,7 @@ fn place(rollout: &Rollout, member: &Member) -> String {
 }
 
 /// Why a rollout starts nothing any more.
-fn stopped(rollout: &Rollout) -> String {
+pub(super) fn stopped(rollout: &Rollout) -> String {
     if let Some(stop) = rollout.catch_up_stopped() {
         return format!("it is not brought along any more, {}", stop.reason);
     }
@@ -195,68 +208,4 @@ pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> 
         });
     }
     endpoint.reboot_pending_since().map(|since| format!("{name} waits for a reboot of its own since {since}"))
-}
-
-fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
-    let own = rollout.rings().get(usize::from(member.ring()));
-    let name = own.map_or("?", |ring| ring.name());
-    match rollout.state() {
-        RolloutState::Halted => return format!("not started in ring {name}: {}", stopped(rollout)),
-        RolloutState::Paused => return format!("waiting in ring {name}: a person paused the rollout"),
-        RolloutState::Completed if rollout.is_catching_up() => {}
-        RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => return stopped(rollout),
-        RolloutState::Running => {}
-    }
-    let current = rollout.current_ring();
-    if own.is_some_and(|ring| ring.state() == RingState::Pending) {
-        let verdict = judge(current.gate(), &rollout.standing(), fleet.clock());
-        return format!(
-            "ring {name} opens after ring {}: {}",
-            current.name(),
-            verdict.sentence(current.gate())
-        );
-    }
-    if let Some(text) = fleet.endpoint(member.endpoint()).and_then(|there| condition_sentence(&there)) {
-        return format!("waiting in ring {name}: {text}");
-    }
-    let need = fleet.need(rollout.candidate(), member.endpoint());
-    if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {
-        return format!(
-            "waiting in ring {name}: its way back held until {until} and must be looked at again"
-        );
-    }
-    if let Some(missing) = fleet.waits_for(rollout.candidate(), member.endpoint()) {
-        return format!("waiting in ring {name}: {missing}");
-    }
-    let deploy = &rollout.policy().deploy;
-    let needed = u64::from(deploy.expected_secs);
-    let Some(schedule) = fleet.schedule_for(rollout, member.endpoint()) else {
-        let calendar =
-            fleet.endpoint(member.endpoint()).and_then(|endpoint| endpoint.calendar()).unwrap_or("");
-        return format!(
-            "waiting in ring {name}: it names the calendar `{calendar}`, which the rollout's policy does not have"
-        );
-    };
-    if !schedule.is_open(fleet.clock(), needed) {
-        return schedule.next_open(fleet.clock(), needed).map_or_else(
-            || format!("waiting in ring {name}: no maintenance window is long enough"),
-            |at| format!("waiting in ring {name}: the next maintenance window opens {at}"),
-        );
-    }
-    let busy = fleet.rollouts().filter(|other| other.id() != rollout.id()).find_map(|other| {
-        let theirs = other.members().get(other.member_of(member.endpoint())?.index())?;
-        theirs.phase().occupies().then_some(other)
-    });
-    match busy.and_then(|other| fleet.candidate(other.candidate())) {
-        Some(other) => {
-            format!("waiting in ring {name}: {} is under way there", other.identified().patch().id)
-        }
-        None if let Some(full) = rollout
-            .member_of(member.endpoint())
-            .and_then(|member| fleet.full_budget(rollout.id(), member)) =>
-        {
-            format!("waiting for its turn in ring {name}: {full}")
-        }
-        None => format!("waiting for its turn in ring {name}: at most {} at a time", deploy.in_flight_max),
-    }
 }

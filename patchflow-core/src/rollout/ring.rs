@@ -1,9 +1,11 @@
 //! One ring of a rollout: its gate, its state, and its members counted by class.
 
-use super::Rollout;
+use super::{Member, Rollout};
 use crate::gate::{Class, Counts, LimitScope, Limits, Standing, Verdict};
+use crate::ids::MemberIx;
 use crate::plan::Mirror;
 use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +48,11 @@ pub struct Ring {
     /// Whether somebody could tell its alerts when last asked.
     #[serde(default)]
     pub(crate) alerts_known: bool,
-    /// Failed and unknown members when a person last lifted a halt: evidence starts anew without them.
-    pub(crate) forgiven: u32,
+    /// Members that were failed or unknown when a person last lifted a halt, and still are: evidence starts anew
+    /// without them. Who recovers and fails again counts again.
+    pub(crate) forgiven: BTreeSet<MemberIx>,
+    /// How many of them are failed, and how many unknown.
+    pub(crate) forgiven_counts: [u32; 2],
     pub(crate) opened_at: Option<Timestamp>,
     /// When a member of the settled ring began to move again.
     pub(crate) reopened_at: Option<Timestamp>,
@@ -72,7 +77,8 @@ impl Ring {
             operating: 0,
             alerts: 0,
             alerts_known: false,
-            forgiven: 0,
+            forgiven: BTreeSet::new(),
+            forgiven_counts: [0; 2],
             opened_at: None,
             reopened_at: None,
             settled_at: None,
@@ -88,11 +94,20 @@ impl Ring {
         Self { state, opened_at, ..Self::new("catch-up".into(), Limits::default(), first, 0) }
     }
 
-    pub(crate) fn recount(&mut self, from: Class, to: Class) {
+    pub(crate) fn recount(&mut self, at: MemberIx, from: Class, to: Class) {
         self.counts[from as usize] -= 1;
         self.counts[to as usize] += 1;
-        // One of those that were forgiven may have recovered; the next failure is a new one.
-        self.forgiven = self.forgiven.min(self.bad());
+        if !self.forgiven.is_empty() && self.forgiven.contains(&at) {
+            if let Some(i) = bad(from) {
+                self.forgiven_counts[i] -= 1;
+            }
+            match bad(to) {
+                Some(i) => self.forgiven_counts[i] += 1,
+                None => {
+                    self.forgiven.remove(&at);
+                }
+            }
+        }
     }
 
     /// A member of a settled ring moves again: it must settle, and bake, anew.
@@ -100,13 +115,17 @@ impl Ring {
         (self.state, self.settled_at, self.reopened_at) = (RingState::Open, None, Some(at));
     }
 
-    const fn bad(&self) -> u32 {
-        self.counts[Class::Failed as usize] + self.counts[Class::Unknown as usize]
-    }
-
     /// A person lifted the halt: the gate judges what comes from now on, and the alerts that were seen are spent.
-    fn start_evidence_anew(&mut self) {
-        self.forgiven = self.bad();
+    /// `members` are all of the rollout.
+    fn start_evidence_anew(&mut self, members: &[Member]) {
+        self.forgiven.clear();
+        self.forgiven_counts = [0; 2];
+        for (member, at) in members[self.range()].iter().zip(self.first..) {
+            if let Some(i) = bad(member.phase.class()) {
+                self.forgiven.insert(MemberIx(at));
+                self.forgiven_counts[i] += 1;
+            }
+        }
         self.alerts = 0;
     }
 
@@ -185,8 +204,7 @@ impl Ring {
     /// Its members by class as evidence: those that a person forgave speak neither for nor against.
     fn evidence(&self) -> Counts {
         let mut counts = self.counts();
-        let failed = self.forgiven.min(counts.failed);
-        let unknown = (self.forgiven - failed).min(counts.unknown);
+        let [failed, unknown] = self.forgiven_counts;
         counts.failed -= failed;
         counts.unknown -= unknown;
         // Members still, but neither evidence for nor against.
@@ -219,6 +237,23 @@ impl Rollout {
 
     /// A person lifted a halt: no gate of this rollout counts what went wrong up to now.
     pub(crate) fn start_evidence_anew(&mut self) {
-        self.rings[..=usize::from(self.ring)].iter_mut().for_each(Ring::start_evidence_anew);
+        let Self { rings, members, ring, .. } = self;
+        rings[..=usize::from(*ring)].iter_mut().for_each(|ring| ring.start_evidence_anew(members));
+    }
+}
+
+/// Where a class stands in the counts of the forgiven: failed, unknown, or neither.
+const fn bad(class: Class) -> Option<usize> {
+    match class {
+        Class::Failed => Some(0),
+        Class::Unknown => Some(1),
+        Class::Waiting
+        | Class::InFlight
+        | Class::Verified
+        | Class::Deferred
+        | Class::Skipped
+        | Class::Cancelled
+        | Class::Held
+        | Class::Removed => None,
     }
 }

@@ -244,7 +244,7 @@ impl Rollout {
             let number = member.ring;
             if was.class != is.class {
                 let ring = &mut self.rings[usize::from(number)];
-                ring.recount(was.class, is.class);
+                ring.recount(at, was.class, is.class);
                 let moves = matches!(is.class, Class::Waiting | Class::InFlight);
                 if moves && matches!(ring.state, RingState::Settled | RingState::Held) {
                     ring.reopen(now);

@@ -268,6 +268,7 @@ mod tests {
         assert_eq!(two.closes(t("2026-11-23T06:00:00Z")), Some(t("2026-11-23T08:00:00Z")));
         assert!(two.is_open(t("2026-11-23T06:00:00Z"), 120 * 60), "an exact fit starts");
         let always = weekly(&[(Weekday::Monday, 0, 10_080)]);
+        assert_eq!(always.next_open(Timestamp::MAX, 60), None, "and the search ends at the end of time");
         assert_eq!(always.closes(t("2026-11-23T06:00:00Z")), Some(Timestamp::MAX));
     }
 

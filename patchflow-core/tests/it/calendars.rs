@@ -114,7 +114,8 @@ fn an_endpoint_that_names_an_unknown_calendar_never_starts_and_says_why() {
     let why = explain(&world.fleet, endpoint, candidate).chain.pop().unwrap().text;
     assert_eq!(
         why,
-        "waiting in ring all: it names the calendar `tow`, which the rollout's policy does not have"
+        "waiting in ring all: it names the calendar `tow`, which the rollout's policy does not have; give it another, or \
+         revise the rollout"
     );
     world.pass(72 * HOUR);
     assert_eq!(world.phase(world.deployment_of(candidate), "prod-1"), Phase::Deferred, "left to catch-up");

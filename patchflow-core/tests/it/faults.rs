@@ -2,10 +2,11 @@
 
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Fact, Observation, RichFact};
 use patchflow_core::ids::{FleetId, Generation, MemberIx, OrderId, RolloutId};
 use patchflow_core::policy::OnFailure;
-use patchflow_core::rollout::{Order, Phase, Report, ReportKind, RolloutState};
+use patchflow_core::rollout::{Failure, Order, Phase, QueryAnswer, Report, ReportKind, RolloutState};
 
 #[test]
 fn an_order_never_acknowledged_goes_back_to_waiting_under_a_higher_fence() {
@@ -176,4 +177,32 @@ fn a_rollback_that_was_cut_off_is_ordered_anew_within_its_budget() {
             reverts.windows(2).all(|pair| pair[0].id() < pair[1].id() && pair[0].fence() < pair[1].fence())
         );
     }
+}
+
+#[test]
+fn what_could_not_be_read_once_does_not_speak_against_a_later_outcome() {
+    let mut policy = crate::budgets::at_once();
+    policy.rollback.on_failure = OnFailure::RollBack;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Unreadable);
+    let candidate = world.publish(patch("openssl", "2.0"));
+    let rollout = world.deployment_of(candidate);
+    let order = |world: &World| world.orders.last().unwrap().id();
+    let failure = Failure::new(FailureKind::ScriptFailed, "it broke");
+    let first = order(&world);
+    world.see(Observation::Reported(Report { order: first, kind: ReportKind::Failed(failure) }));
+    while world.phase(rollout, "prod-0") != Phase::RevertSilent {
+        world.pass(10);
+    }
+    // Nobody could look. From now on nobody is there either.
+    world.script.insert("prod-0".into(), Does::Offline);
+    world.lose_everything_on_its_way();
+    let reverting = order(&world);
+    world.see(Observation::Answered { order: reverting, answer: QueryAnswer::NeverSeen });
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Reverting);
+    let taken = (0..400).any(|_| {
+        world.pass(10);
+        world.phase(rollout, "prod-0") == Phase::Reverted
+    });
+    assert!(taken, "it is silent again, and its answer is new");
 }

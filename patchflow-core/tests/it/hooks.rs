@@ -4,12 +4,12 @@ use crate::budgets::at_once;
 use crate::world::{Does, World};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, Recorded, RichFact};
 use patchflow_core::ids::RolloutId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::policy::{OnFailure, Policy};
 use patchflow_core::report::explain;
-use patchflow_core::rollout::Phase;
+use patchflow_core::rollout::{Event, Phase};
 
 fn hooked() -> Policy {
     let mut policy = at_once();
@@ -71,7 +71,7 @@ fn a_pre_hook_that_fails_is_not_a_start_and_gives_its_place_and_group_back() {
         let (_, detail) = world.fleet.reason(member.reason()).expect("with a reason");
         let candidate = world.fleet.rollout(RolloutId(0)).unwrap().candidate();
         let said = format!("{:?}", explain(&world.fleet, member.endpoint(), candidate));
-        assert!(said.contains("left to catch-up") && !said.contains("not started in time"), "{said}");
+        assert!(said.contains("not started") && !said.contains("not started in time"), "{said}");
         assert!(said.contains(detail), "{said}");
         // A person may try again.
         world.script.clear();
@@ -187,4 +187,38 @@ fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
     again.into_iter().for_each(|effect| world.carry_out_again(effect));
     world.pass(100);
     assert_eq!(phases(&world), [Phase::Verified; 2]);
+    assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
+}
+
+#[test]
+fn a_post_hook_is_asked_for_once_though_its_member_is_deferred_at_the_same_instant() {
+    let mut policy = hooked();
+    policy.deploy.hooks.pre = None;
+    // Its order expires when it is too late to start anyway.
+    policy.deploy.start_within_secs = 1800;
+    policy.deploy.acknowledge_within_secs = 1800;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Offline);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(1801);
+    assert_eq!(phases(&world), [Phase::Deferred]);
+    assert_eq!(world.hooks, ["post:prod-0"]);
+}
+
+#[test]
+fn who_is_brought_along_after_completion_is_drained_and_installed_too() {
+    let mut world = World::new(2, 0, hooked());
+    world.script.insert("pre:prod-1".into(), Does::GoesSilent);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(700);
+    world.script.clear();
+    world.pass(7 * 24 * 3600);
+    assert_eq!(phases(&world), [Phase::Verified; 2]);
+    let times = |event| {
+        let of = |r: &&Recorded| matches!(r.fact, Fact::Endpoint(fact) if fact.event == event);
+        world.journal.iter().filter(of).map(|r| r.at).collect::<Vec<_>>()
+    };
+    let (asked, ordered) = (times(Event::HookAsked), times(Event::Ordered));
+    assert!(asked.last() < ordered.last(), "no order before its hook is done: {asked:?} {ordered:?}");
+    assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
 }

@@ -9,6 +9,7 @@ mod calendars;
 mod clocks;
 mod conditions;
 mod crashes;
+mod explaining;
 mod faults;
 mod fields;
 mod groups;

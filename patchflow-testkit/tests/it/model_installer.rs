@@ -510,6 +510,8 @@ fn record(id: &EndpointId, host: &Host) -> EndpointRecord {
         tags: BTreeMap::new(),
         calendar: None,
         group: None,
+        fingerprint: None,
+        managed_by: None,
         installed: vec![installed],
         available: vec![],
         patch_level: Default::default(),

@@ -29,7 +29,7 @@ pub struct Comparison<'a> {
 /// # let curl = PackageName::new(Ecosystem::Deb, "curl");
 /// # let endpoint = EndpointRecord {
 /// #     id: "web-1".into(), environment: Environment::Production, os: "debian 12".into(), scope: ScopePath::default(),
-/// #     calendar: None, group: None, tags: Default::default(), patch_level: PatchLevel::default(), reboot_required: false, read_at: Default::default(),
+/// #     calendar: None, group: None, fingerprint: None, managed_by: None, tags: Default::default(), patch_level: PatchLevel::default(), reboot_required: false, read_at: Default::default(),
 /// #     installed: vec![InstalledSoftware { package: curl.clone(), version: "7.88.1-10".into(), arch: "amd64".into(), intact: true, held: false }],
 /// #     available: vec![AvailableUpdate { package: curl.clone(), from: Some("7.88.1-10".into()), to: "7.88.1-11".into(), suite: String::new(), origin: String::new(), security: true }],
 /// # };
@@ -135,6 +135,8 @@ mod tests {
             tags: BTreeMap::new(),
             calendar: None,
             group: None,
+            fingerprint: None,
+            managed_by: None,
             installed: installed.into_iter().collect(),
             available: available.into_iter().collect(),
             patch_level: PatchLevel::default(),

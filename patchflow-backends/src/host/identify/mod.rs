@@ -222,6 +222,8 @@ fn seen(record: &EndpointRecord) -> EndpointSeen {
         tags: record.tags.clone(),
         calendar: record.calendar.clone(),
         group: record.group.clone(),
+        fingerprint: record.fingerprint.clone(),
+        managed_by: record.managed_by.clone(),
         ..EndpointSeen::new(record.id.clone(), record.environment)
     }
 }

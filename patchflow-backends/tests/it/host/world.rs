@@ -443,6 +443,8 @@ impl Inventory for World {
                 tags: BTreeMap::new(),
                 calendar: None,
                 group: None,
+                fingerprint: None,
+                managed_by: None,
                 installed: installed.collect(),
                 available: offered.collect(),
                 patch_level: PatchLevel::default(),

@@ -8,7 +8,7 @@ use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Phase};
 
 impl State {
-    /// The member of another rollout of the same patch that is under way on the same endpoint.
+    /// The member of another rollout of the same patch that is under way on the same endpoint, and may come to an end.
     pub(crate) fn leader(&self, at: At<'_>) -> Option<(RolloutId, MemberIx)> {
         let deployments = &self.candidate(at.rollout.candidate())?.deployments;
         if deployments.len() < 2 {
@@ -17,9 +17,11 @@ impl State {
         deployments.iter().filter(|id| **id != at.rollout.id()).find_map(|id| {
             let other = self.rollout(*id)?;
             let member = other.member_of(at.member.endpoint)?;
-            let phase = other.members().get(member.index())?.phase;
-            let installs =
-                matches!(phase.class(), Class::InFlight | Class::Unknown) && phase != Phase::Attached;
+            let theirs = other.members().get(member.index())?;
+            let installs = matches!(theirs.phase.class(), Class::InFlight | Class::Unknown)
+                && theirs.phase != Phase::Attached
+                // What was asked after in vain comes to nothing that could be waited for.
+                && !(theirs.phase == Phase::Silent && theirs.deadline == 0);
             installs.then_some((*id, member))
         })
     }

@@ -431,7 +431,15 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
             at.fact(Event::HookFailed, reason, 0)
         }
         Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
-        Phase::Reverting => at.fact(Event::RevertWentSilent, 0, next),
+        Phase::Reverting => {
+            // That an earlier outcome could not be read is not what this silence is about.
+            let reason = if was_not_read(state, at) {
+                state.reason(facts, FailureKind::Silent, "no report before the deadline")
+            } else {
+                0
+            };
+            at.fact(Event::RevertWentSilent, reason, next)
+        }
         Phase::Reverted => {
             let reason = state.reason(facts, FailureKind::Silent, NOT_READ);
             at.fact(Event::RevertWentSilent, reason, next)

@@ -12,12 +12,17 @@ use crate::time::Timestamp;
 pub(crate) fn review(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     match rollout.state() {
         RolloutState::Running | RolloutState::Paused => review_ring(now, rollout, facts),
-        RolloutState::Halted if rollout.kind() == RolloutKind::Trial && rollout.moving == 0 => {
+        // Not before everybody in it was looked at for what the halt leaves to do.
+        RolloutState::Halted
+            if rollout.kind() == RolloutKind::Trial && rollout.moving == 0 && !rollout.queue.sweep =>
+        {
             let candidate = rollout.candidate();
             facts.push(RichFact::TrialFailed { candidate, rollout: rollout.id() }.into());
             facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: false }.into());
         }
-        RolloutState::Cancelled if rollout.moving == 0 && rollout.counts().waiting == 0 => {
+        RolloutState::Cancelled
+            if rollout.moving == 0 && rollout.counts().waiting == 0 && !rollout.queue.sweep =>
+        {
             facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: false }.into());
         }
         RolloutState::Completed => join::review(rollout, facts),

@@ -71,7 +71,8 @@ pub(crate) fn starts_now(state: &State, now: Timestamp, rollout: &Rollout) -> bo
 
 /// The same, for a member that has its place already.
 pub(crate) fn goes_on(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
-    rollout.state() == RolloutState::Running && state.resync.is_none() && is_permitted(state, now, rollout)
+    let runs = rollout.state() == RolloutState::Running || rollout.is_catching_up();
+    runs && state.resync.is_none() && is_permitted(state, now, rollout)
 }
 
 /// Whether a proof stands behind the rollout: an approval that has not expired, or its being a trial.
@@ -151,7 +152,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if let Some(settle) = stands_against(state, now, slot.environment, at) {
         return settle;
     }
-    if at.member.phase == Phase::Waiting && state.leader(at).is_some() {
+    if matches!(at.member.phase, Phase::Waiting | Phase::Deferred) && state.leader(at).is_some() {
         return Start::Attach;
     }
     // It has its place already, or takes over that of a mate which waits for the reboot.

@@ -98,6 +98,7 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
+        self.cache.resumes = None;
         self.after_operation(at, (id, member), [from, to]);
         if let Some(was_down) = was_down {
             self.group_changed(endpoint, [from, to], was_down);

@@ -1,0 +1,154 @@
+//! Why is it not installed there? Each state that a member can wait in says so with the numbers that hold, and with what
+//! would let it go on (semantics S14).
+
+use crate::budgets::at_once;
+use crate::world::{Does, World};
+use patchflow_core::doc::patch;
+use patchflow_core::fleet::{Command, EndpointSeen, Observation};
+use patchflow_core::gate::Percent;
+use patchflow_core::ids::{CandidateId, RolloutId};
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::plan::RolloutDraft;
+use patchflow_core::policy::{Amount, Policy, RingPolicy, ScopeBudget, StartsMax};
+use patchflow_core::report::explain;
+use patchflow_core::rollout::Phase;
+
+const FIRST: RolloutId = RolloutId(0);
+
+/// The sentence about the first member that is in a phase.
+fn said(world: &World, phase: Phase) -> String {
+    let rollout = world.fleet.rollouts().last().unwrap();
+    let member = rollout.members().iter().find(|member| member.phase() == phase);
+    let endpoint = member.unwrap_or_else(|| panic!("nobody is {phase}")).endpoint();
+    let explanation = explain(&world.fleet, endpoint, rollout.candidate());
+    explanation.deciding().unwrap().text.clone()
+}
+
+/// Says it with all these words.
+fn says(world: &World, phase: Phase, words: &[&str]) {
+    let said = said(world, phase);
+    assert!(words.iter().all(|word| said.contains(word)), "{said:?} does not say {words:?}");
+}
+
+fn world(n: u32, policy: Policy) -> World {
+    let mut world = World::new(n, 0, policy);
+    world.publish(patch("openssl", "2.0"));
+    world
+}
+
+fn in_ring(change: impl FnOnce(&mut RingPolicy)) -> Policy {
+    let mut policy = at_once();
+    change(&mut policy.rings[0]);
+    policy
+}
+
+#[test]
+fn whoever_waits_for_a_budget_says_which_how_full_it_is_and_what_helps() {
+    let helps = "it starts when one of them has come to its end";
+    let mut policy = at_once();
+    policy.deploy.in_flight_max = 2;
+    says(&world(6, policy), Phase::Waiting, &["2 are under way in its rollout", "at most 2 may be", helps]);
+    let mut policy = at_once();
+    policy.budgets.in_flight_max = Some(Amount::Percent { percent: Percent::whole(50) });
+    says(&world(6, policy), Phase::Waiting, &["3 operations are under way in the fleet", "at most 3", helps]);
+    let mut policy = at_once();
+    let within = ScopePath("acme".into());
+    policy.budgets.scopes = vec![ScopeBudget { within, in_flight_max: Amount::Count { n: 1 } }];
+    let mut scoped = World::new(3, 0, policy);
+    let endpoints = (0..3).map(|i| EndpointSeen {
+        scope: ScopePath("acme/berlin".into()),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
+    });
+    scoped.see(Observation::Endpoints { endpoints: endpoints.collect::<Vec<_>>().into() });
+    scoped.publish(patch("openssl", "2.0"));
+    says(&scoped, Phase::Waiting, &["1 operations are under way in `acme`, at most 1 may be", helps]);
+    let policy = in_ring(|ring| ring.in_flight_max = Some(Amount::Count { n: 2 }));
+    let ring = policy.rings[0].name.clone();
+    says(&world(6, policy), Phase::Waiting, &[&format!("2 are under way in ring {ring}, at most 2"), helps]);
+    let mut policy = at_once();
+    policy.budgets.starts_max = Some(StartsMax { n: 2, per_secs: 600 });
+    let used_up = world(6, policy);
+    let again = used_up.now.plus_secs(600).to_string();
+    says(&used_up, Phase::Waiting, &["the starts that the policy allows in a time are used up", &again]);
+}
+
+#[test]
+fn whoever_waits_for_probes_says_how_many_are_verified() {
+    let mut world = world(6, in_ring(|ring| ring.probe_first = 2));
+    says(&world, Phase::Waiting, &["the first 2 of ring", "go one by one: 0 verified", "the one before"]);
+    world.pass(62);
+    says(&world, Phase::Waiting, &["go one by one: 1 verified"]);
+}
+
+#[test]
+fn whoever_is_drained_or_resumed_says_by_which_hook_and_until_when() {
+    let mut policy = at_once();
+    policy.deploy.hooks.pre = Some("drain".into());
+    let drained = world(1, policy);
+    let until = drained.now.plus_secs(600).to_string();
+    says(&drained, Phase::Draining, &["by the hook `drain`", &until, "deferred"]);
+}
+
+#[test]
+fn whoever_is_attached_says_to_whose_order() {
+    let mut policy = at_once();
+    policy.deploy.acknowledge_within_secs = 1800;
+    let mut world = World::new(2, 0, policy);
+    world.script.extend((0..2).map(|i| (format!("prod-{i}"), Does::GoesSilent)));
+    let candidate = world.publish(patch("openssl", "2.0"));
+    let draft = RolloutDraft::of(candidate);
+    world.ask("ada", &["owner"], Command::Start { draft }).unwrap();
+    says(&world, Phase::Attached, &["r0 has ordered the same patch there", "due by", "orders it itself"]);
+}
+
+#[test]
+fn whoever_is_deferred_says_whether_it_is_brought_along_and_what_it_waits_for() {
+    let mut policy = at_once();
+    policy.rings = vec![RingPolicy::percent("pilot", 50), RingPolicy::percent("broad", 100)];
+    policy.rings[0].gate.min_verified = 0;
+    policy.deploy.hooks.pre = Some("drain".into());
+    policy.deploy.hooks.pre_secs_max = 60;
+    let mut world = World::new(4, 0, policy);
+    world.script.extend((0..4).map(|i| (format!("pre:prod-{i}"), Does::GoesSilent)));
+    world.publish(patch("openssl", "2.0"));
+    let met = (0..2_000).any(|_| {
+        world.pass(10);
+        world.fleet.rollout(FIRST).unwrap().members().iter().any(|m| m.phase() == Phase::Deferred)
+    });
+    assert!(met);
+    says(
+        &world,
+        Phase::Deferred,
+        &["time-out", "once the rollout has completed", "a person lets it try again"],
+    );
+}
+
+#[test]
+fn a_ring_that_waits_for_alerts_to_be_told_says_so_and_until_when() {
+    let mut policy = at_once();
+    policy.rings = vec![RingPolicy::percent("pilot", 50), RingPolicy::percent("broad", 100)];
+    for ring in &mut policy.rings {
+        (ring.gate.max_alerts, ring.gate.bake_secs_min, ring.gate.hold_secs_max) = (Some(0), 600, 7_200);
+    }
+    let mut world = world(4, policy);
+    world.pass(300);
+    says(&world, Phase::Waiting, &["opens after ring pilot", "more bake, until"]);
+    world.pass(900);
+    says(&world, Phase::Waiting, &["nobody can tell whether they raised alerts", "at 2026", "is halted"]);
+}
+
+#[test]
+fn whoever_waits_after_the_approval_has_ended_says_so() {
+    let mut policy = at_once();
+    policy.deploy.in_flight_max = 1;
+    policy.otherwise.expires_secs = 100;
+    let mut world = world(3, policy);
+    // Nobody asks anew: the rule that approved it is gone.
+    let mut other = world.fleet.policy().unwrap().0.clone();
+    other.approval.clear();
+    world.ask("ada", &["owner"], Command::AdoptPolicy { policy: Box::new(other) }).unwrap();
+    world.pass(200);
+    says(&world, Phase::Waiting, &["waiting for 1 of role", "no rule matches"]);
+    let unknown = explain(&world.fleet, world.fleet.endpoint_ix("prod-0").unwrap(), CandidateId(9));
+    assert!(unknown.sentence().contains("there is no such candidate"));
+}

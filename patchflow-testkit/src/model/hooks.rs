@@ -1,0 +1,100 @@
+//! S12: hooks before and after an operation: drain and resume.
+
+use super::state::{Model, Post, class, is_taking};
+use super::windows::Window;
+use super::{Mutation, Sent};
+use patchflow_core::fleet::HookStage;
+use patchflow_core::gate::Class;
+use patchflow_core::ids::OrderId;
+use patchflow_core::rollout::{Event, Phase, RolloutState};
+
+impl Model {
+    pub(super) fn has_pre_hook(&self, r: usize) -> bool {
+        self.rollouts[r].policy.deploy.hooks.pre.is_some()
+    }
+
+    /// The hook before the order: it has the endpoint and a place from now on.
+    pub(super) fn drain(&mut self, (r, m): (usize, usize)) {
+        self.wait_for_turn((r, m));
+        let member = &mut self.rollouts[r].members[m];
+        member.operations = member.operations.saturating_add(1);
+        let due = self.later(self.rollouts[r].policy.deploy.hooks.pre_secs_max);
+        self.put((r, m), Phase::Draining, Some(due));
+        self.rollouts[r].members[m].placed = true;
+        self.starts.push(self.now);
+        self.send(|order| Sent::Hook { order, pre: true }, (r, m));
+    }
+
+    /// A hook has come to its end. Whether anybody waited for it.
+    pub(super) fn hook_done(&mut self, order: OrderId, stage: HookStage, failed: bool) -> bool {
+        if stage == HookStage::Post {
+            let named = (order.rollout.index(), order.member.index(), order.operation);
+            let on =
+                self.endpoints.iter().position(|e| e.post.as_ref().is_some_and(|post| post.order == named));
+            if let Some(endpoint) = on {
+                self.post_ended(endpoint, failed);
+            }
+            return on.is_some();
+        }
+        let Some(at) = self.ordered(order).filter(|at| self.phase(*at) == Phase::Draining) else {
+            return false;
+        };
+        if failed && !self.bent(Mutation::FailedHooksStart) {
+            self.put(at, Phase::Deferred, None);
+        } else if self.may_go_on(at) {
+            if let Some(i) =
+                self.choices.starts.iter().position(|start| *start == (at.0, at.1, Event::Ordered))
+            {
+                self.choices.starts.remove(i);
+            }
+            self.order_drained(at);
+        } else {
+            // Whatever stands against it is said when it is looked at again.
+            self.put(at, Phase::Waiting, None);
+        }
+        true
+    }
+
+    fn may_go_on(&self, at: (usize, usize)) -> bool {
+        let rollout = &self.rollouts[at.0];
+        let runs = rollout.state == RolloutState::Running || rollout.is_catching_up();
+        let needed = self.needed(at.0) - u64::from(rollout.policy.deploy.hooks.pre_secs_max);
+        let open = match self.window_and_spread(at, needed) {
+            Window::Open { last_start, .. } => last_start > self.now.as_secs(),
+            Window::Shut { .. } => false,
+        };
+        runs && self.resync.is_none() && self.is_permitted(at.0) && open && self.stands_nothing_against(at)
+    }
+
+    /// S12: after verification, after rollback, and when nothing came of the order.
+    pub(super) fn after_operation(&mut self, (r, m): (usize, usize), before: Phase, phase: Phase) {
+        let hooks = &self.rollouts[r].policy.deploy.hooks;
+        let ends = matches!(phase, Phase::Verified | Phase::RolledBack)
+            || matches!(class(phase), Class::Waiting | Class::Deferred | Class::Cancelled | Class::Removed);
+        let resumes = is_taking(before) || before == Phase::Backoff;
+        if hooks.post.is_none() || !ends || !resumes || self.bent(Mutation::NobodyIsResumed) {
+            return;
+        }
+        let member = &self.rollouts[r].members[m];
+        let (endpoint, order) = (member.endpoint, (r, m, member.operations));
+        let due = self.later(hooks.post_secs_max);
+        self.endpoints[endpoint].post = Some(Post { order, due });
+        self.sent.push(Sent::Hook { order, pre: false });
+    }
+
+    fn post_ended(&mut self, endpoint: usize, failed: bool) {
+        let endpoint = &mut self.endpoints[endpoint];
+        endpoint.post = None;
+        endpoint.broken |= failed;
+    }
+
+    /// Post hooks that are late are given up.
+    pub(super) fn post_deadlines(&mut self) {
+        for endpoint in 0..self.endpoints.len() {
+            let late = self.endpoints[endpoint].post.as_ref().is_some_and(|post| post.due <= self.now);
+            if late && self.resync.is_none() {
+                self.post_ended(endpoint, true);
+            }
+        }
+    }
+}

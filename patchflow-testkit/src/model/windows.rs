@@ -1,0 +1,151 @@
+//! S4: windows, by writing down every opening around now.
+
+use super::Mutation;
+use super::state::Model;
+use patchflow_core::schedule::{Schedule, Weekday};
+use patchflow_core::time::Timestamp;
+
+const DAY: i64 = 86_400;
+const WEEK: i64 = 7 * DAY;
+/// How many weeks are written down before and after the question.
+const WEEKS: i64 = 9;
+
+/// What a window says to a member.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Window {
+    Open {
+        last_start: i64,
+        spread_until: Timestamp,
+    },
+    /// When the member will have started, if it can start at all.
+    Shut {
+        opens: Option<Timestamp>,
+    },
+}
+
+/// One opening, half-open, in seconds since 1970.
+type Opening = (i64, i64);
+
+impl Model {
+    /// All openings around an instant, in their order.
+    fn openings(&self, schedule: &Schedule, around: i64) -> Vec<Opening> {
+        let (mut openings, freezes) = match schedule {
+            Schedule::Anytime { freezes } => (vec![(i64::MIN / 4, i64::MAX / 4)], freezes),
+            Schedule::Weekly { windows, freezes } => {
+                let mut openings = Vec::new();
+                // 1970-01-05 was a Monday.
+                let monday = 4 * DAY + (around - 4 * DAY).div_euclid(WEEK) * WEEK;
+                for week in -WEEKS..=WEEKS {
+                    for window in windows {
+                        let opens = monday
+                            + week * WEEK
+                            + day(window.day) * DAY
+                            + i64::from(window.opens_minute) * 60;
+                        openings.push((opens, opens + i64::from(window.open_minutes) * 60));
+                    }
+                }
+                (openings, freezes)
+            }
+        };
+        openings.sort_unstable();
+        let mut merged: Vec<Opening> = Vec::new();
+        for (from, until) in openings {
+            match merged.last_mut() {
+                Some(last)
+                    if from < last.1 || from == last.1 && !self.bent(Mutation::TouchingWindowsStayTwo) =>
+                {
+                    last.1 = last.1.max(until);
+                }
+                Some(_) | None => merged.push((from, until)),
+            }
+        }
+        if !self.bent(Mutation::IgnoresFreezes) {
+            for freeze in freezes {
+                let (from, until) = (freeze.from.as_secs(), freeze.until.as_secs());
+                merged = merged
+                    .into_iter()
+                    .flat_map(|(opens, closes)| [(opens, closes.min(from)), (opens.max(until), closes)])
+                    .filter(|(opens, closes)| opens < closes)
+                    .collect();
+                merged.sort_unstable();
+            }
+        }
+        merged
+    }
+
+    fn asked(&self, needed: u64) -> u64 {
+        match self.mutation {
+            Some(Mutation::StartsWhatDoesNotFit) => 0,
+            Some(Mutation::AnExactFitIsTooLong) => needed + 1,
+            _ => needed,
+        }
+    }
+
+    /// The schedule that an endpoint goes by in a rollout; none when it names a calendar that the policy lacks.
+    pub(super) fn schedule(&self, r: usize, endpoint: usize) -> Option<&Schedule> {
+        let policy = &self.rollouts[r].policy;
+        match &self.endpoints[endpoint].seen.calendar {
+            None => Some(&policy.schedule),
+            Some(name) => policy.calendars.named.get(&**name),
+        }
+    }
+
+    /// What the window says to a member that needs so many seconds; an exact fit starts.
+    pub(super) fn window(&self, r: usize, endpoint: usize, needed: u64) -> Window {
+        let now = self.now.as_secs();
+        let Some(schedule) = self.schedule(r, endpoint) else { return Window::Shut { opens: None } };
+        let needed = self.asked(needed) as i64;
+        let all = self.openings(schedule, now);
+        let fits = |(opens, closes): &&Opening| (*opens).max(now) + needed <= *closes && *opens < *closes;
+        let Some((opens, closes)) = all.iter().filter(|(_, closes)| *closes > now).find(fits) else {
+            return Window::Shut { opens: None };
+        };
+        if *opens > now {
+            return Window::Shut { opens: Some(self.spread_over(r, *opens, closes - needed)) };
+        }
+        let last_start = closes - needed;
+        Window::Open { last_start, spread_until: self.spread_over(r, *opens, last_start) }
+    }
+
+    /// The same, where whether its place in the spread has come is the hash's business and told by what the engine did.
+    pub(super) fn window_and_spread(&self, (r, m): (usize, usize), needed: u64) -> Window {
+        let window = self.window(r, self.rollouts[r].members[m].endpoint, needed);
+        let goes = self.choices.goes((r, m));
+        match window {
+            Window::Open { spread_until, .. } if spread_until > self.now && !goes => {
+                Window::Shut { opens: None }
+            }
+            window => window,
+        }
+    }
+
+    /// Starts are spread: every member has its place from the opening on until here; which is the hash's business.
+    fn spread_over(&self, r: usize, opens: i64, last_start: i64) -> Timestamp {
+        let spread = i64::from(self.rollouts[r].policy.calendars.spread_secs);
+        if opens <= i64::MIN / 8 {
+            return Timestamp::MIN;
+        }
+        let room = spread.min(last_start.saturating_sub(opens));
+        Timestamp::from_secs(opens + (room - 1).max(0))
+    }
+
+    /// When the first window from `at` on ends, for an endpoint; none when it never ends, or there is none.
+    pub(super) fn first_window_ends(&self, r: usize, endpoint: usize, at: Timestamp) -> Option<Timestamp> {
+        let all = self.openings(self.schedule(r, endpoint)?, at.as_secs());
+        let (_, closes) = all.into_iter().find(|(_, closes)| *closes > at.as_secs())?;
+        let never = closes - at.as_secs() > (WEEKS - 2) * WEEK;
+        if never { None } else { Some(Timestamp::from_secs(closes)) }
+    }
+}
+
+fn day(day: Weekday) -> i64 {
+    match day {
+        Weekday::Monday => 0,
+        Weekday::Tuesday => 1,
+        Weekday::Wednesday => 2,
+        Weekday::Thursday => 3,
+        Weekday::Friday => 4,
+        Weekday::Saturday => 5,
+        Weekday::Sunday => 6,
+    }
+}

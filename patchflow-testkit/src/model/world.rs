@@ -1,0 +1,148 @@
+//! What the world shows, beyond orders: endpoints, patches, needs, alerts, answers from outside.
+
+use super::reports::Fits;
+use super::state::{Candidate, Endpoint, Model, Need, Stage, may_still_move};
+use patchflow_core::catalog::Patch;
+use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation};
+use patchflow_core::ids::{Actor, AskId};
+use patchflow_core::risk::{DueLimits, assess};
+use patchflow_core::rollout::Phase;
+use patchflow_core::time::Timestamp;
+use std::collections::BTreeMap;
+
+impl Model {
+    /// Takes an observation; whether it fitted anything.
+    pub(super) fn observe(&mut self, seen: &Observation<'_>) -> Fits {
+        match seen {
+            Observation::Time => Ok(true),
+            Observation::Endpoints { endpoints } => {
+                endpoints.iter().for_each(|seen| self.endpoint(seen));
+                Ok(true)
+            }
+            Observation::EndpointGone { endpoint } => Ok(self.endpoint_gone(endpoint.index())),
+            Observation::Published { patch } => {
+                self.published(patch);
+                Ok(true)
+            }
+            Observation::Withdrawn { patch, .. } => Ok(self.withdraw(patch.as_str())),
+            Observation::Needs { candidate, needs } => Ok(self.needs(candidate.index(), needs)),
+            Observation::HookDone { order, stage, failure } => {
+                Ok(self.hook_done(*order, *stage, failure.is_some()))
+            }
+            Observation::Identified => {
+                self.candidates.iter_mut().for_each(|candidate| candidate.look = true);
+                Ok(true)
+            }
+            Observation::Reported(report) => self.reported(report),
+            Observation::Answered { order, answer } => self.answered(*order, answer),
+            Observation::RecallAnswered { order, answer } => Ok(self.recall_answered(*order, *answer)),
+            Observation::Inspected(seen) => self.inspected(seen),
+            Observation::Approval { ask, by, approve, .. } => Ok(self.approval(*ask, by, *approve)),
+            Observation::Alerts { rollout, ring, new } => {
+                let rollout = self.rollouts.get_mut(rollout.index());
+                let Some(ring) = rollout.and_then(|r| r.rings.get_mut(usize::from(*ring))) else {
+                    return Ok(false);
+                };
+                ring.alerts_known = if ring.gate.max_alerts.is_some() || new.is_some_and(|new| new > 0) {
+                    new.is_some()
+                } else {
+                    ring.alerts_known
+                };
+                ring.alerts += new.unwrap_or(0);
+                Ok(true)
+            }
+            _ => Err(super::Illegal(format!("the model does not know {seen:?}"))),
+        }
+    }
+
+    fn endpoint(&mut self, seen: &EndpointSeen) {
+        match self.endpoint_named(seen.id.as_str()) {
+            Some(known) => {
+                (self.endpoints[known].seen, self.endpoints[known].gone) = (seen.clone(), false);
+            }
+            None => {
+                let seen = seen.clone();
+                self.endpoints.push(Endpoint { seen, gone: false, fence: 0, broken: false, post: None });
+            }
+        }
+    }
+
+    /// S5: out of every rollout that goes on, and out of every operation.
+    fn endpoint_gone(&mut self, endpoint: usize) -> bool {
+        if self.endpoints.get(endpoint).is_none_or(|endpoint| endpoint.gone) {
+            return false;
+        }
+        for r in 0..self.rollouts.len() {
+            for m in 0..self.rollouts[r].members.len() {
+                let phase = self.phase((r, m));
+                let concerned = may_still_move(phase) || !self.rollouts[r].is_over();
+                if self.member((r, m)).endpoint == endpoint && concerned && phase != Phase::Removed {
+                    self.put((r, m), Phase::Removed, None);
+                }
+            }
+        }
+        (self.endpoints[endpoint].gone, self.endpoints[endpoint].post) = (true, None);
+        self.candidates.iter_mut().for_each(|candidate| {
+            candidate.needs.remove(&endpoint);
+        });
+        true
+    }
+
+    /// S8: changed content is a new candidate, in the place of the old one.
+    fn published(&mut self, patch: &Patch) {
+        let known = self.candidate_of(patch.id.as_str());
+        if known.is_some_and(|c| self.candidates[c].patch.content == patch.content) {
+            return;
+        }
+        let c = self.candidates.len();
+        let risk = assess(patch, self.now, &DueLimits::default());
+        self.candidates.push(Candidate {
+            patch: patch.clone(),
+            priority: risk.priority,
+            due: risk.due.unwrap_or(Timestamp::MAX),
+            stage: Stage::Identified,
+            needs: BTreeMap::new(),
+            ask: None,
+            trial: None,
+            trial_failed: false,
+            deployed: false,
+            waived_by: None,
+            look: false,
+        });
+        if let Some(older) = known {
+            self.supersede(older, c);
+        }
+    }
+
+    fn needs(&mut self, candidate: usize, needs: &[NeedSeen]) -> bool {
+        if candidate >= self.candidates.len() {
+            return false;
+        }
+        for need in needs {
+            let endpoint = need.endpoint.index();
+            if self.endpoints.get(endpoint).is_some_and(|endpoint| !endpoint.gone) {
+                let present = need.present.as_ref().map(ToString::to_string);
+                let need = Need { standing: need.standing, present, path: need.path };
+                self.candidates[candidate].needs.insert(endpoint, need);
+            }
+        }
+        true
+    }
+
+    /// An answer from outside. One that may not count is a stray.
+    fn approval(&mut self, ask: AskId, by: &Actor, approve: bool) -> bool {
+        let asked = self.candidates.iter().position(|c| c.ask.as_ref().is_some_and(|open| open.id == ask.0));
+        let Some(c) = asked else { return false };
+        if approve {
+            return self.vote(c, by).is_ok();
+        }
+        let may = self.candidates[c]
+            .ask
+            .as_ref()
+            .is_some_and(|open| by.has_role(&open.from.role) || self.bent(super::Mutation::RolesDoNotMatter));
+        if may {
+            (self.candidates[c].stage, self.candidates[c].ask) = (Stage::Rejected, None);
+        }
+        may
+    }
+}

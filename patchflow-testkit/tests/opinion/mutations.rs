@@ -1,0 +1,137 @@
+//! Can the comparison fail? Every wrong rule on the list must be found within a few histories.
+
+use crate::histories::live;
+use crate::knobs::{Knobs, knobs};
+use crate::pair::{Happens, calm, happens};
+use patchflow_testkit::model::Mutation;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// Wrong rules that take more histories than an ordinary run has: they need a rare meeting of circumstances.
+const RARE: &[Mutation] = &[
+    Mutation::CountsSkipped,
+    Mutation::RollsNobodyBack,
+    Mutation::PauseStopsNothing,
+    Mutation::StartsWithoutAWayBack,
+    Mutation::SharesEndpoints,
+    Mutation::RevisionsKeepTheGates,
+    Mutation::NewcomersNeverWait,
+    Mutation::NewcomersDoNotReopen,
+    Mutation::LeavesTheSuperseded,
+];
+
+/// Turns a fleet into one in which a rule matters, so that few histories are needed to see it broken.
+fn focus(mutation: Mutation, knobs: &mut Knobs) {
+    use Mutation as M;
+    // Everybody may start at any time, at once, without a question to people.
+    let plain = |knobs: &mut Knobs| {
+        (knobs.schedule, knobs.approval, knobs.trial, knobs.start, knobs.rings) = (0, 0, 0, 0, 0);
+        (knobs.deploy, knobs.more) = ([0; 4], [0; 12]);
+    };
+    match mutation {
+        M::ShareIsAlwaysOfTheMembers => {
+            plain(knobs);
+            (knobs.more[1], knobs.limits, knobs.production) = (3, [0, 1, 0, 0, 1, 0, 0, 0], 6);
+            knobs.deploy[0] = 2;
+        }
+        M::ScopeIsAlwaysTheRing => {
+            plain(knobs);
+            (knobs.more[1], knobs.limits, knobs.retry) = (6, [2, 0, 0, 0, 1, 0, 0, 0], [0; 3]);
+        }
+        M::UnknownAlertsPass => {
+            plain(knobs);
+            knobs.limits = [0, 0, 0, 0, 0, 2, 0, 0];
+        }
+        M::NewcomersNeverWait
+        | M::NewcomersDoNotReopen
+        | M::TakenOutComesBack
+        | M::CatchUpIsAlwaysOn
+        | M::DeferredStayBehind
+        | M::CatchUpNeverStops
+        | M::NobodyAttaches
+        | M::SkipsTheOnlyRing
+        | M::RevisionsKeepTheGates => {
+            let off = mutation == M::CatchUpIsAlwaysOn;
+            plain(knobs);
+            (knobs.limits, knobs.production) = ([0, 0, 0, 0, 1, 0, knobs.limits[6] % 2, 0], 1);
+            (knobs.more[0], knobs.rollback) = (if off { 3 } else { 0 }, [0; 3]);
+            knobs.rings = if mutation == M::NewcomersDoNotReopen { 5 } else { 0 };
+            knobs.deploy[1] = 1;
+        }
+        M::NoBudgetOfTheFleet => (plain(knobs), knobs.more[4] = 4, knobs.production = 4).0,
+        M::NoBudgetOfScopes => (plain(knobs), knobs.more[5] = 6, knobs.production = 6).0,
+        M::NoBudgetOfRings => (plain(knobs), knobs.more[2] = 3, knobs.production = 4).0,
+        M::ProbesGoTogether => (plain(knobs), knobs.more[3] = 5, knobs.production = 4).0,
+        M::AnyNumberStarts => (plain(knobs), knobs.more[6] = 6, knobs.production = 4).0,
+        M::GroupsGoTogether => (plain(knobs), knobs.more[7] = 6, knobs.production = 6).0,
+        M::FailedIsAvailable => {
+            plain(knobs);
+            (knobs.more[7], knobs.production, knobs.rings) = (6, 6, 5);
+            (knobs.limits, knobs.retry) = ([0; 8], [0; 3]);
+        }
+        M::FailedHooksStart => (plain(knobs), knobs.more[8] = 1).0,
+        M::NobodyIsResumed => (plain(knobs), knobs.more[8] = 2).0,
+        M::LateReportsTakeAPlace | M::UnknownKeepsItsPlace => {
+            plain(knobs);
+            (knobs.deploy, knobs.limits, knobs.production, knobs.rings) = ([1, 2, 0, 0], [0; 8], 6, 5);
+        }
+        M::PauseStopsNothing => (plain(knobs), knobs.deploy[0] = 1).0,
+        M::NoHoldAfterRollback | M::RollsNobodyBack => {
+            plain(knobs);
+            (knobs.limits, knobs.rollback, knobs.retry) =
+                ([1, 0, 0, 0, 0, 0, 0, 0], [u8::from(mutation == M::NoHoldAfterRollback), 1, 0], [0; 3]);
+        }
+        M::StartsWithoutAWayBack => (plain(knobs), knobs.rollback = [0; 3], knobs.start = 2).0,
+        M::RebootsAtAnyTime => (plain(knobs), knobs.schedule = 1, knobs.patch = 2).0,
+        M::CountsSkipped => {
+            plain(knobs);
+            (knobs.limits, knobs.rings, knobs.production) = ([0, 1, 0, 0, 1, 0, 0, 0], 5, 1);
+            (knobs.deploy[0], knobs.retry) = (1, [0; 3]);
+        }
+        M::BackoffStaysTheSame => {
+            plain(knobs);
+            (knobs.retry, knobs.limits) = ([1, 0, 0], [0; 8]);
+        }
+        M::OnePersonIsAQuorum => (plain(knobs), knobs.approval = 2).0,
+        _ => {}
+    }
+}
+
+/// `PATCHFLOW_HISTORIES=n` looks for all of them, the rare ones included, in n histories each.
+#[test]
+fn every_wrong_rule_is_found() {
+    let wanted = std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse::<u32>().ok());
+    let histories = wanted.unwrap_or(100);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let story = |it| prop::collection::vec(it, 1..80usize);
+    let strategy = (knobs(), prop_oneof![story(happens().boxed()), story(calm().boxed())]);
+    let all: Vec<(Knobs, Vec<Happens>)> =
+        (0..histories).map(|_| strategy.new_tree(&mut runner).expect("a history").current()).collect();
+    let (mut alive, mut found) = (Vec::new(), Vec::new());
+    for mutation in Mutation::ALL {
+        if wanted.is_none() && RARE.contains(mutation) {
+            continue;
+        }
+        // Only a history on which the right model agrees says something about a wrong one.
+        let finds = |(knobs, story): &(Knobs, Vec<Happens>)| {
+            let mut knobs = knobs.clone();
+            focus(*mutation, &mut knobs);
+            live(&knobs, story, Some(*mutation)).is_err() && live(&knobs, story, None).is_ok()
+        };
+        match all.iter().position(finds) {
+            Some(n) => found.push((n, *mutation)),
+            None => alive.push(*mutation),
+        }
+    }
+    found.sort();
+    let text = format!(
+        "{} wrong rules, {} found; the slowest: {:?}\n",
+        Mutation::ALL.len(),
+        found.len(),
+        &found[found.len().saturating_sub(12)..]
+    );
+    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).expect("stderr takes it");
+    assert!(alive.is_empty(), "not found in {histories} histories each: {alive:?}");
+}
