@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn one_too_many_in_every_other_budget_is_caught() {
+        type Change<'a> = &'a dyn Fn(&mut Policy);
         let one = Amount::Count { n: 1 };
         let scope = ScopeBudget { within: ScopePath::default(), in_flight_max: one };
-        type Change<'a> = &'a dyn Fn(&mut Policy);
         let changes: [(&str, Change<'_>); 5] = [
             ("fleet", &|policy| policy.budgets.in_flight_max = Some(one)),
             ("scope", &|policy| policy.budgets.scopes = vec![scope.clone()]),
