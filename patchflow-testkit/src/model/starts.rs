@@ -86,11 +86,18 @@ impl Model {
         let at = self.starts_again_at()?;
         let mut anew = self.clone();
         anew.starts.clear();
-        let waits = |r: usize| {
-            anew.may_order(r)
-                && (0..self.rollouts[r].members.len()).any(|m| anew.fate((r, m)) == Fate::Starts)
-        };
-        (0..self.rollouts.len()).any(waits).then_some(at)
+        let mut looks = Vec::new();
+        for r in (0..self.rollouts.len()).filter(|r| anew.may_order(*r)) {
+            let members = self.rollouts[r].members.iter().enumerate();
+            for (_, member) in members.filter(|(m, _)| anew.fate((r, *m)) == Fate::Starts) {
+                // Its place in the spread is the engine's to choose, and may come later.
+                looks.push(match self.window(r, member.endpoint, self.needed(r)) {
+                    Window::Open { spread_until, .. } => at.max(spread_until),
+                    Window::Shut { .. } => at,
+                });
+            }
+        }
+        looks.into_iter().min()
     }
 
     pub(super) fn has_a_place(&self, r: usize) -> bool {
