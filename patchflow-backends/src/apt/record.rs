@@ -36,11 +36,10 @@ impl AptHost {
             broken,
         };
         let installed = rows.into_iter().map(|row| InstalledSoftware {
-            package: deb(&row.name),
             intact: self.is_whole(&row),
             held: row.is_held(),
-            version: row.version,
             arch: row.arch,
+            ..InstalledSoftware::new(deb(&row.name), row.version)
         });
         Ok(EndpointRecord {
             id: self.id.clone(),

@@ -297,8 +297,8 @@ impl ArtifactBackend {
             Ok(Some(version)) => (version.clone(), app.is_intact(&version)),
             Err(_) => (String::new(), false),
         };
-        let (package, arch, held) = (package_name(package), String::new(), app.is_held());
-        Some(InstalledSoftware { package, version, arch, intact, held })
+        let held = app.is_held();
+        Some(InstalledSoftware { intact, held, ..InstalledSoftware::new(package_name(package), version) })
     }
 }
 

@@ -3,11 +3,13 @@
 //! Version orders stand in [`version`]. Applicability joins this room with the advisory readers; until then a level is
 //! compared for equality only, which can hold a patch back but never passes a wrong version.
 
+mod advisory;
 mod patch;
 mod severity;
 pub mod version;
 mod walk;
 
+pub use advisory::{Advisory, Affected, Epss, Fix, KnownExploited, Product, Provenance, Status, Versions};
 pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
 pub(crate) use walk::{circle, reach};

@@ -6,4 +6,4 @@ mod endpoint;
 mod software;
 
 pub use endpoint::{Attributes, EndpointRecord, Environment, ScopePath};
-pub use software::{AvailableUpdate, InstalledSoftware, PatchLevel};
+pub use software::{AvailableUpdate, BuiltFrom, InstalledSoftware, PatchLevel};

@@ -1,10 +1,20 @@
 //! What is installed on an endpoint, and what its own sources offer.
 
-use crate::package::PackageName;
+use crate::package::{Cpe, PackageName};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+
+/// The source that a package was built from, where its distribution tells the two apart: Debian and Alpine publish
+/// advisories for sources, and one source builds many packages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BuiltFrom {
+    /// The name of the source, in the ecosystem of the package.
+    pub name: String,
+    /// Its version, which may differ from the package's.
+    pub version: String,
+}
 
 /// One installed package in one version.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,6 +29,28 @@ pub struct InstalledSoftware {
     pub intact: bool,
     /// Whether the package is held back on the endpoint itself.
     pub held: bool,
+    /// The source it was built from, when the package manager knows it under another name or version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_from: Option<BuiltFrom>,
+    /// Its CPE name, for products that no package manager names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpe: Option<Cpe>,
+}
+
+impl InstalledSoftware {
+    /// A package that is whole and not held, of which nothing more is known.
+    ///
+    /// ```
+    /// use patchflow_core::{inventory::InstalledSoftware, package::{Ecosystem, PackageName}};
+    /// let curl = InstalledSoftware::new(PackageName::new(Ecosystem::Deb, "curl"), "7.88.1-10+deb12u8");
+    /// let foreign = InstalledSoftware { arch: "arm64".into(), ..curl };
+    /// assert!(foreign.intact && !foreign.held);
+    /// ```
+    #[must_use]
+    pub fn new(package: PackageName, version: impl Into<String>) -> Self {
+        let (arch, version) = (String::new(), version.into());
+        Self { package, version, arch, intact: true, held: false, built_from: None, cpe: None }
+    }
 }
 
 /// An update that an endpoint's own package sources offer.

@@ -496,11 +496,8 @@ impl Inventory for Model {
 
 fn record(id: &EndpointId, host: &Host) -> EndpointRecord {
     let installed = InstalledSoftware {
-        package: the_patch().target.package,
-        version: host.version.clone(),
-        arch: String::new(),
-        intact: true,
         held: host.held,
+        ..InstalledSoftware::new(the_patch().target.package, host.version.clone())
     };
     EndpointRecord {
         id: id.clone(),

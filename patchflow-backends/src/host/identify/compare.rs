@@ -30,7 +30,7 @@ pub struct Comparison<'a> {
 /// # let endpoint = EndpointRecord {
 /// #     id: "web-1".into(), environment: Environment::Production, os: "debian 12".into(), scope: ScopePath::default(),
 /// #     calendar: None, group: None, fingerprint: None, managed_by: None, tags: Default::default(), patch_level: PatchLevel::default(), reboot_required: false, read_at: Default::default(),
-/// #     installed: vec![InstalledSoftware { package: curl.clone(), version: "7.88.1-10".into(), arch: "amd64".into(), intact: true, held: false }],
+/// #     installed: vec![InstalledSoftware::new(curl.clone(), "7.88.1-10")],
 /// #     available: vec![AvailableUpdate { package: curl.clone(), from: Some("7.88.1-10".into()), to: "7.88.1-11".into(), suite: String::new(), origin: String::new(), security: true }],
 /// # };
 /// # let patch = Patch {
@@ -112,13 +112,8 @@ mod tests {
     }
 
     fn endpoint(installed: Option<(&str, bool)>, offered: Option<&str>) -> EndpointRecord {
-        let installed = installed.map(|(version, intact)| InstalledSoftware {
-            package: curl(),
-            version: version.into(),
-            arch: "amd64".into(),
-            intact,
-            held: false,
-        });
+        let installed = installed
+            .map(|(version, intact)| InstalledSoftware { intact, ..InstalledSoftware::new(curl(), version) });
         let available = offered.map(|to| AvailableUpdate {
             package: curl(),
             from: installed.as_ref().map(|software| software.version.clone()),

@@ -417,13 +417,7 @@ impl Inventory for World {
         self.go_on(&mut inner);
         let from: usize = since.map_or(0, |cursor| cursor.0.parse().unwrap());
         let record = |(id, version): (&EndpointId, &Option<String>)| {
-            let installed = version.iter().map(|version| InstalledSoftware {
-                package: package(),
-                version: version.clone(),
-                arch: "all".into(),
-                intact: true,
-                held: false,
-            });
+            let installed = version.iter().map(|version| InstalledSoftware::new(package(), version.clone()));
             let offered = version.iter().filter(|version| *version == "1").map(|version| AvailableUpdate {
                 package: package(),
                 from: Some(version.clone()),

@@ -20,6 +20,7 @@ mod windows;
 pub use npm::{BadRange, NpmRange};
 pub use range::{Bound, Interval, Range};
 
+use crate::package::Ecosystem;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::cmp::Ordering;
@@ -90,6 +91,24 @@ impl Scheme {
         Self::Windows,
         Self::Generic,
     ];
+
+    /// The scheme by which an ecosystem orders its versions; `None` for those that have none.
+    #[must_use]
+    pub const fn of(ecosystem: Ecosystem) -> Option<Self> {
+        match ecosystem {
+            Ecosystem::Deb => Some(Self::Deb),
+            Ecosystem::Rpm => Some(Self::Rpm),
+            Ecosystem::Apk => Some(Self::Alpine),
+            Ecosystem::Pacman => Some(Self::Arch),
+            Ecosystem::Pypi => Some(Self::Pep440),
+            Ecosystem::Npm => Some(Self::Npm),
+            Ecosystem::Cargo | Ecosystem::Go => Some(Self::Semver),
+            Ecosystem::Maven => Some(Self::Maven),
+            Ecosystem::Nuget | Ecosystem::Gem => Some(Self::Generic),
+            Ecosystem::Windows => Some(Self::Windows),
+            Ecosystem::Artifact | Ecosystem::Other => None,
+        }
+    }
 
     /// Its name.
     #[must_use]
