@@ -7,6 +7,7 @@ use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// What an advisory speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +121,30 @@ pub struct Epss {
     pub on: Option<Timestamp>,
 }
 
+/// How far exploitation of a weakness has come, in the words of SSVC's decision point "Exploitation".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exploitation {
+    /// Nothing is known to be public.
+    None,
+    /// A working example is public.
+    PublicPoc,
+    /// It happens.
+    Active,
+}
+
+/// What an analyst decided about a weakness, after the Stakeholder-Specific Vulnerability Categorization: CISA adds it
+/// to CVE records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ssvc {
+    /// How far exploitation has come; `None` when nobody said.
+    pub exploitation: Option<Exploitation>,
+    /// Whether an attacker can go through the first four steps of an attack without people; `None` when nobody said.
+    pub automatable: Option<bool>,
+    /// When it was decided.
+    pub at: Option<Timestamp>,
+}
+
 /// One advisory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advisory {
@@ -145,6 +170,8 @@ pub struct Advisory {
     pub exploited: Option<KnownExploited>,
     /// Likelihood of exploitation.
     pub epss: Option<Epss>,
+    /// What an analyst decided about it.
+    pub ssvc: Option<Ssvc>,
     /// What it speaks of.
     pub affected: Vec<Affected>,
     /// Who says so.
@@ -167,6 +194,7 @@ impl Advisory {
             withdrawn: None,
             exploited: None,
             epss: None,
+            ssvc: None,
             affected: Vec::new(),
             provenance: Vec::new(),
         }

@@ -20,6 +20,40 @@ pub enum Environment {
     NonProduction,
 }
 
+/// How much depends on an endpoint. The greatest is the worst to lose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criticality {
+    /// Nobody said. Rules that read it must not take it for low.
+    #[default]
+    Unknown,
+    /// Its loss is hardly noticed.
+    Low,
+    /// Its loss is a nuisance.
+    Moderate,
+    /// Its loss stops a part of the work.
+    High,
+    /// Its loss stops the organisation, or harms people.
+    Critical,
+}
+
+/// From where an endpoint can be reached. The greatest is the most exposed.
+///
+/// `Isolated`, `Internal` and `Internet` are what SSVC's decision point "System Exposure" calls small, controlled and open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposure {
+    /// Nobody said. Rules that read it must not take it for isolated.
+    #[default]
+    Unknown,
+    /// From nowhere, or from a few known endpoints.
+    Isolated,
+    /// From the organisation's own networks.
+    Internal,
+    /// From the Internet.
+    Internet,
+}
+
 /// Where an endpoint belongs: tenant/client/site/department, or any other path, joined by `/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
