@@ -20,6 +20,40 @@ pub enum Environment {
     NonProduction,
 }
 
+/// How much depends on an endpoint. The greatest is the worst to lose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criticality {
+    /// Nobody said. Rules that read it must not take it for low.
+    #[default]
+    Unknown,
+    /// Its loss is hardly noticed.
+    Low,
+    /// Its loss is a nuisance.
+    Moderate,
+    /// Its loss stops a part of the work.
+    High,
+    /// Its loss stops the organisation, or harms people.
+    Critical,
+}
+
+/// From where an endpoint can be reached. The greatest is the most exposed.
+///
+/// `Isolated`, `Internal` and `Internet` are what SSVC's decision point "System Exposure" calls small, controlled and open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposure {
+    /// Nobody said. Rules that read it must not take it for isolated.
+    #[default]
+    Unknown,
+    /// From nowhere, or from a few known endpoints.
+    Isolated,
+    /// From the organisation's own networks.
+    Internal,
+    /// From the Internet.
+    Internet,
+}
+
 /// Where an endpoint belongs: tenant/client/site/department, or any other path, joined by `/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -86,6 +120,15 @@ pub struct EndpointRecord {
     pub tags: BTreeMap<String, String>,
     /// The calendar of the policy by which it may be touched, when the inventory names one.
     pub calendar: Option<Arc<str>>,
+    /// How much depends on it.
+    #[serde(default)]
+    pub criticality: Criticality,
+    /// From where it can be reached.
+    #[serde(default)]
+    pub exposure: Exposure,
+    /// The network zone it stands in, by the host's name, such as `dmz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Arc<str>>,
     /// The availability group, such as a cluster, whose endpoints must not be down together.
     pub group: Option<Arc<str>>,
     /// Software that is there.
@@ -126,6 +169,9 @@ impl EndpointRecord {
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
             calendar: None,
+            criticality: Criticality::default(),
+            exposure: Exposure::default(),
+            zone: None,
             group: None,
             installed: Vec::new(),
             available: Vec::new(),

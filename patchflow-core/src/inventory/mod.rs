@@ -5,5 +5,5 @@
 mod endpoint;
 mod software;
 
-pub use endpoint::{Attributes, EndpointRecord, Environment, ScopePath};
+pub use endpoint::{Attributes, Criticality, EndpointRecord, Environment, Exposure, ScopePath};
 pub use software::{AvailableUpdate, BuiltFrom, InstalledSoftware, PatchLevel};
