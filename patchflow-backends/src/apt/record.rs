@@ -42,20 +42,15 @@ impl AptHost {
             ..InstalledSoftware::new(deb(&row.name), row.version)
         });
         Ok(EndpointRecord {
-            id: self.id.clone(),
-            environment: self.environment,
             os: self.os(),
             scope: self.scope.clone(),
             tags: self.tags.clone(),
-            calendar: None,
-            group: None,
             fingerprint: self.machine_id(),
-            managed_by: None,
             installed: installed.collect(),
             available,
             patch_level,
             reboot_required: self.waits_for_reboot(),
-            read_at: now,
+            ..EndpointRecord::new(self.id.clone(), self.environment, now)
         })
     }
 

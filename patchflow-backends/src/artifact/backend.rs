@@ -385,20 +385,14 @@ impl LocalBackend for ArtifactBackend {
         let reboot_required = host.reboot_marker().exists();
         let (id, read_at) = (endpoint.clone(), now);
         Ok(EndpointRecord {
-            id,
-            environment,
             os,
             scope,
             tags,
-            calendar: None,
-            group: None,
-            fingerprint: None,
-            managed_by: None,
             installed,
             available,
             patch_level,
             reboot_required,
-            read_at,
+            ..EndpointRecord::new(id, environment, read_at)
         })
     }
 

@@ -86,20 +86,8 @@ impl LocalBackend for Toy {
             return Err(Failure::new(FailureKind::Broken, "no database"));
         }
         Ok(EndpointRecord {
-            id: endpoint.clone(),
-            environment: Environment::Production,
             os: version,
-            scope: Default::default(),
-            tags: BTreeMap::new(),
-            calendar: None,
-            group: None,
-            fingerprint: None,
-            managed_by: None,
-            installed: vec![],
-            available: vec![],
-            patch_level: Default::default(),
-            reboot_required: false,
-            read_at: now,
+            ..EndpointRecord::new(endpoint.clone(), Environment::Production, now)
         })
     }
 

@@ -120,6 +120,15 @@ pub struct EndpointRecord {
     pub tags: BTreeMap<String, String>,
     /// The calendar of the policy by which it may be touched, when the inventory names one.
     pub calendar: Option<Arc<str>>,
+    /// How much depends on it.
+    #[serde(default)]
+    pub criticality: Criticality,
+    /// From where it can be reached.
+    #[serde(default)]
+    pub exposure: Exposure,
+    /// The network zone it stands in, by the host's name, such as `dmz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Arc<str>>,
     /// The availability group, such as a cluster, whose endpoints must not be down together.
     pub group: Option<Arc<str>>,
     /// Software that is there.
@@ -160,6 +169,9 @@ impl EndpointRecord {
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
             calendar: None,
+            criticality: Criticality::default(),
+            exposure: Exposure::default(),
+            zone: None,
             group: None,
             installed: Vec::new(),
             available: Vec::new(),

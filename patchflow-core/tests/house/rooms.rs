@@ -10,8 +10,8 @@ const ROOMS: &[&str] = &[
     "error",
     "digest",
     "package", // newtypes without behaviour of the domain
-    "inventory",
     "catalog",
+    "inventory",
     "risk",
     "schedule",
     "gate",

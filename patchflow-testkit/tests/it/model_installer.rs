@@ -500,19 +500,8 @@ fn record(id: &EndpointId, host: &Host) -> EndpointRecord {
         ..InstalledSoftware::new(the_patch().target.package, host.version.clone())
     };
     EndpointRecord {
-        id: id.clone(),
-        environment: Environment::Production,
         os: "model".into(),
-        scope: Default::default(),
-        tags: BTreeMap::new(),
-        calendar: None,
-        group: None,
-        fingerprint: None,
-        managed_by: None,
         installed: vec![installed],
-        available: vec![],
-        patch_level: Default::default(),
-        reboot_required: false,
-        read_at: now(),
+        ..EndpointRecord::new(id.clone(), Environment::Production, now())
     }
 }

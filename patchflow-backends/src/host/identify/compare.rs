@@ -28,10 +28,10 @@ pub struct Comparison<'a> {
 /// # use patchflow_core::{catalog::*, digest::Digest, inventory::*, package::*};
 /// # let curl = PackageName::new(Ecosystem::Deb, "curl");
 /// # let endpoint = EndpointRecord {
-/// #     id: "web-1".into(), environment: Environment::Production, os: "debian 12".into(), scope: ScopePath::default(),
-/// #     calendar: None, group: None, fingerprint: None, managed_by: None, tags: Default::default(), patch_level: PatchLevel::default(), reboot_required: false, read_at: Default::default(),
+/// #     os: "debian 12".into(),
 /// #     installed: vec![InstalledSoftware::new(curl.clone(), "7.88.1-10")],
 /// #     available: vec![AvailableUpdate { package: curl.clone(), from: Some("7.88.1-10".into()), to: "7.88.1-11".into(), suite: String::new(), origin: String::new(), security: true }],
+/// #     ..EndpointRecord::new("web-1".into(), Environment::Production, Default::default())
 /// # };
 /// # let patch = Patch {
 /// #     id: "DSA-1".into(), title: String::new(), target: Target { package: curl, version: "7.88.1-11".into() },
@@ -82,10 +82,9 @@ mod tests {
     use super::*;
     use patchflow_core::catalog::{Category, RebootBehaviour, Relations, Severity, Target};
     use patchflow_core::digest::Digest;
-    use patchflow_core::inventory::{AvailableUpdate, Environment, InstalledSoftware, PatchLevel, ScopePath};
+    use patchflow_core::inventory::{AvailableUpdate, Environment, InstalledSoftware};
     use patchflow_core::package::{Ecosystem, PackageName};
     use patchflow_core::time::Timestamp;
-    use std::collections::BTreeMap;
 
     const PATHS: [RollbackPath; 2] = [RollbackPath::Reinstall, RollbackPath::Uninstall];
 
@@ -123,20 +122,10 @@ mod tests {
             security: true,
         });
         EndpointRecord {
-            id: "a".into(),
-            environment: Environment::Production,
             os: "debian 12".into(),
-            scope: ScopePath::default(),
-            tags: BTreeMap::new(),
-            calendar: None,
-            group: None,
-            fingerprint: None,
-            managed_by: None,
             installed: installed.into_iter().collect(),
             available: available.into_iter().collect(),
-            patch_level: PatchLevel::default(),
-            reboot_required: false,
-            read_at: Timestamp::from_secs(0),
+            ..EndpointRecord::new("a".into(), Environment::Production, Timestamp::from_secs(0))
         }
     }
 

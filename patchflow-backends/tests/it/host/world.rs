@@ -8,9 +8,7 @@ use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Sever
 use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{InspectOrder, Notice};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
-use patchflow_core::inventory::{
-    AvailableUpdate, EndpointRecord, Environment, InstalledSoftware, PatchLevel, ScopePath,
-};
+use patchflow_core::inventory::{AvailableUpdate, EndpointRecord, Environment, InstalledSoftware, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::rollout::{
@@ -426,24 +424,16 @@ impl Inventory for World {
                 origin: "test".into(),
                 security: true,
             });
+            let environment = match inner.non_production[id] {
+                true => Environment::NonProduction,
+                false => Environment::Production,
+            };
             EndpointRecord {
-                id: id.clone(),
-                environment: match inner.non_production[id] {
-                    true => Environment::NonProduction,
-                    false => Environment::Production,
-                },
                 os: "test 1".into(),
                 scope: ScopePath("acme".into()),
-                tags: BTreeMap::new(),
-                calendar: None,
-                group: None,
-                fingerprint: None,
-                managed_by: None,
                 installed: installed.collect(),
                 available: offered.collect(),
-                patch_level: PatchLevel::default(),
-                reboot_required: false,
-                read_at: self.clock.now(),
+                ..EndpointRecord::new(id.clone(), environment, self.clock.now())
             }
         };
         // Pages smaller than asked for, so that more than one is read.
