@@ -120,6 +120,30 @@ pub struct Epss {
     pub on: Option<Timestamp>,
 }
 
+/// How far exploitation has come, in the words of CISA's SSVC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exploitation {
+    /// No sign of it, and no public proof of concept.
+    None,
+    /// A proof of concept is public.
+    ProofOfConcept,
+    /// It is exploited.
+    Active,
+}
+
+/// What a coordinator says for a decision after SSVC, such as CISA in its part of a CVE record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ssvc {
+    /// How far exploitation has come; `None` when the record does not say.
+    pub exploitation: Option<Exploitation>,
+    /// Whether the first four steps of an attack can be automated.
+    pub automatable: Option<bool>,
+    /// Whether an attacker gains total control of what has the weakness.
+    pub total_impact: Option<bool>,
+    /// When it was said.
+    pub at: Option<Timestamp>,
+}
+
 /// One advisory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advisory {
@@ -145,6 +169,8 @@ pub struct Advisory {
     pub exploited: Option<KnownExploited>,
     /// Likelihood of exploitation.
     pub epss: Option<Epss>,
+    /// A coordinator's points for a decision after SSVC.
+    pub ssvc: Option<Ssvc>,
     /// What it speaks of.
     pub affected: Vec<Affected>,
     /// Who says so.
@@ -167,6 +193,7 @@ impl Advisory {
             withdrawn: None,
             exploited: None,
             epss: None,
+            ssvc: None,
             affected: Vec::new(),
             provenance: Vec::new(),
         }

@@ -9,7 +9,9 @@ mod severity;
 pub mod version;
 mod walk;
 
-pub use advisory::{Advisory, Affected, Epss, Fix, KnownExploited, Product, Provenance, Status, Versions};
+pub use advisory::{
+    Advisory, Affected, Epss, Exploitation, Fix, KnownExploited, Product, Provenance, Ssvc, Status, Versions,
+};
 pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
 pub(crate) use walk::{circle, reach};
