@@ -135,12 +135,14 @@ pub enum Exploitation {
 
 /// What an analyst decided about a weakness, after the Stakeholder-Specific Vulnerability Categorization: CISA adds it
 /// to CVE records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ssvc {
     /// How far exploitation has come; `None` when nobody said.
     pub exploitation: Option<Exploitation>,
     /// Whether an attacker can go through the first four steps of an attack without people; `None` when nobody said.
     pub automatable: Option<bool>,
+    /// Whether an attacker gains total control of what has the weakness; `None` when nobody said.
+    pub total_impact: Option<bool>,
     /// When it was decided.
     pub at: Option<Timestamp>,
 }
