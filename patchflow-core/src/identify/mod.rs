@@ -1,0 +1,11 @@
+//! What is missing where: installed software against advisories.
+//!
+//! The first stage of the pipeline. [`judge`] says how one installed version stands to one advisory; [`AdvisoryIndex`]
+//! finds the advisories that may concern a piece of software; `Matches` keeps both together as they change, so that a
+//! new advisory costs what it touches and an endpoint's report costs that endpoint.
+
+mod advisories;
+mod judge;
+
+pub use advisories::{AdvisoryIndex, AdvisoryIx};
+pub use judge::{Installed, Standing, judge};
