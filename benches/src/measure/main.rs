@@ -68,7 +68,7 @@ fn main() -> ExitCode {
             "replay" => replay::run(&names, options.runs),
             "plan" => plan::run(&names, options.runs),
             "many" => many::run(&Names::new(options.endpoints.min(100_000))),
-            "inventory" => inventory::run(options.endpoints, allocated),
+            "inventory" => inventory::run(options.endpoints),
             "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }

@@ -210,6 +210,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
         #[test]
         fn postings_are_a_set(steps in proptest::collection::vec((any::<bool>(), 0..200_000u32, 1..6000u32), 1..12)) {
             let (mut postings, mut model) = (Postings::default(), BTreeSet::new());
