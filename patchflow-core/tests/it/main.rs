@@ -17,6 +17,7 @@ mod halt;
 mod histories;
 mod hooks;
 mod inventory;
+mod inventory_baseline;
 mod joining;
 mod journal_chain;
 mod journal_file;

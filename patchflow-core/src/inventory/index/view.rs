@@ -240,6 +240,18 @@ impl<'a> EndpointView<'a> {
         exceptions.is_some_and(|it| it.held.binary_search(&software).is_ok())
     }
 
+    /// Whether some software of it is not whole.
+    #[must_use]
+    pub fn has_broken_software(&self) -> bool {
+        self.index.exceptions.get(&self.ix).is_some_and(|it| !it.broken.is_empty())
+    }
+
+    /// Whether some software of it is held back there.
+    #[must_use]
+    pub fn has_held_software(&self) -> bool {
+        self.index.exceptions.get(&self.ix).is_some_and(|it| !it.held.is_empty())
+    }
+
     /// Its software in full, in the order of the numbers.
     pub fn installed(&self) -> impl Iterator<Item = InstalledSoftware> + use<'a> {
         let view = *self;
