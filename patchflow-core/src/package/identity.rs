@@ -56,12 +56,13 @@ impl Purl {
         };
         let arch = self.qualifier("arch").unwrap_or_default();
         let of_source = matches!(arch, "source" | "src");
-        let platform = match ecosystem {
-            Ecosystem::Pacman => Some(Platform::new(self.namespace(), "")).filter(|on| !on.family.is_empty()),
-            _ if ecosystem.is_of_a_platform() => {
-                self.qualifier("distro").and_then(|distro| Platform::of_distro(self.namespace(), distro))
-            }
-            _ => None,
+        let platform = if ecosystem == Ecosystem::Pacman {
+            // Arch and its kin are rolling: the namespace says it all.
+            Some(Platform::new(self.namespace(), "")).filter(|on| !on.family.is_empty())
+        } else if ecosystem.is_of_a_platform() {
+            self.qualifier("distro").and_then(|distro| Platform::of_distro(self.namespace(), distro))
+        } else {
+            None
         };
         let epoch = self.qualifier("epoch").filter(|epoch| ecosystem == Ecosystem::Rpm && *epoch != "0");
         let version = self.version().map(|version| match epoch {

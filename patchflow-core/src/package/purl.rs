@@ -213,6 +213,12 @@ impl Purl {
             "conan" if self.namespace.is_empty() == self.qualifiers.contains_key("channel") => {
                 Err("the type `conan` wants a namespace and a channel, or neither")
             }
+            "bitnami" | "cargo" | "chrome-extension" | "cocoapods" | "conda" | "cran" | "gem" | "hackage"
+            | "julia" | "mlflow" | "nuget" | "oci" | "otp" | "pub" | "pypi" | "vcpkg"
+                if !self.namespace.is_empty() =>
+            {
+                Err("its type has no namespaces")
+            }
             "cran" | "swift" if self.version.is_none() => Err("its type wants a version"),
             _ => Ok(()),
         }

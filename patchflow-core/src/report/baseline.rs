@@ -213,7 +213,7 @@ impl InventoryBaseline {
         if !view.has_reported() {
             return;
         }
-        let mut add = |counts: &mut Counts, word: &str| *counts.entry(word.into()).or_default() += 1;
+        let add = |counts: &mut Counts, word: &str| *counts.entry(word.into()).or_default() += 1;
         let environment = match view.environment() {
             Environment::Production => "production",
             Environment::NonProduction => "non-production",

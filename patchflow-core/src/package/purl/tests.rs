@@ -51,6 +51,7 @@ fn what_is_no_package_url_is_told() {
         ("pkg:maven/@1.3.4", "it has no name"),
         ("pkg:cran/@0.9.1", "it has no name"),
         ("pkg:swift/Alamofire@5.4.3", "the type `swift` wants a namespace"),
+        ("pkg:pypi/django/x", "its type has no namespaces"),
         ("pkg:cran/A3", "its type wants a version"),
         ("pkg:conan/cctz@2.3?channel=stable", "the type `conan` wants a namespace and a channel, or neither"),
         (
