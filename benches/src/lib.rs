@@ -4,9 +4,11 @@
 //! bytes of journal) is not measured but tested, in `tests/`.
 
 mod crowd;
+mod estate;
 mod rig;
 mod timer;
 
 pub use crowd::Crowd;
+pub use estate::{Estate, INSTALLED, Sharing, VERSIONS};
 pub use rig::{Names, Order, Rig, Setup, shuffled};
 pub use timer::{Sample, sample};

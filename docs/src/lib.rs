@@ -26,6 +26,10 @@ pub mod scenarios {}
 #[doc = include_str!("../contract.md")]
 pub mod contract {}
 
+/// How endpoints and their software are described, and what the index over them answers.
+#[doc = include_str!("../inventory.md")]
+pub mod inventory {}
+
 /// The bytes of a journal.
 #[doc = include_str!("../journal.md")]
 pub mod journal {}

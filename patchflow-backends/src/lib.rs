@@ -8,6 +8,8 @@ pub mod artifact;
 pub mod clock;
 #[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "inventory")]
+pub mod inventory;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "probe")]

@@ -64,6 +64,14 @@ index!(
     AskId(u32), "ask-"
 );
 index!(
+    /// An endpoint's slot in an inventory index; used again once its endpoint is gone.
+    RecordIx(u32), "i"
+);
+index!(
+    /// One distinct version of one package on one platform, in an inventory index; used again once nobody has it.
+    SoftwareIx(u32), "s"
+);
+index!(
     /// How often the indices of a fleet have been dealt anew; rises only with a baseline that drops slots.
     Generation(u16), "g"
 );

@@ -1,11 +1,12 @@
 //! Prints the tables of `benches/README.md`.
 //!
 //! `cargo measure [SECTION..] [--endpoints N] [--runs N] [--folder DIR]`; sections: `observe`, `replay`, `plan`,
-//! `store`, `many`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
+//! `store`, `many`, `inventory`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
 //! `cost` goes; the current one unless given.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's purpose is a printed table")]
 
 mod cost;
+mod inventory;
 mod many;
 mod observe;
 mod plan;
@@ -26,7 +27,7 @@ struct Options {
     folder: PathBuf,
 }
 
-const SECTIONS: [&str; 6] = ["observe", "replay", "plan", "store", "many", "cost"];
+const SECTIONS: [&str; 7] = ["observe", "replay", "plan", "store", "many", "inventory", "cost"];
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
             "replay" => replay::run(&names, options.runs),
             "plan" => plan::run(&names, options.runs),
             "many" => many::run(&Names::new(options.endpoints.min(100_000))),
+            "inventory" => inventory::run(options.endpoints),
             "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }

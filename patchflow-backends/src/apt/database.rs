@@ -2,6 +2,7 @@
 
 use super::failure::read_failure;
 use super::host::AptHost;
+use patchflow_core::inventory::BuiltFrom;
 use patchflow_core::rollout::Failure;
 use patchflow_core::sdk::FailureKind;
 use std::fs;
@@ -13,6 +14,8 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) arch: String,
+    /// The source it was built from, and its version; dpkg tells them for every package.
+    pub(super) source: Option<(String, String)>,
     /// What is wanted: `i`nstall, `h`old, `r`emove, `p`urge, `u`nknown.
     want: char,
     /// What is: `n`ot installed, `c`onfiguration files only, half-installed `H`, `U`npacked, half-configured `F`,
@@ -27,14 +30,22 @@ impl Row {
         let mut fields = line.split('\t');
         let mut next = || fields.next().map(str::to_owned);
         let (name, version, arch, status) = (next()?, next()?, next()?, next()?);
+        let source = next().zip(next()).filter(|(name, version)| !name.is_empty() && !version.is_empty());
         let mut letters = status.chars();
         let (want, state) = (letters.next()?, letters.next()?);
-        Some(Self { name, version, arch, want, state, flag: letters.next().unwrap_or(' ') })
+        Some(Self { name, version, arch, source, want, state, flag: letters.next().unwrap_or(' ') })
     }
 
     /// Whether there is more of it than configuration files.
     pub(super) fn is_there(&self) -> bool {
         !matches!(self.state, 'n' | 'c')
+    }
+
+    /// The source it was built from, when that has another name or version.
+    pub(super) fn built_from(&self) -> Option<BuiltFrom> {
+        let (name, version) = self.source.as_ref()?;
+        let differs = *name != self.name || *version != self.version;
+        differs.then(|| BuiltFrom { name: name.clone(), version: version.clone() })
     }
 
     /// Whether dpkg calls it installed, without reserve.
@@ -52,7 +63,8 @@ impl Row {
     }
 }
 
-const FORMAT: &str = "-f=${Package}\t${Version}\t${Architecture}\t${db:Status-Abbrev}\n";
+const FORMAT: &str =
+    "-f=${Package}\t${Version}\t${Architecture}\t${db:Status-Abbrev}\t${source:Package}\t${source:Version}\n";
 
 /// All packages that are there, whole or not.
 pub(super) fn rows(host: &AptHost) -> Result<Vec<Row>, Failure<'static>> {
@@ -136,6 +148,16 @@ mod tests {
             assert_eq!(got, (there, intact, held, reinstall), "{status}");
         }
         assert_eq!(Row::parse("lab-x\t1"), None);
+        let from =
+            |rest: &str| Row::parse(&format!("lab-x\t1-1+b2\tamd64\tii \t{rest}")).unwrap().built_from();
+        assert_eq!(from("lab-x\t1-1+b2"), None, "it is its own source");
+        assert_eq!(from("lab\t1-1"), Some(BuiltFrom { name: "lab".into(), version: "1-1".into() }));
+        assert_eq!(
+            from("lab-x\t1-1"),
+            Some(BuiltFrom { name: "lab-x".into(), version: "1-1".into() }),
+            "built again"
+        );
+        assert_eq!(from("\t"), None, "an old dpkg does not say");
     }
 
     #[test]

@@ -35,23 +35,36 @@ impl AptHost {
             }),
             broken,
         };
-        let installed = rows.into_iter().map(|row| InstalledSoftware {
-            intact: self.is_whole(&row),
-            held: row.is_held(),
-            arch: row.arch,
-            ..InstalledSoftware::new(deb(&row.name), row.version)
-        });
         Ok(EndpointRecord {
             os: self.os(),
             scope: self.scope.clone(),
             tags: self.tags.clone(),
             fingerprint: self.machine_id(),
-            installed: installed.collect(),
+            installed: self.software(rows),
             available,
             patch_level,
             reboot_required: self.waits_for_reboot(),
             ..EndpointRecord::new(self.id.clone(), self.environment, now)
         })
+    }
+
+    /// What is installed, whole or not, without asking for updates.
+    ///
+    /// # Errors
+    /// When the package database cannot be read.
+    pub fn installed(&self) -> Result<Vec<InstalledSoftware>, Failure<'static>> {
+        Ok(self.software(database::rows(self)?))
+    }
+
+    fn software(&self, rows: Vec<database::Row>) -> Vec<InstalledSoftware> {
+        let software = rows.into_iter().map(|row| InstalledSoftware {
+            intact: self.is_whole(&row),
+            held: row.is_held(),
+            built_from: row.built_from(),
+            arch: row.arch,
+            ..InstalledSoftware::new(deb(&row.name), row.version)
+        });
+        software.collect()
     }
 
     /// Updates that the endpoint's archives offer to packages that are there. What would be new is not an update.
@@ -92,7 +105,7 @@ impl AptHost {
     }
 
     /// What systemd drew when the machine was installed, in 32 hexadecimal digits; an image that is to be cloned has none.
-    fn machine_id(&self) -> Option<String> {
+    pub(crate) fn machine_id(&self) -> Option<String> {
         let text = fs::read_to_string(self.path("etc/machine-id")).ok()?;
         let id = text.trim();
         let is_one = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -100,7 +113,7 @@ impl AptHost {
     }
 
     /// Such as `debian 12`; empty when the endpoint does not say.
-    fn os(&self) -> String {
+    pub(crate) fn os(&self) -> String {
         let files = ["etc/os-release", "usr/lib/os-release"];
         let text = files.iter().find_map(|file| fs::read_to_string(self.path(file)).ok()).unwrap_or_default();
         let field = |name: &str| {

@@ -18,6 +18,13 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("signed_repository_is_accepted", signed_repository_is_accepted),
         trial("record_has_packages_updates_and_patch_level", record_has_packages_updates_and_patch_level),
         trial("level_is_read_by_package", level_is_read_by_package),
+        #[cfg(feature = "inventory")]
+        trial(
+            "this_machine_is_read_as_its_package_database_says",
+            this_machine_is_read_as_its_package_database_says,
+        ),
+        #[cfg(feature = "inventory")]
+        trial("a_damaged_package_database_is_told", a_damaged_package_database_is_told),
     ]
 }
 
@@ -105,4 +112,69 @@ fn level_is_read_by_package() {
     assert!(matches!(level("elsewhere", Ecosystem::Deb, "lab-app"), Level::Unreadable { .. }));
     assert_eq!(backend.endpoints(), vec![it.host.id.clone()]);
     assert_eq!(backend.state_dir(&it.host.id), Some(it.host.state_dir.clone()));
+}
+
+/// The real database of the machine the tests run on, asked in two ways.
+#[cfg(feature = "inventory")]
+fn this_machine_is_read_as_its_package_database_says() {
+    use patchflow_backends::inventory::Machine;
+    use std::collections::BTreeSet;
+    use std::process::Command;
+
+    let now = Timestamp::from_secs(1_800_000_000);
+    let reading = Machine { others: false, ..Machine::local() }.read(now);
+    assert_eq!((reading.unread.as_slice(), reading.managers.as_slice()), (&[][..], &["dpkg"][..]));
+    let read: BTreeSet<String> = reading
+        .record
+        .installed
+        .iter()
+        .map(|software| {
+            let (name, version) = (&software.package.name, &software.version);
+            let from = software.built_from.as_ref();
+            let (source, of) = from.map_or((name, version), |from| (&from.name, &from.version));
+            format!("{name} {version} {} {source} {of}", software.arch)
+        })
+        .collect();
+    // dpkg's own file, read without its tools: a paragraph a package.
+    let status = std::fs::read_to_string("/var/lib/dpkg/status").unwrap();
+    let paragraphs = status.split("\n\n").filter_map(|paragraph| {
+        let field = |name: &str| {
+            let lines = paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            lines.map(str::to_owned)
+        };
+        let state = field("Status")?;
+        if state.ends_with(" not-installed") || state.ends_with(" config-files") {
+            return None;
+        }
+        let (name, version) = (field("Package")?, field("Version")?);
+        // `Source: name`, or `Source: name (version)` when that differs.
+        let source = field("Source").unwrap_or_else(|| name.clone());
+        let (source, of) = match source.split_once(" (") {
+            Some((source, of)) => (source.to_owned(), of.trim_end_matches(')').to_owned()),
+            None => (source, version.clone()),
+        };
+        Some(format!("{name} {version} {} {source} {of}", field("Architecture")?))
+    });
+    assert_eq!(read, paragraphs.collect());
+    let listed = Command::new("dpkg-query").args(["-W", "-f=${db:Status-Abbrev}\n"]).output().unwrap();
+    let there =
+        String::from_utf8(listed.stdout).unwrap().lines().filter(|line| line.starts_with("ii")).count();
+    assert!(there > 50 && read.len() >= there, "{there} of {}", read.len());
+    assert!(reading.record.os.contains(' ') || !reading.record.os.is_empty());
+}
+
+#[cfg(feature = "inventory")]
+fn a_damaged_package_database_is_told() {
+    use patchflow_backends::inventory::Machine;
+
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine { root: folder.path().to_owned(), others: false, ..Machine::local() };
+    let now = Timestamp::from_secs(1_800_000_000);
+    let bare = machine.read(now);
+    assert!(bare.unread.is_empty() && bare.managers.is_empty(), "no database is no damage");
+    std::fs::create_dir_all(folder.path().join("var/lib/dpkg")).unwrap();
+    std::fs::write(folder.path().join("var/lib/dpkg/status"), "Package: a\nVersion\n").unwrap();
+    let damaged = machine.read(now);
+    let told: Vec<_> = damaged.unread.iter().map(|unread| unread.manager).collect();
+    assert_eq!((told, damaged.record.installed.len()), (vec!["dpkg"], 0), "{:?}", damaged.unread);
 }

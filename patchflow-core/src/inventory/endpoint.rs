@@ -11,10 +11,11 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Whether real work depends on an endpoint. Trials run on non-production endpoints only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// Real work depends on it; also what an endpoint is taken for when nothing is said (fail closed).
+    #[default]
     Production,
     /// A test or staging endpoint.
     NonProduction,
@@ -106,19 +107,26 @@ pub struct Attributes {
 }
 
 /// One endpoint at one moment, as its inventory reports it.
+///
+/// Read from text, everything but `id` and `read_at` may be left out; what is left out is as if nobody had said it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointRecord {
     /// The host's name of the endpoint.
     pub id: EndpointId,
     /// Production unless the inventory says otherwise.
+    #[serde(default)]
     pub environment: Environment,
     /// Operating system with version, such as `debian 12`.
+    #[serde(default)]
     pub os: String,
     /// Where it belongs.
+    #[serde(default)]
     pub scope: ScopePath,
     /// Free attributes that selectors and stratified rings may name.
+    #[serde(default)]
     pub tags: BTreeMap<String, String>,
     /// The calendar of the policy by which it may be touched, when the inventory names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<Arc<str>>,
     /// How much depends on it.
     #[serde(default)]
@@ -130,14 +138,19 @@ pub struct EndpointRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Arc<str>>,
     /// The availability group, such as a cluster, whose endpoints must not be down together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Arc<str>>,
     /// Software that is there.
+    #[serde(default)]
     pub installed: Vec<InstalledSoftware>,
     /// Updates that the endpoint's own sources offer.
+    #[serde(default)]
     pub available: Vec<AvailableUpdate>,
     /// How far it is patched.
+    #[serde(default)]
     pub patch_level: PatchLevel,
     /// Whether it waits for a reboot.
+    #[serde(default)]
     pub reboot_required: bool,
     /// What tells the machine itself from another under the same name, such as a machine identity or a serial number.
     /// `None` when the inventory knows none; then re-images and clones are not noticed.

@@ -24,10 +24,13 @@ pub struct InstalledSoftware {
     /// The installed version, as the package manager prints it.
     pub version: String,
     /// Architecture as the package manager names it; empty where there is none.
+    #[serde(default)]
     pub arch: String,
     /// Whether the package manager calls the package whole: unpacked, configured, not half-installed.
+    #[serde(default = "yes")]
     pub intact: bool,
     /// Whether the package is held back on the endpoint itself.
+    #[serde(default)]
     pub held: bool,
     /// The source it was built from, when the package manager knows it under another name or version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,6 +38,11 @@ pub struct InstalledSoftware {
     /// Its CPE name, for products that no package manager names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpe: Option<Cpe>,
+}
+
+/// What no record says is not broken.
+fn yes() -> bool {
+    true
 }
 
 impl InstalledSoftware {
@@ -72,6 +80,7 @@ pub struct AvailableUpdate {
 
 /// How far an endpoint is patched, in two figures and a date.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PatchLevel {
     /// Pending updates from security archives.
     pub pending_security: u32,

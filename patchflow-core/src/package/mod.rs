@@ -5,10 +5,17 @@
 //! by ecosystem and name alone; products of Windows and of third parties by a CPE name where nothing better is known.
 
 mod cpe;
+mod identity;
+mod names;
+mod percent;
 mod platform;
+mod purl;
 
-pub use cpe::{BadCpe, Cpe};
+pub use cpe::{Around, Attribute, BadCpe, CPE_BYTES_MAX, Cpe, Relation};
+pub use identity::Identity;
+pub use names::Home;
 pub use platform::Platform;
+pub use purl::{BadPurl, PURL_BYTES_MAX, Purl};
 
 use alloc::string::String;
 use core::fmt;

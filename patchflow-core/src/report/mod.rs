@@ -4,6 +4,7 @@
 //! report is due, and never asked by a decision. [`Summary`] is what it shows at one moment, as plain data; renderers
 //! are in the backends. A journal pruned down to a baseline tells only what happened since.
 
+mod baseline;
 mod collect;
 mod document;
 mod explain;
@@ -14,6 +15,10 @@ mod summary;
 mod waiting;
 mod words;
 
+pub use baseline::{
+    Application, BaselineChange, Counts, EXAMPLES_MAX, Gap, GapCount, InventoryBaseline, Shifts,
+    SilentEndpoint, inventory_baseline,
+};
 pub use collect::summarize;
 pub use document::{
     Explanation, Headline, JournalSummary, PolicySummary, ReportDocument, Step, StepState, Tone,
