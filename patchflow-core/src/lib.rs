@@ -4,7 +4,7 @@
 //! the time they come at, and hands out facts to store and effects to carry out once they are stored. The rooms of the
 //! crate stand in an order, and each uses only those before it:
 //!
-//! `ids time error digest package` · [`catalog`] · [`inventory`] · [`risk`] · [`schedule`] · [`gate`] · [`policy`] ·
+//! `ids time error digest package` · [`catalog`] · [`inventory`] · [`risk`] · [`identify`] · [`schedule`] · [`gate`] · [`policy`] ·
 //! [`candidate`] · [`plan`] · [`rollout`] · [`fleet`] · [`journal`] · [`report`] · [`sdk`]
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,6 +25,8 @@ pub mod catalog;
 pub mod inventory;
 
 pub mod risk;
+
+pub mod identify;
 
 pub mod schedule;
 

@@ -5,39 +5,12 @@ use crate::package::{Cpe, Ecosystem};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use hashbrown::{Equivalent, HashMap};
 
 /// Which advisory of an [`AdvisoryIndex`]: stands for one name for good, also when its content is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AdvisoryIx(pub u32);
 
-/// What an advisory may name a product by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Name {
-    /// A package or a source of an ecosystem; the two are told apart when an advisory is judged.
-    Package(Ecosystem, Arc<str>),
-    /// Vendor and product of a CPE name, as [`Cpe::product_key`] has them.
-    Cpe(Arc<str>),
-}
-
-/// A [`Name`] that is only looked up.
-#[derive(Hash)]
-enum Lookup<'a> {
-    Package(Ecosystem, &'a str),
-    Cpe(&'a str),
-}
-
-impl Equivalent<Name> for Lookup<'_> {
-    fn equivalent(&self, name: &Name) -> bool {
-        match (self, name) {
-            (Self::Package(ecosystem, asked), Name::Package(theirs, name)) => {
-                ecosystem == theirs && **asked == **name
-            }
-            (Self::Cpe(asked), Name::Cpe(name)) => **asked == **name,
-            (Self::Package(..), Name::Cpe(_)) | (Self::Cpe(_), Name::Package(..)) => false,
-        }
-    }
-}
+type Places = BTreeMap<Arc<str>, Vec<AdvisoryIx>>;
 
 /// Many advisories, found by the names they speak of.
 ///
@@ -54,7 +27,10 @@ pub struct AdvisoryIndex {
     /// By [`AdvisoryIx`]; `None` where one was removed.
     advisories: Vec<Option<Arc<Advisory>>>,
     by_id: BTreeMap<Arc<str>, AdvisoryIx>,
-    by_name: HashMap<Name, Vec<AdvisoryIx>>,
+    /// By the name of a package or a source; which of the two is meant is seen when an advisory is judged.
+    by_name: BTreeMap<Ecosystem, Places>,
+    /// By vendor and product, as [`Cpe::product_key`] has them.
+    by_product: Places,
     /// Those with a CPE name whose vendor or product is a pattern: everything that has a CPE name must ask them.
     by_pattern: Vec<AdvisoryIx>,
     held: usize,
@@ -131,53 +107,52 @@ impl AdvisoryIndex {
         source: &str,
         cpe: Option<&Cpe>,
     ) -> impl Iterator<Item = AdvisoryIx> {
-        let named = |name: Lookup<'_>| self.by_name.get(&name).map_or(&[][..], Vec::as_slice);
-        let by_package = named(Lookup::Package(ecosystem, package));
-        let by_source = if source == package { &[] } else { named(Lookup::Package(ecosystem, source)) };
-        let by_cpe = cpe.and_then(Cpe::product_key).map_or(&[][..], |key| named(Lookup::Cpe(key)));
-        let by_pattern = if cpe.is_some() { &self.by_pattern[..] } else { &[] };
-        let mut found = [by_package, by_source, by_cpe, by_pattern].concat();
+        let at = |places: &'_ Places, name: &str| places.get(name).cloned().unwrap_or_default();
+        let mut found = Vec::new();
+        if let Some(places) = self.by_name.get(&ecosystem) {
+            found = at(places, package);
+            if source != package {
+                found.extend(at(places, source));
+            }
+        }
+        if let Some(cpe) = cpe {
+            found.extend(cpe.product_key().map(|key| at(&self.by_product, key)).unwrap_or_default());
+            found.extend(&self.by_pattern);
+        }
         found.sort_unstable();
         found.dedup();
         found.into_iter()
     }
 
+    /// Where the advisories that name a product stand.
+    fn places(&mut self, product: &Product) -> &mut Vec<AdvisoryIx> {
+        match product {
+            Product::Package { package, .. } => {
+                let names = self.by_name.entry(package.ecosystem).or_default();
+                names.entry(package.name.as_str().into()).or_default()
+            }
+            Product::Cpe(cpe) => match cpe.product_key() {
+                Some(key) => self.by_product.entry(key.into()).or_default(),
+                None => &mut self.by_pattern,
+            },
+        }
+    }
+
     fn learn(&mut self, ix: AdvisoryIx, advisory: &Advisory) {
         for affected in &advisory.affected {
-            let place = match &affected.product {
-                Product::Package { package, .. } => {
-                    self.by_name.entry(Name::Package(package.ecosystem, package.name.as_str().into())).or_default()
-                }
-                Product::Cpe(cpe) => match cpe.product_key() {
-                    Some(key) => self.by_name.entry(Name::Cpe(key.into())).or_default(),
-                    None => &mut self.by_pattern,
-                },
-            };
-            if place.last() != Some(&ix) {
-                place.push(ix);
+            let places = self.places(&affected.product);
+            if let Err(at) = places.binary_search(&ix) {
+                places.insert(at, ix);
             }
         }
     }
 
     fn forget(&mut self, ix: AdvisoryIx) -> bool {
-        let Some(advisory) = self.advisories.get_mut(ix.0 as usize).and_then(Option::take) else { return false };
+        let Some(advisory) = self.advisories.get_mut(ix.0 as usize).and_then(Option::take) else {
+            return false;
+        };
         for affected in &advisory.affected {
-            let name = match &affected.product {
-                Product::Package { package, .. } => Lookup::Package(package.ecosystem, &package.name),
-                Product::Cpe(cpe) => match cpe.product_key() {
-                    Some(key) => Lookup::Cpe(key),
-                    None => {
-                        self.by_pattern.retain(|held| *held != ix);
-                        continue;
-                    }
-                },
-            };
-            if let Some(places) = self.by_name.get_mut(&name) {
-                places.retain(|held| *held != ix);
-                if places.is_empty() {
-                    self.by_name.remove(&name);
-                }
-            }
+            self.places(&affected.product).retain(|held| *held != ix);
         }
         self.held -= 1;
         true

@@ -1,6 +1,6 @@
 //! One installed version against one advisory.
 
-use crate::catalog::version::{BadVersion, Scheme, Version};
+use crate::catalog::version::{BadVersion, Version};
 use crate::catalog::{Advisory, Affected, Fix, Product, Status, Versions};
 use crate::inventory::InstalledSoftware;
 use crate::package::{Cpe, Ecosystem, Platform};
@@ -9,8 +9,9 @@ use core::cmp::Ordering;
 /// One installed version, as far as advisories look at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Installed<'a> {
-    /// Where it is installed; packages that belong to no platform are judged without it.
-    pub platform: &'a Platform,
+    /// Where it is installed; packages that belong to no platform are judged without it. A package of an operating
+    /// system whose release nobody knows is named by no advisory.
+    pub platform: Option<&'a Platform>,
     /// Whose names and versions these are.
     pub ecosystem: Ecosystem,
     /// The package.
@@ -26,7 +27,7 @@ pub struct Installed<'a> {
 impl<'a> Installed<'a> {
     /// A piece of software that stands on a platform.
     #[must_use]
-    pub fn on(platform: &'a Platform, software: &'a InstalledSoftware) -> Self {
+    pub fn on(platform: Option<&'a Platform>, software: &'a InstalledSoftware) -> Self {
         let (name, version) = (&*software.package.name, &*software.version);
         let built_from = software.built_from.as_ref();
         Self {
@@ -60,7 +61,8 @@ enum Naming {
     Package,
 }
 
-/// What an advisory says of one installed version: how it stands and which of its statements decided; `None` when the
+/// What an advisory says of one installed version: how it stands, and which of its
+/// statements ([`Advisory::affected`]) decided; `None` when the
 /// advisory does not concern it, clears it, or was withdrawn.
 ///
 /// Statements are weighed by how exactly they name the product: the package before its source before a CPE name. `Fixed`
@@ -85,34 +87,35 @@ enum Naming {
 /// let here = Platform::named("debian 12");
 /// let judged = |version: &str| {
 ///     let software = InstalledSoftware::new(requests.clone(), version);
-///     judge(&advisory, Installed::on(&here, &software)).map(|(standing, _)| standing)
+///     judge(&advisory, Installed::on(Some(&here), &software)).map(|(standing, _)| standing)
 /// };
 /// assert_eq!(judged("2.30.0"), Some(Standing::Affected));
 /// assert_eq!(judged("2.31.0"), None);
 /// assert_eq!(judged("two"), Some(Standing::Unreadable));
 /// ```
 #[must_use]
-pub fn judge<'a>(advisory: &'a Advisory, installed: Installed<'_>) -> Option<(Standing, &'a Affected)> {
+pub fn judge(advisory: &Advisory, installed: Installed<'_>) -> Option<(Standing, usize)> {
     if advisory.withdrawn.is_some() {
         return None;
     }
-    let concern = |affected: &'a Affected| {
-        let (naming, version) = affected.names(installed)?;
-        Some((naming, affected.versions.meant(version)?, affected))
+    let concerned = || {
+        advisory.affected.iter().enumerate().filter_map(|(at, affected)| {
+            let (naming, version) = affected.names(installed)?;
+            Some((naming, affected.versions.meant(version)?, (at, affected)))
+        })
     };
-    let concerned = || advisory.affected.iter().filter_map(concern);
     let cleared = concerned()
-        .filter(|(_, meant, affected)| *meant == Meant::Yes && affected.status.clears())
+        .filter(|(_, meant, affected)| *meant == Meant::Yes && affected.1.status.clears())
         .map(|(naming, ..)| naming)
         .max();
     concerned()
-        .filter(|(naming, _, affected)| cleared.is_none_or(|by| *naming > by) && !affected.status.clears())
-        .map(|(naming, meant, affected)| (naming, standing(meant, &affected.status), affected))
+        .filter(|(naming, _, affected)| cleared.is_none_or(|by| *naming > by) && !affected.1.status.clears())
+        .map(|(naming, meant, affected)| (naming, standing(meant, &affected.1.status), affected))
         .max_by(|(a_naming, a, x), (b_naming, b, y)| {
             // The earlier standing is the stronger one.
-            a_naming.cmp(b_naming).then(b.cmp(a)).then_with(|| x.fix.reach(&y.fix))
+            a_naming.cmp(b_naming).then(b.cmp(a)).then_with(|| x.1.fix.reach(&y.1.fix)).then(y.0.cmp(&x.0))
         })
-        .map(|(_, standing, affected)| (standing, affected))
+        .map(|(_, standing, (at, _))| (standing, at))
 }
 
 fn standing(meant: Meant, status: &Status) -> Standing {
@@ -170,7 +173,7 @@ impl Affected {
                     return None;
                 }
                 let of_platform = package.ecosystem.is_of_a_platform();
-                if of_platform && platform.as_ref() != Some(installed.platform) {
+                if of_platform && (platform.is_none() || platform.as_ref() != installed.platform) {
                     return None;
                 }
                 if !of_source {

@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "catalog",
     "inventory",
     "risk",
+    "identify",
     "schedule",
     "gate",
     "policy",
