@@ -1,7 +1,7 @@
 //! Prints the tables of `benches/README.md`.
 //!
 //! `cargo measure [SECTION..] [--endpoints N] [--runs N] [--folder DIR]`; sections: `observe`, `replay`, `plan`,
-//! `store`, `many`, `inventory`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
+//! `store`, `many`, `inventory`, `inventory-worst`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
 //! `cost` goes; the current one unless given.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's purpose is a printed table")]
 
@@ -15,7 +15,7 @@ mod replay;
 mod store;
 mod stores;
 
-use patchflow_benches::Names;
+use patchflow_benches::{Names, Sharing};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,7 +27,8 @@ struct Options {
     folder: PathBuf,
 }
 
-const SECTIONS: [&str; 7] = ["observe", "replay", "plan", "store", "many", "inventory", "cost"];
+const SECTIONS: [&str; 8] =
+    ["observe", "replay", "plan", "store", "many", "inventory", "inventory-worst", "cost"];
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -68,7 +69,8 @@ fn main() -> ExitCode {
             "replay" => replay::run(&names, options.runs),
             "plan" => plan::run(&names, options.runs),
             "many" => many::run(&Names::new(options.endpoints.min(100_000))),
-            "inventory" => inventory::run(options.endpoints),
+            "inventory" => inventory::run(options.endpoints, Sharing::Images),
+            "inventory-worst" => inventory::run(options.endpoints, Sharing::None),
             "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }

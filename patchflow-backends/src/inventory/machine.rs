@@ -103,7 +103,7 @@ impl Machine {
 
     fn read_dpkg(&self, now: Timestamp, reading: &mut Reading) {
         let mut env: Vec<(OsString, OsString)> = Vec::new();
-        if self.root != PathBuf::from("/") {
+        if self.root.as_os_str() != "/" {
             env.push(("DPKG_ROOT".into(), self.root.clone().into()));
             env.push(("DPKG_ADMINDIR".into(), self.root.join("var/lib/dpkg").into()));
         }

@@ -242,7 +242,7 @@ fn who_is_silent_and_since_when() {
 /// What a history of reports is made of: few endpoints, few packages, so that everything meets everything.
 #[derive(Clone, Debug)]
 enum Step {
-    Put(EndpointRecord),
+    Put(Box<EndpointRecord>),
     Remove(EndpointId),
 }
 
@@ -280,7 +280,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         },
     );
     let step = prop_oneof![
-        5 => record.prop_map(Step::Put),
+        5 => record.prop_map(|record| Step::Put(Box::new(record))),
         1 => (0..5u8).prop_map(|id| Step::Remove(EndpointId::from(format!("e{id}")))),
     ];
     proptest::collection::vec(step, 1..40)

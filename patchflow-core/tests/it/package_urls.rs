@@ -10,9 +10,11 @@ use std::str::FromStr as _;
 fn texts() -> impl Strategy<Value = String> {
     let kind =
         prop_oneof![Just("deb"), Just("rpm"), Just("npm"), Just("golang"), Just("generic"), Just("Gem")];
-    let word = "[a-zA-Z0-9.~_+%@ -]{1,8}";
+    // No part is `.` or `..`: the other implementation leaves such parts out of namespaces too, the specification only
+    // out of paths below the package.
+    let word = "[a-zA-Z0-9~_][a-zA-Z0-9.~_+%@ -]{0,7}";
     let rest = (
-        proptest::collection::vec("[a-z0-9.-]{1,6}", 0..3),
+        proptest::collection::vec("[a-z0-9][a-z0-9.-]{0,5}", 0..3),
         word,
         proptest::option::of("[a-z0-9.:~+-]{1,8}"),
         proptest::collection::btree_map("[a-z]{1,4}", "[a-z0-9/:+]{0,5}", 0..3),
