@@ -1,9 +1,10 @@
 //! Priority, the two clocks, and which input decided (semantics S7).
 
-use super::Priority;
-use crate::catalog::{Category, Patch, Severity};
+use super::inputs::Inputs;
+use super::rate::rate;
+use super::{Priority, RiskRules};
+use crate::catalog::{Category, Patch};
 use crate::time::Timestamp;
-use alloc::format;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +56,9 @@ impl DueLimits {
     }
 }
 
-/// Rates a patch. A severity that nobody stated is rated high for security updates (fail closed: an unknown is not a
-/// low) and low for anything else; feature, driver and firmware classes never inherit security rules.
+/// Rates a patch by the field's rules ([`RiskRules::default`]), from what it says of itself. A severity that nobody
+/// stated is rated high for security updates (fail closed: an unknown is not a low) and low for anything else; feature,
+/// driver and firmware classes never inherit security rules.
 ///
 /// `first_seen` stands for dates that are unknown or lie in the future.
 ///
@@ -72,34 +74,7 @@ impl DueLimits {
 /// ```
 #[must_use]
 pub fn assess(patch: &Patch, first_seen: Timestamp, limits: &DueLimits) -> Assessment {
-    let (priority, why) = match (patch.category, patch.severity) {
-        (Category::Security, Severity::Critical) => {
-            (Priority::Critical, "a security update of critical severity".into())
-        }
-        (Category::Security, Severity::High) => (Priority::High, "a security update of high severity".into()),
-        (Category::Security, Severity::Moderate) => {
-            (Priority::Moderate, "a security update of moderate severity".into())
-        }
-        (Category::Security, Severity::Low) => (Priority::Low, "a security update of low severity".into()),
-        (Category::Security, Severity::Unknown) => {
-            (Priority::High, "a security update whose severity nobody stated, which counts as high".into())
-        }
-        (Category::Bugfix, Severity::Critical | Severity::High) => {
-            (Priority::Moderate, format!("a repair that its vendor calls {}", patch.severity))
-        }
-        (Category::Bugfix, Severity::Unknown | Severity::Low | Severity::Moderate) => {
-            (Priority::Low, "a repair without security content".into())
-        }
-        (category @ (Category::Feature | Category::Driver | Category::Firmware), _) => {
-            (Priority::Low, format!("a {category} update, which no security rule covers"))
-        }
-    };
-    let seen = |at: Option<Timestamp>| at.filter(|at| *at <= first_seen);
-    let clock_started = seen(patch.released).unwrap_or(first_seen);
-    let exposed_since =
-        [seen(patch.disclosed), seen(patch.exploited)].into_iter().flatten().fold(clock_started, Ord::min);
-    let due = limits.of(priority).map(|secs| clock_started.plus_secs(secs.into()));
-    Assessment { priority, exposed_since, clock_started, due, why }
+    rate(&Inputs::of_patch(patch), &RiskRules::default(), limits, first_seen).assessment
 }
 
 impl Assessment {
@@ -143,6 +118,7 @@ impl Assessment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Severity;
     use crate::doc::patch;
 
     fn on(day: u32) -> Timestamp {

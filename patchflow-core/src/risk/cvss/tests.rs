@@ -172,11 +172,14 @@ fn any_vector() -> impl Strategy<Value = Vector> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_vector_agrees_with_the_second_opinion(vector in any_vector()) {
-        agree(vector);
+    fn any_vector_of_4_0_agrees_with_the_second_opinion(vector in any_vector()) {
+        // In 2.0 and 3.x the second opinion computes environment in fractions of the computer, which is not exact.
+        if vector.version == CvssVersion::V4 {
+            agree(vector);
+        }
     }
 
     #[test]
