@@ -6,6 +6,7 @@
 mod advisory;
 mod patch;
 mod severity;
+mod supersedence;
 pub mod version;
 mod walk;
 
@@ -14,4 +15,5 @@ pub use advisory::{
 };
 pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
+pub use supersedence::{Circle, PatchGraph, Presence, Resolved, Waits};
 pub(crate) use walk::{circle, reach};

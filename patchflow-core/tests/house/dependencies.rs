@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, bool, &str)] = &[
         false,
         "RFC 3339 text and zones with their own IANA data; without std; in no public signature unless asked",
     ),
+    ("petgraph", false, "strongly connected patches in the supersedence graph; without std, in no signature"),
     ("semver", false, "plugins state which versions of the SDK they work with"),
     ("serde", false, "requests, observations and facts are plain data on every wire a host may have"),
     ("serde_json", false, "rich facts stand as readable text in the journal"),
