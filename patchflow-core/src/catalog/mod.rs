@@ -4,6 +4,7 @@
 //! compared for equality only, which can hold a patch back but never passes a wrong version.
 
 mod advisory;
+mod merge;
 mod patch;
 mod severity;
 mod supersedence;
@@ -13,6 +14,7 @@ mod walk;
 pub use advisory::{
     Advisory, Affected, Epss, Exploitation, Fix, KnownExploited, Product, Provenance, Ssvc, Status, Versions,
 };
+pub use merge::{Authorities, Field, Merge, Merged, merge};
 pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
 pub use supersedence::{Circle, PatchGraph, Presence, Resolved, Waits};
