@@ -97,6 +97,14 @@ fn a_bulletin_stays_by_itself_and_takes_over_what_is_known_of_its_weaknesses() {
 }
 
 #[test]
+fn what_bears_the_name_of_a_bulletin_belongs_to_it() {
+    let mut plain = record("ghsa", "GHSA-a", &[]);
+    plain.title = "told without its numbers".into();
+    let all = merged([record("nvd", "GHSA-a", &["CVE-1", "CVE-2"]), plain]);
+    assert_eq!((ids(&all), all.advisories[0].advisory.provenance.len()), (vec!["GHSA-a"], 2));
+}
+
+#[test]
 fn each_field_has_its_winner_and_says_who_it_was() {
     let mut nvd = record("nvd", "CVE-1", &[]);
     let mut ghsa = record("ghsa", "GHSA-a", &["CVE-1"]);

@@ -9,7 +9,7 @@ use super::walk::circle;
 use super::{Patch, Target};
 use crate::ids::PatchId;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use petgraph::Direction;

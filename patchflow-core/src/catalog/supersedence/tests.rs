@@ -1,5 +1,6 @@
 use super::*;
 use crate::doc;
+use alloc::string::ToString;
 use alloc::{format, vec};
 use proptest::prelude::*;
 

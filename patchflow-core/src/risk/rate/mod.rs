@@ -145,3 +145,6 @@ impl fmt::Display for Rating {
         self.notes.iter().try_for_each(|note| write!(f, " Note: {note}."))
     }
 }
+
+#[cfg(test)]
+mod tests;
