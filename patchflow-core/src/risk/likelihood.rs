@@ -22,7 +22,7 @@ impl Likelihood {
     #[must_use]
     pub fn of(score: f64) -> Option<Self> {
         // A product and a sum of two numbers are the same on every platform; no library function is called.
-        (0.0..=1.0).contains(&score).then(|| Self((score * 1_000_000.0 + 0.5) as u32))
+        (0.0..=1.0).contains(&score).then_some(Self((score * 1_000_000.0 + 0.5) as u32))
     }
 
     /// In millionths, 0 to 1 000 000.

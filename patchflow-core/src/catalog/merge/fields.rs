@@ -5,6 +5,7 @@ use super::{Authorities, Field, Merged};
 use crate::catalog::advisory::{Affected, Epss, KnownExploited, Product, Provenance, Ssvc, Status};
 use crate::catalog::{Advisory, Exploitation, Severity};
 use crate::error::Finding;
+use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
@@ -23,15 +24,21 @@ fn best<'a, T, K: Ord>(
 }
 
 /// How much an EPSS score says: the newest day, then the highest score.
-fn weight(epss: &Epss) -> (Option<crate::time::Timestamp>, u64) {
+fn weight(epss: &Epss) -> (Option<Timestamp>, u64) {
     // Probabilities order as their bits do; what is none counts least.
     let score = if (0.0..=1.0).contains(&epss.score) { (epss.score + 0.0).to_bits() + 1 } else { 0 };
     (epss.on, score)
 }
 
 /// How much a decision says: the newest, then the worst.
-fn decision(ssvc: &Ssvc) -> (Option<crate::time::Timestamp>, Option<Exploitation>, Option<bool>) {
-    (ssvc.at, ssvc.exploitation, ssvc.automatable)
+fn decision(ssvc: &Ssvc) -> (Option<Timestamp>, Worst) {
+    (ssvc.at, worst(ssvc))
+}
+
+type Worst = (Option<Exploitation>, Option<bool>, Option<bool>);
+
+fn worst(ssvc: &Ssvc) -> Worst {
+    (ssvc.exploitation, ssvc.automatable, ssvc.total_impact)
 }
 
 /// The earliest of both listings.
@@ -198,7 +205,6 @@ pub(super) fn inherit(bulletin: &mut Merged, weakness: &Merged) {
         own.epss = from.epss;
         taken.push(Field::Epss);
     }
-    let worst = |ssvc: &Ssvc| (ssvc.exploitation, ssvc.automatable, ssvc.at);
     if from.ssvc.as_ref().map(worst) > own.ssvc.as_ref().map(worst) {
         own.ssvc = from.ssvc;
         taken.push(Field::Ssvc);

@@ -45,7 +45,9 @@ pub(super) fn newest(
     records: impl IntoIterator<Item = Advisory>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Advisory> {
-    let mut named: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Vec<Advisory>> = BTreeMap::new();
+    // By feed, record and name.
+    type Named = (Arc<str>, Arc<str>, Arc<str>);
+    let mut named: BTreeMap<Named, Vec<Advisory>> = BTreeMap::new();
     for record in records {
         let Provenance { feed, record: name, .. } = source(&record);
         named.entry((feed, name, record.id.clone())).or_default().push(record);

@@ -120,7 +120,12 @@ fn each_field_has_its_winner_and_says_who_it_was() {
     let epss = |score, on| Some(Epss { score, percentile: 0.5, on: Some(day(on)) });
     (nvd.epss, ghsa.epss) = (epss(0.9, 1), epss(0.1, 2));
     let ssvc = |exploitation, at| {
-        Some(Ssvc { exploitation: Some(exploitation), automatable: None, at: Some(day(at)) })
+        Some(Ssvc {
+            exploitation: Some(exploitation),
+            automatable: None,
+            total_impact: None,
+            at: Some(day(at)),
+        })
     };
     (nvd.ssvc, ghsa.ssvc) = (ssvc(Exploitation::None, 3), ssvc(Exploitation::Active, 3));
     (nvd.cvss, ghsa.cvss) = (vec!["b".into()], vec!["a".into(), "b".into()]);
@@ -252,8 +257,12 @@ fn any_record() -> impl Strategy<Value = Advisory> {
             record.exploited =
                 date(4).map(|since| KnownExploited { since, due: date(5), ransomware: severity > 3 });
             record.epss = date(5).map(|on| Epss { score, percentile: score, on: Some(on) });
-            record.ssvc =
-                date(4).map(|at| Ssvc { exploitation: None, automatable: Some(severity > 2), at: Some(at) });
+            record.ssvc = date(4).map(|at| Ssvc {
+                exploitation: None,
+                automatable: Some(severity > 2),
+                total_impact: None,
+                at: Some(at),
+            });
             record.cvss = vec![format!("{severity}")];
             record.affected = affected;
             record

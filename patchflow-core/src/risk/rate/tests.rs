@@ -127,8 +127,12 @@ fn everything_that_was_read_is_told_with_who_says_so() {
         ["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "AV:N/AC:L/Au:N/C:C/I:C/A:C", "CVSS:9.9/X:Y"];
     advisory.cvss = vectors.map(Into::into).into();
     advisory.epss = Some(Epss { score: 0.25, percentile: 0.9, on: None });
-    advisory.ssvc =
-        Some(Ssvc { exploitation: Some(Exploitation::PublicPoc), automatable: Some(true), at: None });
+    advisory.ssvc = Some(Ssvc {
+        exploitation: Some(Exploitation::PublicPoc),
+        automatable: Some(true),
+        total_impact: None,
+        at: None,
+    });
     let inputs = Inputs::of(&advisory, READ).on(
         Environment::Production,
         Criticality::High,

@@ -177,7 +177,7 @@ impl When {
             Reads::Cvss,
             cvss_at_least.map(|least| match Answer::of(&inputs.cvss, |score| *score >= least) {
                 Answer::No if inputs.cvss_may_be_higher => Answer::Unknown,
-                answer => answer,
+                answer @ (Answer::Yes | Answer::No | Answer::Unknown) => answer,
             }),
         );
         put(Reads::Epss, epss_at_least.map(|least| Answer::of(&inputs.epss, |score| *score >= least)));

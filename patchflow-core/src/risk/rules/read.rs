@@ -43,10 +43,10 @@ impl<'a> Fields<'a> {
     /// A field that may be left out.
     fn may<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
         // Scores and probabilities are written as numbers, and read by their digits, not by their value in the computer.
-        let value = match self.raw(name)? {
-            Value::Number(number) => Value::String(number.to_string()),
-            value => value,
-        };
+        let mut value = self.raw(name)?;
+        if let Value::Number(number) = &value {
+            value = Value::String(number.to_string());
+        }
         match serde_json::from_value(value) {
             Ok(value) => Some(value),
             Err(error) => {

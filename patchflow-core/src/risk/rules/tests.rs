@@ -232,7 +232,8 @@ fn each_of_the_default_rules_decides_something() {
         let decided = rules.decide(&inputs);
         (decided.rule.map(|rule| rule.name.to_string()).unwrap_or_default(), decided.priority)
     };
-    let cases: &[(&str, Priority, &dyn Fn(&mut Inputs))] = &[
+    type Case<'a> = (&'a str, Priority, &'a dyn Fn(&mut Inputs));
+    let cases: &[Case<'_>] = &[
         ("feature", Priority::Low, &|i| {
             (i.category, i.known_exploited) = (known(Category::Feature), known(true));
         }),
