@@ -4,6 +4,7 @@
 //! by name.
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "the counts are shown by those who ask for the output of tests")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use patchflow_core::risk::{CvssVersion, Vector};
