@@ -11,13 +11,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
 
-/// The longest name of a record.
-pub(super) const NAME_BYTES_MAX: usize = 256;
+/// The longest name of a record or product. Some vendors name forty chips in one.
+pub(super) const NAME_BYTES_MAX: usize = 512;
 /// The longest line for people.
 const TITLE_CHARS_MAX: usize = 300;
 const WHY_CHARS_MAX: usize = 400;
 /// So many notes tell of one record; the rest of it is only counted.
-const NOTES_OF_A_RECORD_MAX: u32 = 20;
+const NOTES_OF_A_RECORD_MAX: usize = 50;
 
 pub(super) type Outcome<T = ()> = Result<T, ReadError>;
 
@@ -34,7 +34,8 @@ pub(super) struct Desk<'a> {
     number: u64,
     at: Place,
     partly: bool,
-    notes_of_record: u32,
+    /// What was told of the record at hand: the same is told once.
+    told: Vec<String>,
     notes: u64,
     /// Hashes of names and of contents of all records so far.
     seen: HashMap<u64, u64>,
@@ -54,7 +55,7 @@ impl<'a> Desk<'a> {
             number: 0,
             at: Place::Byte(0),
             partly: false,
-            notes_of_record: 0,
+            told: Vec::new(),
             notes: 0,
             seen: HashMap::new(),
             hasher: RandomState::new(),
@@ -81,7 +82,7 @@ impl<'a> Desk<'a> {
         self.at = at;
         self.record.clear();
         self.partly = false;
-        self.notes_of_record = 0;
+        self.told.clear();
     }
 
     /// The record at hand has a name.
@@ -125,12 +126,16 @@ impl<'a> Desk<'a> {
             self.partly = true;
             self.summary.partly += 1;
         }
-        self.notes_of_record += 1;
-        if self.notes_of_record > NOTES_OF_A_RECORD_MAX {
-            self.summary.untold += 1;
-        } else {
-            self.tell(What::Partly, self.at, why.into());
+        let why = why.into();
+        if self.told.contains(&why) {
+            return;
         }
+        if self.told.len() >= NOTES_OF_A_RECORD_MAX {
+            self.summary.untold += 1;
+            return;
+        }
+        self.told.push(cut(&why, WHY_CHARS_MAX));
+        self.tell(What::Partly, self.at, why);
     }
 
     /// A note on the whole file rather than on a record.
@@ -198,7 +203,10 @@ impl<'a> Desk<'a> {
                 continue;
             }
             if name.len() > NAME_BYTES_MAX {
-                self.part(format!("`{field}`: a name of {} bytes; 256 are let pass", name.len()));
+                self.part(format!(
+                    "`{field}`: a name of {} bytes; {NAME_BYTES_MAX} are let pass",
+                    name.len()
+                ));
             } else {
                 kept.push(Arc::from(name.trim()));
             }

@@ -12,7 +12,7 @@ use super::parts::{self, Word, or_default};
 use super::ranges::{self, Event, Span};
 use super::{Feed, Limits, ReadError, input};
 use patchflow_core::catalog::version::{Range, Scheme, VERSION_BYTES_MAX, Version};
-use patchflow_core::catalog::{Advisory, Affected, Fix, Product, Severity, Status, Versions};
+use patchflow_core::catalog::{Advisory, Affected, Category, Fix, Product, Severity, Status, Versions};
 use serde::Deserialize;
 use std::cmp::Ordering;
 use std::io::{BufRead, Read};
@@ -140,7 +140,9 @@ fn take(desk: &mut Desk<'_>, record: Record, bytes: &[u8]) {
     advisory.withdrawn = desk.past("withdrawn", record.withdrawn.as_deref());
     advisory.provenance.push(desk.provenance(record.id.trim(), modified));
     let words = [&record.database_specific.severity, &record.database_specific.urgency];
-    advisory.severity = word(desk, "database_specific.severity", &words).unwrap_or(Severity::Unknown);
+    let said = word(desk, "database_specific.severity", &words);
+    advisory.severity = said.or_else(|| heading(&advisory.title)).unwrap_or(Severity::Unknown);
+    advisory.category = category(&advisory.id);
     let mut is_of_platforms = false;
     for (index, package) in record.affected.into_iter().enumerate() {
         let at = format!("affected[{index}]");
@@ -172,6 +174,22 @@ fn take(desk: &mut Desk<'_>, record: Record, bytes: &[u8]) {
         advisory.aliases.extend(related);
     }
     desk.advisory(advisory);
+}
+
+/// The severity before a colon, where distributions after Red Hat write it: `Important: grafana security update`.
+fn heading(title: &str) -> Option<Severity> {
+    let (word, _) = title.split_once(": ")?;
+    matches!(word, "Critical" | "Important" | "Moderate" | "Low").then(|| parts::severity(word)).flatten()
+}
+
+/// The kind of update that distributions after Red Hat write into its name: `ALSA`, `ALBA`, `ALEA`.
+fn category(id: &str) -> Category {
+    let kind = id.split_once('-').map_or("", |(kind, _)| kind);
+    match (kind.len(), kind.get(2..)) {
+        (4, Some("BA")) => Category::Bugfix,
+        (4, Some("EA")) => Category::Feature,
+        _ => Category::Security,
+    }
 }
 
 /// The first word that a severity stands in.

@@ -280,7 +280,7 @@ enum Row {
 
 fn state(desk: &mut Desk<'_>, at: &str, known: &Known, row: Row, beside: &Beside) -> Vec<Affected> {
     let Some(product) = &known.product else {
-        desk.part(format!("`{at}`: `{}`: {}", cut(&known.shown, 80), known.why));
+        desk.part(format!("`product_tree`: `{}`: {}", cut(&known.shown, 80), known.why));
         return Vec::new();
     };
     let (ecosystem, is_package) = match product {
@@ -292,11 +292,12 @@ fn state(desk: &mut Desk<'_>, at: &str, known: &Known, row: Row, beside: &Beside
         Ok(versions) => versions,
         // What cannot be read never makes a version safe.
         Err(why) if matches!(row, Row::Affected | Row::UnderInvestigation) => {
-            desk.part(format!("`{at}`: `{}`: {why}; taken as every version", cut(&known.shown, 80)));
+            // Told of the product and not of each weakness, of which a document may have hundreds.
+            desk.part(format!("`product_tree`: `{}`: {why}; taken as every version", cut(&known.shown, 80)));
             Meant::All
         }
         Err(why) => {
-            desk.part(format!("`{at}`: `{}`: {why}; left out", cut(&known.shown, 80)));
+            desk.part(format!("`product_tree`: `{}`: {why}; left out", cut(&known.shown, 80)));
             return Vec::new();
         }
     };

@@ -194,7 +194,7 @@ fn known(desk: &mut Desk<'_>, full: &Full, above: &Above) -> Known {
         match named {
             Some(product) => {
                 let vendor = above.vendor.as_ref().map(|vendor| format!("{vendor}/")).unwrap_or_default();
-                let package = PackageName::new(Ecosystem::Other, cut(&format!("{vendor}{product}"), 256));
+                let package = PackageName::new(Ecosystem::Other, cut(&format!("{vendor}{product}"), 500));
                 known.product = Some(Product::Package { package, platform: None, of_source: false });
             }
             None => known.why = "it has no name, no package URL and no CPE name".to_owned(),

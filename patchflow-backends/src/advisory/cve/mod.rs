@@ -277,7 +277,7 @@ fn other_metric(desk: &mut Desk<'_>, at: &str, other: &Other, advisory: &mut Adv
                 match (point.to_ascii_lowercase().as_str(), value.as_str()) {
                     ("exploitation", "none") => ssvc.exploitation = Some(Exploitation::None),
                     ("exploitation", "poc" | "public poc") => {
-                        ssvc.exploitation = Some(Exploitation::ProofOfConcept);
+                        ssvc.exploitation = Some(Exploitation::PublicPoc);
                     }
                     ("exploitation", "active") => ssvc.exploitation = Some(Exploitation::Active),
                     ("automatable", "yes" | "no") => ssvc.automatable = Some(value == "yes"),

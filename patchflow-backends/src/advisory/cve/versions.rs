@@ -52,20 +52,20 @@ struct Change {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said3 {
+enum Stand {
     Affected,
     Unaffected,
     Unknown,
 }
 
-fn status(desk: &mut Desk<'_>, at: &str, word: &str) -> Said3 {
+fn status(desk: &mut Desk<'_>, at: &str, word: &str) -> Stand {
     match word {
-        "affected" => Said3::Affected,
-        "unaffected" => Said3::Unaffected,
-        "unknown" | "" => Said3::Unknown,
+        "affected" => Stand::Affected,
+        "unaffected" => Stand::Unaffected,
+        "unknown" | "" => Stand::Unknown,
         other => {
             desk.part(format!("`{at}`: `{}` is no status that is known; taken as unknown", cut(other, 40)));
-            Said3::Unknown
+            Stand::Unknown
         }
     }
 }
@@ -87,8 +87,14 @@ pub(super) fn statements(
         None => (Scheme::Generic, read(block, Scheme::Generic, &mut |index, why| tell(desk, at, index, why))),
     };
     let listed = listed.unwrap_or_default();
+    // `original_commit_for_fix` is no commit: Linux names the version that way in which a repair appeared first.
+    if !block.versions.is_empty() && block.versions.iter().all(|listed| listed.version_type == "git") {
+        desk.part(format!("`{at}`: it names only Git commits, which say nothing of installed versions"));
+        // What is not listed is not known either, whatever the default says: commits were to tell it.
+        return Vec::new();
+    }
     let mut found = Vec::new();
-    let mut of = |wanted: Said3| {
+    let mut of = |wanted: Stand| {
         let mut spans = Vec::new();
         let mut exact = Vec::new();
         for (index, entry) in listed.iter().enumerate() {
@@ -103,16 +109,16 @@ pub(super) fn statements(
         }
         (spans, exact)
     };
-    let (affected, exact) = of(Said3::Affected);
-    let (unaffected, exact_unaffected) = of(Said3::Unaffected);
-    let (unknown, exact_unknown) = of(Said3::Unknown);
+    let (affected, exact) = of(Stand::Affected);
+    let (unaffected, exact_unaffected) = of(Stand::Unaffected);
+    let (unknown, exact_unknown) = of(Stand::Unknown);
     let plain = |intervals: Vec<Interval>, exact: Vec<String>, status: Status| {
         let empty = intervals.is_empty() && exact.is_empty();
         let range = intervals.into_iter().fold(Range::new(scheme), Range::or);
         let versions = Versions::Some { range, exact };
         (!empty).then(|| parts::statement(product.clone(), versions, status, Fix::NotNamed))
     };
-    if rest == Said3::Affected {
+    if rest == Stand::Affected {
         // Everything but what is listed otherwise; what ends a gap repairs it.
         let mut others = unaffected.clone();
         others.extend(unknown.iter().cloned());
@@ -140,8 +146,19 @@ pub(super) fn statements(
     let why = "the record calls these versions unaffected".to_owned();
     found.extend(plain(unaffected, exact_unaffected, Status::NotAffected { why }));
     found.extend(plain(unknown, exact_unknown, Status::UnderInvestigation));
-    if found.is_empty() && block.versions.is_empty() && rest == Said3::Unknown {
-        desk.part(format!("`{at}`: it names no version and no default status; taken as not known"));
+    if block.versions.is_empty() && rest == Stand::Unaffected {
+        let why = "the record calls every version unaffected".to_owned();
+        found.push(parts::statement(
+            product.clone(),
+            Versions::All,
+            Status::NotAffected { why },
+            Fix::NotNamed,
+        ));
+    }
+    if found.is_empty() && block.versions.is_empty() && rest == Stand::Unknown {
+        if block.default_status.is_empty() {
+            desk.part(format!("`{at}`: it names no version and no default status; taken as not known"));
+        }
         found.push(parts::statement(
             product.clone(),
             Versions::All,
@@ -189,11 +206,7 @@ enum Entry<'a> {
 fn read<'a>(block: &'a Block, scheme: Scheme, tell: &mut dyn FnMut(usize, String)) -> Option<Vec<Entry<'a>>> {
     let mut found = Vec::new();
     for (index, listed) in block.versions.iter().enumerate() {
-        if matches!(listed.version_type.as_str(), "git" | "original_commit_for_fix") {
-            if listed.version_type == "git" && block.versions.iter().all(|other| other.version_type == "git")
-            {
-                tell(index, "it names Git commits, which say nothing of installed versions".to_owned());
-            }
+        if listed.version_type == "git" {
             continue;
         }
         let is_range = listed.less_than.is_some() || listed.less_than_or_equal.is_some();
