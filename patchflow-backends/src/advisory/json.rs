@@ -274,8 +274,12 @@ pub(super) fn read<T: DeserializeOwned>(
                 desk.name(&name);
             }
             let offset = offset(bytes, &error);
-            let path = path_at(bytes, offset);
             let said = error.to_string();
+            let mut path = path_at(bytes, offset);
+            if said.starts_with("missing field") {
+                // It is missing in the object whose last member was read.
+                path.truncate(path.rfind('.').unwrap_or(0));
+            }
             let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
             let why = if path.is_empty() { said.to_owned() } else { format!("`{path}`: {said}") };
             desk.skip(Place::Byte(at + offset as u64), why);

@@ -170,7 +170,8 @@ fn known(desk: &mut Desk<'_>, full: &Full, above: &Above) -> Known {
         match purl::read(text) {
             Ok(read) => {
                 known.product = Some(read.product);
-                if read.version.is_some() {
+                // Distributions put the whole name of a package where its version belongs; its URL has it alone.
+                if read.version.is_some() || (read.ecosystem.is_of_a_platform() && !known.is_range) {
                     (known.version, known.is_range) = (read.version, false);
                 }
                 break;

@@ -100,7 +100,7 @@ fn an_update_that_is_too_large_is_skipped() {
     assert_eq!((summary.skipped, summary.advisories), (1, 1));
     assert_eq!(
         notes(&read)[0],
-        "test: record 1, byte 9: it has 5072 bytes; a record may have 1000 (Limits::record_bytes_max) (skipped)"
+        "test: record 1, byte 9: it has 5070 bytes; a record may have 1000 (Limits::record_bytes_max) (skipped)"
     );
 }
 
