@@ -1,4 +1,4 @@
-//! Updates of Windows, as the Windows Update Agent's interface tells them, in JSON: see docs/windows-updates.md.
+//! Updates of Windows, as the Windows Update Agent's interface tells them, in JSON: see docs/feeds.md.
 //!
 //! Members have the names of the interface (`IUpdate` to `IUpdate5`), so that a few lines of PowerShell write the file.
 //! An update is a patch named by its `UpdateID`. Its content is fixed by identity and revision, so the digest that an
