@@ -19,6 +19,12 @@ const WHY_CHARS_MAX: usize = 400;
 /// So many notes tell of one record; the rest of it is only counted.
 const NOTES_OF_A_RECORD_MAX: usize = 50;
 
+/// Work that one record may make beside reading it: comparisons of its versions with its ranges, statements for each of its
+/// products. A unit is a few dozen nanoseconds, or a byte of what is kept. Real records stay far below a tenth.
+const WORK_MAX: u64 = 50_000_000;
+/// So many vectors are kept of one record.
+const VECTORS_MAX: usize = 100;
+
 pub(super) type Outcome<T = ()> = Result<T, ReadError>;
 
 pub(super) struct Desk<'a> {
@@ -36,6 +42,8 @@ pub(super) struct Desk<'a> {
     partly: bool,
     /// What was told of the record at hand: the same is told once.
     told: Vec<String>,
+    /// What is left of [`WORK_MAX`] for the record at hand.
+    work_left: u64,
     notes: u64,
     /// Hashes of names and of contents of all records so far.
     seen: HashMap<u64, u64>,
@@ -56,6 +64,7 @@ impl<'a> Desk<'a> {
             at: Place::Byte(0),
             partly: false,
             told: Vec::new(),
+            work_left: WORK_MAX,
             notes: 0,
             seen: HashMap::new(),
             hasher: RandomState::new(),
@@ -83,6 +92,27 @@ impl<'a> Desk<'a> {
         self.record.clear();
         self.partly = false;
         self.told.clear();
+        self.work_left = WORK_MAX;
+    }
+
+    /// Whether the record at hand may make so much work: a record of some MiB can ask for quadrillions of comparisons.
+    pub(super) fn may(&mut self, work: usize) -> bool {
+        let work = work as u64;
+        let may = work <= self.work_left;
+        self.work_left -= if may { work } else { 0 };
+        may
+    }
+
+    /// Takes a CVSS vector over, unless it is there already.
+    pub(super) fn vector(&mut self, field: &str, text: &str, vectors: &mut Vec<String>) {
+        let text = text.trim();
+        if text.len() > 512 {
+            self.part(format!("`{field}`: a vector of {} bytes; 512 are let pass", text.len()));
+        } else if vectors.len() >= VECTORS_MAX {
+            self.part(format!("`{field}`: more than {VECTORS_MAX} vectors; the rest is left out"));
+        } else if !text.is_empty() && !vectors.iter().any(|vector| vector == text) {
+            vectors.push(text.to_owned());
+        }
     }
 
     /// The record at hand has a name.
@@ -107,6 +137,11 @@ impl<'a> Desk<'a> {
                 true
             }
         }
+    }
+
+    /// A hash that holds for this reading only.
+    pub(super) fn hash(&self, text: &str) -> u64 {
+        self.hasher.hash_one(text)
     }
 
     /// The record at hand cannot be read.

@@ -206,12 +206,7 @@ fn word(desk: &mut Desk<'_>, field: &str, words: &[&Word]) -> Option<Severity> {
 fn rate(desk: &mut Desk<'_>, field: &str, rating: &Rating, vectors: &mut Vec<String>, said: &mut Severity) {
     let score = rating.score.trim();
     if rating.kind.starts_with("CVSS_V") {
-        if score.len() > VERSION_BYTES_MAX {
-            desk.part(format!("`{field}`: a vector of {} bytes; 512 are let pass", score.len()));
-        } else if !vectors.iter().any(|vector| vector == score) {
-            vectors.push(score.to_owned());
-        }
-        return;
+        return desk.vector(field, score, vectors);
     }
     match parts::severity(score) {
         Some(severity) => *said = (*said).max(severity),
@@ -323,8 +318,15 @@ fn read_versions(
     };
     let mut fixes: Vec<Version> = spans.iter().filter_map(|span| span.fix.clone()).collect();
     fixes.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-    let rest = outside(scheme, &spans, exact);
-    let mut found = parts::affected(product, scheme, spans);
+    let comparisons = exact.len().saturating_mul(spans.len() + fixes.len() + 1);
+    let rest = if desk.may(comparisons.saturating_mul(10)) {
+        outside(scheme, &spans, exact)
+    } else {
+        fixes.clear();
+        desk.part(format!("`{at}`: too many versions beside too many ranges; they are meant by their texts"));
+        exact.into_iter().map(|text| (None, text)).collect()
+    };
+    let mut found = parts::affected(desk, product, scheme, spans);
     for (version, text) in rest {
         let after = version.and_then(|version| fixes.iter().find(|fix| **fix > version).cloned());
         let fix = after.map_or(Fix::NotNamed, Fix::From);

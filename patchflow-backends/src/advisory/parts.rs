@@ -1,9 +1,11 @@
 //! Parts that several formats share: severities, statements on versions, members that may be of any type.
 
+use super::desk::Desk;
 use super::ranges::Span;
 use patchflow_core::catalog::version::{Range, Scheme, Version};
 use patchflow_core::catalog::{Affected, Fix, Product, Severity, Status, Versions};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::HashMap;
 use std::fmt;
 
 /// A vendor's word for a severity; nothing when it is none that is known.
@@ -25,11 +27,26 @@ pub(super) fn severity(word: &str) -> Option<Severity> {
     }
 }
 
-/// A statement on some spans of one product, those with the same fix in one.
-pub(super) fn affected(product: &Product, scheme: Scheme, spans: Vec<Span>) -> Vec<Affected> {
+/// A statement on some spans of one product, those with the same fix in one; on every version when they are too many.
+pub(super) fn affected(
+    desk: &mut Desk<'_>,
+    product: &Product,
+    scheme: Scheme,
+    spans: Vec<Span>,
+) -> Vec<Affected> {
+    let name = match product {
+        Product::Package { package, .. } => package.name.len(),
+        Product::Cpe(_) => 0,
+    };
+    if !desk.may(spans.len().saturating_mul(name + 400)) {
+        desk.part(format!("{} ranges are more than a record may have; taken as every version", spans.len()));
+        return vec![statement(product.clone(), Versions::All, Status::Affected, Fix::NotNamed)];
+    }
     let mut found: Vec<(Option<Version>, Range)> = Vec::new();
+    let mut by_fix: HashMap<Option<String>, usize> = HashMap::new();
     for span in spans {
-        match found.iter_mut().find(|(fix, _)| same(fix.as_ref(), span.fix.as_ref())) {
+        let at = *by_fix.entry(span.fix.as_ref().map(|fix| fix.as_str().to_owned())).or_insert(found.len());
+        match found.get_mut(at) {
             Some((_, range)) => {
                 let before = std::mem::replace(range, Range::new(scheme));
                 *range = before.or(span.interval);
@@ -42,14 +59,6 @@ pub(super) fn affected(product: &Product, scheme: Scheme, spans: Vec<Span>) -> V
         statement(product.clone(), Versions::Some { range, exact: Vec::new() }, Status::Affected, fix)
     };
     found.into_iter().map(build).collect()
-}
-
-fn same(a: Option<&Version>, b: Option<&Version>) -> bool {
-    match (a, b) {
-        (None, None) => true,
-        (Some(a), Some(b)) => a.as_str() == b.as_str(),
-        (None, Some(_)) | (Some(_), None) => false,
-    }
 }
 
 /// A statement without severity and mitigation.

@@ -272,6 +272,9 @@ fn comparators(scheme: Scheme, text: &str, is_vers: bool) -> Result<Said, String
     if bounds.is_empty() {
         return Err("it names no version".to_owned());
     }
+    if bounds.len() > 100 {
+        return Err(format!("it has {} bounds; 100 are let pass", bounds.len()));
+    }
     if bounds.iter().all(|(sign, _)| matches!(*sign, "" | "=" | "==")) {
         return Ok(Said::Exactly(
             bounds.into_iter().map(|(_, version)| version.as_str().to_owned()).collect(),

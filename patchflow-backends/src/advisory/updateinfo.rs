@@ -396,12 +396,13 @@ fn take(desk: &mut Desk<'_>, update: Update, element: &[u8]) {
             of_source: false,
         };
         let interval = Interval { from: Bound::Open, to: Bound::Excluding(fix.clone()) };
-        advisory.affected.extend(parts::affected(
-            &product,
-            Scheme::Rpm,
-            vec![Span { interval, fix: Some(fix) }],
-        ));
+        let spans = vec![Span { interval, fix: Some(fix) }];
+        advisory.affected.extend(parts::affected(desk, &product, Scheme::Rpm, spans));
         if let Some(content) = content(&rpms) {
+            if !desk.may((update.cves.len() + 1).saturating_mul(50)) {
+                desk.part("too many weaknesses of too many packages; the rest are no patches");
+                continue;
+            }
             let reboot = update.reboot || rpms.iter().any(|rpm| rpm.reboot);
             patches.push(Patch {
                 id: PatchId::from(format!("{}:{name}", update.id.trim())),

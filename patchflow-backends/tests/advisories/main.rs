@@ -74,6 +74,24 @@ fn main() {
         });
         trials.push(trial.with_ignored_flag(!is_there));
     }
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/advisories/written");
+    let schema =
+        folder.as_ref().map(|folder| folder.join("osv-schema.tar.xz")).filter(|schema| schema.is_file());
+    let is_there = schema.is_some() && can_unpack() && can_validate();
+    let records = data.join("osv.jsonl");
+    let trial = Trial::test("written_osv_follows_the_schema", move || match schema {
+        Some(archive) => {
+            let unpacked = unpack(&archive)?;
+            validate(&unpacked.path().join("osv-schema/validation/schema.json"), &records)
+        }
+        None => Ok(()),
+    });
+    trials.push(trial.with_ignored_flag(!is_there));
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/windows-updates.schema.json");
+    let trial = Trial::test("written_windows_updates_follow_their_schema", move || {
+        validate(&schema, &data.join("windows.json"))
+    });
+    trials.push(trial.with_ignored_flag(!can_validate()));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -84,12 +102,42 @@ fn can_unpack() -> bool {
     version("tar") && version("xz")
 }
 
-fn read_whole(base: &Base, archive: &Path) -> Result<(), Failed> {
+/// JSON Schema is checked by Python's library, where it is there; one in Rust would be larger than the readers.
+fn can_validate() -> bool {
+    Command::new("python3").args(["-c", "import jsonschema"]).output().is_ok_and(|out| out.status.success())
+}
+
+/// Checks a document, or each line of one, against a schema.
+fn validate(schema: &Path, document: &Path) -> Result<(), Failed> {
+    const SCRIPT: &str = "
+import json, sys, jsonschema
+schema = json.load(open(sys.argv[1]))
+validator = jsonschema.validators.validator_for(schema)(schema)
+text = open(sys.argv[2]).read()
+documents = [json.loads(line) for line in text.splitlines()] if sys.argv[2].endswith('.jsonl') else [json.loads(text)]
+for number, document in enumerate(documents, 1):
+    for error in validator.iter_errors(document):
+        print(number, list(error.path), error.message[:300])
+";
+    let out = Command::new("python3").args(["-c", SCRIPT]).arg(schema).arg(document).output()?;
+    if out.status.success() && out.stdout.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)).into())
+}
+
+fn unpack(archive: &Path) -> Result<tempfile::TempDir, Failed> {
     let unpacked = tempfile::tempdir()?;
     let status = Command::new("tar").arg("-xJf").arg(archive).arg("-C").arg(unpacked.path()).status()?;
-    if !status.success() {
-        return Err(format!("{} cannot be unpacked", archive.display()).into());
+    if status.success() {
+        Ok(unpacked)
+    } else {
+        Err(format!("{} cannot be unpacked", archive.display()).into())
     }
+}
+
+fn read_whole(base: &Base, archive: &Path) -> Result<(), Failed> {
+    let unpacked = unpack(archive)?;
     let feed = Feed::new(base.archive, "2026-11-21T00:00:00Z".parse()?);
     let mut read = Collected::default();
     let summary = read_path(&unpacked.path().join(base.folder), &feed, &Limits::default(), &mut read)?;

@@ -21,7 +21,7 @@ use patchflow_core::catalog::version::{Bound, Interval, Range, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, KnownExploited, Product, Severity, Status, Versions};
 use patchflow_core::package::Ecosystem;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
@@ -226,18 +226,13 @@ fn fill(
 ) {
     for score in &vulnerability.scores {
         for vector in [&score.cvss_v2, &score.cvss_v3, &score.cvss_v4].into_iter().flatten() {
-            match vector.vector.0.as_deref() {
-                Some(text) if text.len() > 512 => {
-                    desk.part(format!("`{at}.scores`: a vector of {} bytes; 512 are let pass", text.len()));
-                }
-                Some(text) if !advisory.cvss.iter().any(|known| known == text) => {
-                    advisory.cvss.push(text.to_owned());
-                }
-                Some(_) | None => {}
+            if let Some(text) = &vector.vector.0 {
+                desk.vector(&format!("{at}.scores"), text, &mut advisory.cvss);
             }
         }
     }
     let beside = beside(desk, at, &vulnerability, tree, advisory, released);
+    let mut said: HashSet<u64> = HashSet::new();
     for (status, products) in &vulnerability.product_status {
         let read = match status.as_str() {
             "first_affected" | "known_affected" | "last_affected" => Row::Affected,
@@ -254,6 +249,12 @@ fn fill(
         };
         let at = format!("{at}.product_status.{status}");
         for product in products {
+            let length =
+                tree.product(product).and_then(|known| known.version.as_ref()).map_or(0, |text| text.len());
+            if !desk.may(100 + length) {
+                desk.part(format!("`{at}`: more products than a record may have; the rest is left out"));
+                break;
+            }
             let Some(known) = tree.product(product) else {
                 desk.part(format!("`{at}`: `{}` is not in the product tree", cut(product, 80)));
                 continue;
@@ -262,7 +263,7 @@ fn fill(
             let beside = beside.get(product.as_str()).unwrap_or(&nothing);
             for statement in state(desk, &at, known, read, beside) {
                 // Products that differ in what is not read (an architecture, a language) say the same.
-                if !advisory.affected.contains(&statement) {
+                if said.insert(desk.hash(&format!("{statement:?}"))) {
                     advisory.affected.push(statement);
                 }
             }
@@ -302,7 +303,7 @@ fn state(desk: &mut Desk<'_>, at: &str, known: &Known, row: Row, beside: &Beside
         }
     };
     let mut statements = match row {
-        Row::Affected => affected(product, scheme, versions, beside),
+        Row::Affected => affected(desk, product, scheme, versions, beside),
         Row::NotAffected => {
             let why = beside.why.clone();
             let why = why.unwrap_or_else(|| "the publisher gives no justification".to_owned());
@@ -412,11 +413,17 @@ fn plain(versions: Meant) -> Versions {
     }
 }
 
-fn affected(product: &Product, scheme: Scheme, versions: Meant, beside: &Beside) -> Vec<Affected> {
+fn affected(
+    desk: &mut Desk<'_>,
+    product: &Product,
+    scheme: Scheme,
+    versions: Meant,
+    beside: &Beside,
+) -> Vec<Affected> {
     // A fix that the publisher names by itself beats the end of a range, which may only be the end of what was tried.
     let named = beside.fix.clone();
     match versions {
-        Meant::Spans(scheme, spans) if named.is_none() => parts::affected(product, scheme, spans),
+        Meant::Spans(scheme, spans) if named.is_none() => parts::affected(desk, product, scheme, spans),
         Meant::Spans(..) | Meant::All | Meant::One(_) | Meant::Texts(_) => {
             let fix = named.unwrap_or(Fix::NotNamed);
             // Generic texts of an ecosystem with an order keep it.
@@ -462,7 +469,7 @@ fn beside<'t>(
                 continue;
             }
         };
-        for product in tree.named(&remediation.product_ids, &remediation.group_ids) {
+        for product in tree.named(desk, &remediation.product_ids, &remediation.group_ids) {
             let one = beside.entry(product).or_default();
             // A fix that exists beats the word that none is planned, which stands for another part of the product.
             match (&one.fix, &fix) {
@@ -475,7 +482,7 @@ fn beside<'t>(
         }
     }
     for flag in &vulnerability.flags {
-        for product in tree.named(&flag.product_ids, &flag.group_ids) {
+        for product in tree.named(desk, &flag.product_ids, &flag.group_ids) {
             beside.entry(product).or_default().why.get_or_insert_with(|| cut(&flag.label, 200));
         }
     }
@@ -487,7 +494,7 @@ fn beside<'t>(
                 if threat.product_ids.is_empty() && threat.group_ids.is_empty() {
                     advisory.severity = advisory.severity.max(severity.unwrap_or(Severity::Unknown));
                 }
-                for product in tree.named(&threat.product_ids, &threat.group_ids) {
+                for product in tree.named(desk, &threat.product_ids, &threat.group_ids) {
                     let one = beside.entry(product).or_default();
                     one.severity = one.severity.max(severity);
                     if severity.is_none() {

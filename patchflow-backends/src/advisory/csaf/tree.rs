@@ -7,6 +7,7 @@ use patchflow_core::catalog::Product;
 use patchflow_core::package::{Cpe, Ecosystem, PackageName, Platform};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[derive(Default, Deserialize)]
 pub(super) struct ProductTree {
@@ -73,7 +74,7 @@ pub(super) struct Known {
     /// Why it cannot be told.
     pub(super) why: String,
     /// Its version or range, as it is written.
-    pub(super) version: Option<String>,
+    pub(super) version: Option<Arc<str>>,
     pub(super) is_range: bool,
     /// The platform that it stands for as a product of its own, such as `rhel 9`.
     platform: Option<Platform>,
@@ -93,20 +94,29 @@ impl Tree {
     /// The ids that are named, by themselves or by their group.
     pub(super) fn named<'a>(
         &'a self,
+        desk: &mut Desk<'_>,
         ids: &'a [String],
         groups: &'a [String],
-    ) -> impl Iterator<Item = &'a str> {
-        let grouped = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
-        ids.iter().chain(grouped).map(String::as_str)
+    ) -> Vec<&'a str> {
+        let mut named: Vec<&str> = ids.iter().map(String::as_str).collect();
+        for members in groups.iter().filter_map(|group| self.groups.get(group)) {
+            // To name a large group takes a few bytes.
+            if !desk.may(members.len().saturating_mul(20).saturating_add(20)) {
+                desk.part("groups of products are named too often; the rest is left out");
+                break;
+            }
+            named.extend(members.iter().map(String::as_str));
+        }
+        named
     }
 }
 
 /// What the branches above a product say of it.
 #[derive(Clone, Default)]
 struct Above {
-    vendor: Option<String>,
-    product: Option<String>,
-    version: Option<String>,
+    vendor: Option<Arc<str>>,
+    product: Option<Arc<str>>,
+    version: Option<Arc<str>>,
     is_range: bool,
 }
 
@@ -118,10 +128,10 @@ pub(super) fn read(desk: &mut Desk<'_>, raw: ProductTree) -> Tree {
     open.reverse();
     while let Some((branch, mut above)) = open.pop() {
         match branch.category.as_str() {
-            "vendor" => above.vendor = Some(branch.name),
-            "product_name" => above.product = Some(branch.name),
-            "product_version" => (above.version, above.is_range) = (Some(branch.name), false),
-            "product_version_range" => (above.version, above.is_range) = (Some(branch.name), true),
+            "vendor" => above.vendor = Some(cut(&branch.name, 240).into()),
+            "product_name" => above.product = Some(cut(&branch.name, 240).into()),
+            "product_version" => (above.version, above.is_range) = (Some(branch.name.into()), false),
+            "product_version_range" => (above.version, above.is_range) = (Some(branch.name.into()), true),
             // Families, patch levels, languages and architectures tell nothing that versions are matched by.
             _ => {}
         }
@@ -157,7 +167,7 @@ fn insert(desk: &mut Desk<'_>, tree: &mut Tree, full: Full, above: &Above) {
 fn known(desk: &mut Desk<'_>, full: &Full, above: &Above) -> Known {
     let shown = if full.name.is_empty() { full.product_id.clone() } else { full.name.clone() };
     let mut known = Known {
-        shown,
+        shown: cut(&shown, 200),
         product: None,
         why: String::new(),
         version: above.version.clone(),
@@ -172,7 +182,7 @@ fn known(desk: &mut Desk<'_>, full: &Full, above: &Above) -> Known {
                 known.product = Some(read.product);
                 // Distributions put the whole name of a package where its version belongs; its URL has it alone.
                 if read.version.is_some() || (read.ecosystem.is_of_a_platform() && !known.is_range) {
-                    (known.version, known.is_range) = (read.version, false);
+                    (known.version, known.is_range) = (read.version.map(Arc::from), false);
                 }
                 break;
             }
@@ -191,7 +201,8 @@ fn known(desk: &mut Desk<'_>, full: &Full, above: &Above) -> Known {
         }
     }
     if known.product.is_none() {
-        let named = above.product.clone().or_else(|| (!full.name.is_empty()).then(|| full.name.clone()));
+        let named =
+            above.product.clone().or_else(|| (!full.name.is_empty()).then(|| cut(&full.name, 240).into()));
         match named {
             Some(product) => {
                 let vendor = above.vendor.as_ref().map(|vendor| format!("{vendor}/")).unwrap_or_default();
@@ -260,7 +271,7 @@ fn relate(desk: &mut Desk<'_>, tree: &mut Tree, relationship: Relationship) {
     let mut known =
         if has_own && matches!(own.product, Some(Product::Package { .. })) { own } else { component };
     if !full_product_name.name.is_empty() {
-        known.shown = full_product_name.name;
+        known.shown = cut(&full_product_name.name, 200);
     }
     if let (Some(Product::Package { package, platform: of, .. }), Some(platform)) =
         (&mut known.product, platform)

@@ -223,11 +223,7 @@ fn container(desk: &mut Desk<'_>, at: &str, container: Container, advisory: &mut
     for metric in container.metrics {
         let vectors = [metric.v2, metric.v30, metric.v31, metric.v4];
         for vector in vectors.into_iter().flatten().filter_map(|vector| vector.vector.0) {
-            if vector.len() > 512 {
-                desk.part(format!("`{at}.metrics`: a vector of {} bytes; 512 are let pass", vector.len()));
-            } else if !advisory.cvss.contains(&vector) {
-                advisory.cvss.push(vector);
-            }
+            desk.vector(&format!("{at}.metrics"), &vector, &mut advisory.cvss);
         }
         if let Some(other) = metric.other {
             other_metric(desk, at, &other, advisory);
@@ -238,6 +234,10 @@ fn container(desk: &mut Desk<'_>, at: &str, container: Container, advisory: &mut
         let at = format!("{at}.affected[{index}]");
         let products = products(desk, &at, block);
         for (product, scheme) in products {
+            if !desk.may(block.len().saturating_mul(250)) {
+                desk.part(format!("`{at}`: too many versions of too many products; the rest is left out"));
+                break;
+            }
             let mut statements = versions::statements(desk, &at, block, &product, scheme);
             for statement in &mut statements {
                 statement.mitigation.clone_from(&mitigation);

@@ -30,6 +30,13 @@ pub(super) struct Block {
     versions: Entries,
 }
 
+impl Block {
+    /// How many versions it lists, with their changes.
+    pub(super) fn len(&self) -> usize {
+        self.versions.iter().map(|listed| 1 + listed.changes.len()).sum::<usize>() + 1
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Listed {
@@ -118,6 +125,8 @@ pub(super) fn statements(
         let versions = Versions::Some { range, exact };
         (!empty).then(|| parts::statement(product.clone(), versions, status, Fix::NotNamed))
     };
+    // Without the comparisons no repair is named, which is never wrong.
+    let compares = desk.may((affected.len() + unaffected.len()).saturating_pow(2).saturating_mul(10));
     if rest == Stand::Affected {
         // Everything but what is listed otherwise; what ends a gap repairs it.
         let mut others = unaffected.clone();
@@ -125,22 +134,24 @@ pub(super) fn statements(
         let spans = complement(others);
         let spans = spans.into_iter().map(|interval| {
             let fix = match &interval.to {
-                Bound::Excluding(to) if starts_at(&unaffected, to) => Some(to.clone()),
+                Bound::Excluding(to) if compares && starts_at(&unaffected, to) => Some(to.clone()),
                 Bound::Excluding(_) | Bound::Including(_) | Bound::Open => None,
             };
             Span { interval, fix }
         });
-        found.extend(parts::affected(product, scheme, spans.collect()));
+        found.extend(parts::affected(desk, product, scheme, spans.collect()));
     } else {
         let spans = affected.iter().map(|interval| {
             let fix = match &interval.to {
                 // Where the next range begins there is nothing repaired yet.
-                Bound::Excluding(to) if !affected.iter().any(|other| holds(other, to)) => Some(to.clone()),
+                Bound::Excluding(to) if compares && !affected.iter().any(|other| holds(other, to)) => {
+                    Some(to.clone())
+                }
                 Bound::Excluding(_) | Bound::Including(_) | Bound::Open => None,
             };
             Span { interval: interval.clone(), fix }
         });
-        found.extend(parts::affected(product, scheme, spans.collect()));
+        found.extend(parts::affected(desk, product, scheme, spans.collect()));
     }
     found.extend(plain(Vec::new(), exact, Status::Affected));
     let why = "the record calls these versions unaffected".to_owned();

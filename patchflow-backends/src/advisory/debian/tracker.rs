@@ -176,7 +176,8 @@ fn stand(
         ("resolved", Some(fixed)) => match Version::new(Scheme::Deb, fixed) {
             Ok(fixed) => {
                 let interval = Interval { from: Bound::Open, to: Bound::Excluding(fixed.clone()) };
-                parts::affected(&product, Scheme::Deb, vec![Span { interval, fix: Some(fixed) }]).pop()?
+                parts::affected(desk, &product, Scheme::Deb, vec![Span { interval, fix: Some(fixed) }])
+                    .pop()?
             }
             Err(why) => {
                 desk.part(format!("`releases.{code}.fixed_version`: {why}; taken as not repaired"));

@@ -1,7 +1,7 @@
 //! What is broken, too large or contradictory: told with its place and what to mend; the rest is kept.
 
 use super::{all_shown, feed, notes, read};
-use patchflow_backends::advisory::{Collected, Limits, ReadErrorKind, Summary, osv};
+use patchflow_backends::advisory::{Collected, Limits, ReadErrorKind, Summary, csaf, cve, osv};
 
 fn osv(text: &str) -> (Summary, Collected) {
     read(|input, feed, limits, sink| osv::read(input, feed, limits, sink), text.as_bytes())
@@ -293,4 +293,76 @@ fn an_input_that_fails_names_its_cause() {
     assert_eq!(error.to_string(), "test, byte 0: it cannot be read");
     let source = std::error::Error::source(&error.kind).expect("the cause is kept");
     assert_eq!(source.to_string(), "the disk is gone");
+}
+
+/// Texts made from numbers, joined by commas.
+fn list(of: std::ops::Range<u32>, each: impl Fn(u32) -> String) -> String {
+    of.map(each).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn a_record_cannot_ask_for_more_work_than_its_share() {
+    // 1000 ranges beside 10 000 versions: ten million comparisons.
+    let ranges = list(0..1000, |at| {
+        format!(r#"{{"type": "SEMVER", "events": [{{"introduced": "{at}.0.0"}}, {{"fixed": "{at}.5.0"}}]}}"#)
+    });
+    let versions = list(0..10_000, |at| format!("\"0.{at}.1\""));
+    let (_, read) = osv(&format!(
+        r#"{{"id": "W", "affected": [{{"package": {{"ecosystem": "npm", "name": "a"}}, "ranges": [{ranges}],
+        "versions": [{versions}]}}]}}"#
+    ));
+    assert!(
+        notes(&read)[0].contains(
+            "`affected[0]`: too many versions beside too many ranges; they are meant by their texts"
+        ),
+        "{:?}",
+        notes(&read)
+    );
+    assert!(read.advisories[0].affected.iter().any(|one| one.versions.contain("0.9999.1")), "none is lost");
+
+    // A name of half a kilobyte in each of 200 000 statements would be a hundred megabytes.
+    let name = "n".repeat(500);
+    let events = list(0..120_000, |at| format!(r#"{{"introduced": "{at}.0.0"}}, {{"fixed": "{at}.5.0"}}"#));
+    let (_, read) = osv(&format!(
+        r#"{{"id": "W", "affected": [{{"package": {{"ecosystem": "npm", "name": "{name}"}},
+        "ranges": [{{"type": "SEMVER", "events": [{events}]}}]}}]}}"#
+    ));
+    assert_eq!(read.advisories[0].affected.len(), 1);
+    assert!(
+        notes(&read)[0].contains("120000 ranges are more than a record may have; taken as every version"),
+        "{:?}",
+        notes(&read)
+    );
+}
+
+#[test]
+fn lists_that_multiply_are_bounded() {
+    // Each of 3000 CPE names has each of 3000 versions.
+    let cpes = list(0..3000, |at| format!("\"cpe:2.3:a:v:p{at}:*:*:*:*:*:*:*:*\""));
+    let versions = list(0..3000, |at| format!(r#"{{"version": "{at}", "status": "affected"}}"#));
+    let text = format!(
+        r#"{{"cveMetadata": {{"cveId": "CVE-1", "state": "PUBLISHED"}}, "containers": {{"cna": {{"affected": [
+        {{"product": "p", "cpes": [{cpes}], "versions": [{versions}]}}]}}}}}}"#
+    );
+    let (_, cves) = read(|input, feed, limits, sink| cve::read(input, feed, limits, sink), text.as_bytes());
+    assert!(
+        notes(&cves)[0].contains("too many versions of too many products; the rest is left out"),
+        "{:?}",
+        notes(&cves)
+    );
+    // Each of 1000 remediations names a group of 20 000 products.
+    let members = list(0..20_000, |at| format!("\"P{at}\""));
+    let groups = list(0..1000, |_| r#"{"category": "workaround", "group_ids": ["G"]}"#.to_owned());
+    let text = format!(
+        r#"{{"document": {{"tracking": {{"id": "D"}}}}, "product_tree": {{"product_groups": [{{"group_id": "G",
+        "product_ids": [{members}]}}]}}, "vulnerabilities": [{{"cve": "CVE-1", "remediations": [{groups}]}}]}}"#
+    );
+    let (_, documents) =
+        read(|input, feed, limits, sink| csaf::read(input, feed, limits, sink), text.as_bytes());
+    assert_eq!(
+        notes(&documents),
+        [
+            "test: `D` (record 1), byte 0: groups of products are named too often; the rest is left out (kept in part)"
+        ]
+    );
 }
