@@ -87,12 +87,16 @@ pub(super) fn statements(
 ) -> Vec<Affected> {
     let rest = status(desk, &format!("{at}.defaultStatus"), &block.default_status);
     let scheme = scheme.unwrap_or_else(|| of_kinds(block));
-    let strict = read(block, scheme, &mut |_, _| ());
     // Texts that a stricter order does not take are common; all of a block are then compared in the generic order.
-    let (scheme, listed) = match strict {
-        Some(_) => (scheme, read(block, scheme, &mut |index, why| tell(desk, at, index, why))),
-        None => (Scheme::Generic, read(block, Scheme::Generic, &mut |index, why| tell(desk, at, index, why))),
-    };
+    let scheme = if read(block, scheme, &mut |_, _| ()).is_some() { scheme } else { Scheme::Generic };
+    let mut told = Vec::new();
+    let listed = read(block, scheme, &mut |index, why| told.push((index, why)));
+    // Some vendors list a hundred models where versions should stand: one note tells of all.
+    let more = told.len().saturating_sub(1);
+    if let Some((index, why)) = told.into_iter().next() {
+        let more = if more == 0 { String::new() } else { format!("; {more} more of this block likewise") };
+        desk.part(format!("`{at}.versions[{index}]`: {why}{more}"));
+    }
     let listed = listed.unwrap_or_default();
     // `original_commit_for_fix` is no commit: Linux names the version that way in which a repair appeared first.
     if !block.versions.is_empty() && block.versions.iter().all(|listed| listed.version_type == "git") {
@@ -178,10 +182,6 @@ pub(super) fn statements(
         ));
     }
     found
-}
-
-fn tell(desk: &mut Desk<'_>, at: &str, index: usize, why: String) {
-    desk.part(format!("`{at}.versions[{index}]`: {why}"));
 }
 
 fn holds(interval: &Interval, version: &Version) -> bool {
