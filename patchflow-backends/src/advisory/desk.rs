@@ -252,7 +252,7 @@ impl<'a> Desk<'a> {
     /// An error at a place, with what was read before.
     pub(super) fn fail(&self, at: Place, kind: ReadErrorKind) -> ReadError {
         let (feed, file) = (Arc::clone(&self.feed.name), self.file.clone());
-        ReadError { feed, file, at, kind, so_far: self.summary }
+        ReadError { feed, file, at, kind, so_far: Box::new(self.summary) }
     }
 
     /// An error of the input.

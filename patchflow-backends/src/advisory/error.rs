@@ -16,7 +16,7 @@ pub struct ReadError {
     /// Why.
     pub kind: ReadErrorKind,
     /// What was read before.
-    pub so_far: Summary,
+    pub so_far: Box<Summary>,
 }
 
 /// Why a reading ended.

@@ -472,9 +472,8 @@ fn beside<'t>(
         for product in tree.named(desk, &remediation.product_ids, &remediation.group_ids) {
             let one = beside.entry(product).or_default();
             // A fix that exists beats the word that none is planned, which stands for another part of the product.
-            match (&one.fix, &fix) {
-                (None | Some(Fix::Never), Some(_)) => one.fix.clone_from(&fix),
-                (Some(_), _) | (None, None) => {}
+            if let (None | Some(Fix::Never), Some(_)) = (&one.fix, &fix) {
+                one.fix.clone_from(&fix);
             }
             if one.mitigation.is_none() {
                 one.mitigation.clone_from(&mitigation);

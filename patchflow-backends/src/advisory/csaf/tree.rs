@@ -7,6 +7,7 @@ use patchflow_core::catalog::Product;
 use patchflow_core::package::{Cpe, Ecosystem, PackageName, Platform};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 #[derive(Default, Deserialize)]
@@ -154,13 +155,14 @@ pub(super) fn read(desk: &mut Desk<'_>, raw: ProductTree) -> Tree {
 
 fn insert(desk: &mut Desk<'_>, tree: &mut Tree, full: Full, above: &Above) {
     let known = known(desk, &full, above);
-    if tree.products.contains_key(&full.product_id) {
-        desk.part(format!(
+    match tree.products.entry(full.product_id) {
+        Entry::Vacant(place) => {
+            place.insert(known);
+        }
+        Entry::Occupied(place) => desk.part(format!(
             "`product_tree`: the product id `{}` stands there twice; the first is kept",
-            cut(&full.product_id, 80)
-        ));
-    } else {
-        tree.products.insert(full.product_id, known);
+            cut(place.key(), 80)
+        )),
     }
 }
 

@@ -86,15 +86,21 @@ pub(super) fn statements(
     scheme: Option<Scheme>,
 ) -> Vec<Affected> {
     let rest = status(desk, &format!("{at}.defaultStatus"), &block.default_status);
-    let scheme = scheme.unwrap_or_else(|| of_kinds(block));
-    // Texts that a stricter order does not take are common; all of a block are then compared in the generic order.
-    let scheme = if read(block, scheme, &mut |_, _| ()).is_some() { scheme } else { Scheme::Generic };
-    let mut told = Vec::new();
-    let listed = read(block, scheme, &mut |index, why| told.push((index, why)));
+    // Whose order a package has is known and never changed. Elsewhere texts that the order of their kind does not take
+    // are common; all of a block are then compared in the generic order.
+    let scheme = scheme.unwrap_or_else(|| {
+        let kind = of_kinds(block);
+        if read(block, kind, false, &mut |_, _| ()).is_some() { kind } else { Scheme::Generic }
+    });
+    let (mut first, mut count) = (None, 0_usize);
+    let listed = read(block, scheme, true, &mut |index, why| {
+        count += 1;
+        first.get_or_insert((index, why));
+    });
     // Some vendors list a hundred models where versions should stand: one note tells of all.
-    let more = told.len().saturating_sub(1);
-    if let Some((index, why)) = told.into_iter().next() {
-        let more = if more == 0 { String::new() } else { format!("; {more} more of this block likewise") };
+    if let Some((index, why)) = first {
+        let more =
+            if count == 1 { String::new() } else { format!("; {} more of this block likewise", count - 1) };
         desk.part(format!("`{at}.versions[{index}]`: {why}{more}"));
     }
     let listed = listed.unwrap_or_default();
@@ -213,8 +219,14 @@ enum Entry<'a> {
     Exactly(String, &'a str),
 }
 
-/// Reads all entries in one order; nothing when a bound is none of it and another order should be tried.
-fn read<'a>(block: &'a Block, scheme: Scheme, tell: &mut dyn FnMut(usize, String)) -> Option<Vec<Entry<'a>>> {
+/// Reads all entries in one order. When a text is none of it: nothing, or, where no other order is left to try, what
+/// can be said of the text all the same.
+fn read<'a>(
+    block: &'a Block,
+    scheme: Scheme,
+    is_last: bool,
+    tell: &mut dyn FnMut(usize, String),
+) -> Option<Vec<Entry<'a>>> {
     let mut found = Vec::new();
     for (index, listed) in block.versions.iter().enumerate() {
         if listed.version_type == "git" {
@@ -223,8 +235,7 @@ fn read<'a>(block: &'a Block, scheme: Scheme, tell: &mut dyn FnMut(usize, String
         let is_range = listed.less_than.is_some() || listed.less_than_or_equal.is_some();
         match if is_range { range(listed, scheme) } else { single(listed, scheme) } {
             Ok(entries) => found.extend(entries),
-            // In the generic order nothing is left to try.
-            Err(why) if scheme == Scheme::Generic => {
+            Err(why) if is_last => {
                 if listed.status == "affected" && is_range {
                     tell(index, format!("{why}; taken as every version"));
                     found.push(Entry::Span(Interval::ALL, &listed.status));

@@ -127,6 +127,24 @@ fn versions_are_read_as_people_write_them() {
 }
 
 #[test]
+fn the_order_of_a_package_is_never_changed() {
+    assert_eq!(
+        block(
+            r#"{"packageURL": "pkg:pypi/a", "versions": [{"version": "0", "lessThan": "1.0rc1", "status": "affected"},
+            {"version": "0", "lessThan": "soon", "status": "affected"}, {"version": "2.0-x y", "status": "affected"}]}"#
+        ),
+        [
+            "pypi:a: below 1.0rc1: affected, fixed from 1.0rc1",
+            "pypi:a: every version: affected",
+            "pypi:a: no version, and 2.0-x y: affected",
+            "`containers.cna.affected[0].versions[1]`: `soon` is not a version of the scheme pep440: it does not have \
+             the form [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local] of PEP 440; taken as every version; 1 more of this \
+             block likewise",
+        ]
+    );
+}
+
+#[test]
 fn collections_of_packages_are_known() {
     let of = |collection: &str, name: &str| {
         block(&format!(

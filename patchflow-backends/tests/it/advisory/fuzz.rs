@@ -64,18 +64,19 @@ fn limits() -> Limits {
 
 /// Reads the bytes as every format. Nothing may panic; what is handed on must be within bounds.
 fn read_as_all(bytes: &[u8]) {
-    let (feed, limits) = (feed(), limits());
+    let (now, bounds) = (feed(), limits());
     let _ = Format::of(bytes);
-    let release = read_release(bytes, &feed, &limits).unwrap_or_else(|_| Release::default());
-    let all: [fn(&[u8], &mut Collected) -> Option<Summary>; 8] = [
-        |bytes, read| osv::read(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| csaf::read(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| cve::read(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| updateinfo::read(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| read_tracker(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| kev::read(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| epss::read(bytes, &super::feed(), &limits_of(), read).ok(),
-        |bytes, read| windows::read(bytes, &super::feed(), &limits_of(), read).ok(),
+    let release = read_release(bytes, &now, &bounds).unwrap_or_else(|_| Release::default());
+    type Any = fn(&[u8], &mut Collected) -> Option<Summary>;
+    let all: [Any; 8] = [
+        |bytes, read| osv::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| csaf::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| cve::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| updateinfo::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| read_tracker(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| kev::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| epss::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| windows::read(bytes, &super::feed(), &limits(), read).ok(),
     ];
     for reader in all {
         let (mut first, mut second) = (Collected::default(), Collected::default());
@@ -97,13 +98,9 @@ fn read_as_all(bytes: &[u8]) {
         }
     }
     let mut read = Collected::default();
-    let _ = read_packages(bytes, &release, &feed, &limits, &mut read, |offer| {
+    let _ = read_packages(bytes, &release, &now, &bounds, &mut read, |offer| {
         assert!(offer.phased_percent.is_none_or(|percent| percent <= 100));
     });
-}
-
-fn limits_of() -> Limits {
-    limits()
 }
 
 #[derive(Clone, Debug)]
