@@ -37,7 +37,6 @@ mod names;
 mod note;
 mod parts;
 mod path;
-mod purl;
 mod ranges;
 
 pub mod csaf;

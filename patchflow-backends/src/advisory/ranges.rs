@@ -122,7 +122,7 @@ pub(super) fn text(scheme: Scheme, text: &str) -> Result<Said, String> {
     if let Some(vers) = trimmed.strip_prefix("vers:") {
         let (kind, constraints) = vers.split_once('/').ok_or_else(|| cannot("no `/` after the kind"))?;
         let scheme = vers_scheme(kind, scheme);
-        let constraints = percent(constraints);
+        let constraints = decoded(constraints).unwrap_or_else(|| constraints.to_owned());
         return comparators(scheme, &constraints, true).map_err(|why| cannot(&why));
     }
     words(scheme, trimmed).map_err(|why| cannot(&why))
@@ -143,8 +143,24 @@ fn vers_scheme(kind: &str, given: Scheme) -> Scheme {
     }
 }
 
-fn percent(text: &str) -> String {
-    super::purl::decoded(text).unwrap_or_else(|| text.to_owned())
+/// Percent-coded text as it was; nothing when it is not such text.
+fn decoded(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first != b'%' {
+            bytes.push(*first);
+            rest = after;
+            continue;
+        }
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        bytes.push(u8::try_from(digit(0)? * 16 + digit(1)?).ok()?);
+        rest = &after[2..];
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Words around one bound, then comparators, then plain versions.

@@ -1,8 +1,8 @@
 //! The product tree: which ids stand for which products in which versions.
 
 use crate::advisory::desk::{Desk, cut};
+use crate::advisory::names;
 use crate::advisory::parts::or_default;
-use crate::advisory::{names, purl};
 use patchflow_core::catalog::Product;
 use patchflow_core::package::{Cpe, Ecosystem, PackageName, Platform};
 use serde::Deserialize;
@@ -179,7 +179,7 @@ fn known(desk: &mut Desk<'_>, full: &Full, above: &Above) -> Known {
     let helper = full.product_identification_helper.as_ref();
     let purls = helper.into_iter().flat_map(|helper| helper.purl.iter().chain(&helper.purls));
     for text in purls {
-        match purl::read(text) {
+        match names::purl(text) {
             Ok(read) => {
                 known.product = Some(read.product);
                 // Distributions put the whole name of a package where its version belongs; its URL has it alone.
@@ -259,7 +259,7 @@ fn relate(desk: &mut Desk<'_>, tree: &mut Tree, relationship: Relationship) {
         return;
     };
     let platform = match tree.products.get(&relates_to_product_reference) {
-        Some(host) => host.platform.clone().or_else(|| names::suse(&host.shown.replace("SUSE ", ""))),
+        Some(host) => host.platform.clone().or_else(|| names::suse(&host.shown)),
         None => {
             desk.part(format!(
                 "`product_tree.relationships`: `{}` is not in the product tree",

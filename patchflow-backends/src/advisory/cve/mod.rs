@@ -11,7 +11,7 @@ use super::desk::{Desk, Outcome, check_name, cut, title};
 use super::json::{self, Scanner};
 use super::note::{Place, Sink, Summary};
 use super::parts::{self, Word, or_default};
-use super::{Feed, Limits, ReadError, input, names, purl};
+use super::{Feed, Limits, ReadError, input, names};
 use patchflow_core::catalog::version::{Bound, Interval, Range, Scheme};
 use patchflow_core::catalog::{
     Advisory, Exploitation, Fix, KnownExploited, Product, Severity, Ssvc, Status, Versions,
@@ -303,7 +303,7 @@ fn other_metric(desk: &mut Desk<'_>, at: &str, other: &Other, advisory: &mut Adv
 fn products(desk: &mut Desk<'_>, at: &str, block: &Block) -> Vec<(Product, Option<Scheme>)> {
     let mut found = Vec::new();
     if let Some(text) = &block.package_url {
-        match purl::read(text) {
+        match names::purl(text) {
             Ok(read) => found.push((read.product, Scheme::of(read.ecosystem))),
             Err(why) => desk.part(format!("`{at}.packageURL`: {why}")),
         }

@@ -8,7 +8,7 @@ use crate::advisory::json::{self, Scanner, Stop};
 use crate::advisory::note::{Place, Sink, Summary};
 use crate::advisory::parts::{self, or_default};
 use crate::advisory::ranges::Span;
-use crate::advisory::{Feed, Limits, ReadError, ReadErrorKind, input, names};
+use crate::advisory::{Feed, Limits, ReadError, ReadErrorKind, input};
 use patchflow_core::catalog::version::{Bound, Interval, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, Product, Severity, Status, Versions};
 use patchflow_core::package::{Ecosystem, PackageName, Platform};
@@ -127,7 +127,7 @@ fn take(desk: &mut Desk<'_>, source: &str, cve: &str, name: &str, entry: Entry, 
     advisory.title = title(&entry.description);
     advisory.provenance.push(desk.provenance(name, None));
     for (code, release) in entry.releases {
-        let Some(platform) = names::debian(&code) else {
+        let Some(platform) = Platform::of_debian(&code) else {
             let code = cut(&code, 40);
             desk.part(format!("`releases.{code}`: no release of Debian that is known"));
             continue;

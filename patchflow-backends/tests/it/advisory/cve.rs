@@ -134,8 +134,8 @@ fn the_order_of_a_package_is_never_changed() {
             {"version": "0", "lessThan": "soon", "status": "affected"}, {"version": "2.0-x y", "status": "affected"}]}"#
         ),
         [
-            "pypi:a: below 1.0rc1: affected, fixed from 1.0rc1",
-            "pypi:a: every version: affected",
+            // What cannot be read is every version, so nothing is repaired at 1.0rc1.
+            "pypi:a: below 1.0rc1, or every version: affected",
             "pypi:a: no version, and 2.0-x y: affected",
             "`containers.cna.affected[0].versions[1]`: `soon` is not a version of the scheme pep440: it does not have \
              the form [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local] of PEP 440; taken as every version; 1 more of this \
