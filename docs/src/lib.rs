@@ -38,6 +38,10 @@ pub mod journal {}
 #[doc = include_str!("../cost.md")]
 pub mod cost {}
 
+/// Which feeds are read, by which rules.
+#[doc = include_str!("../feeds.md")]
+pub mod feeds {}
+
 /// The guide for those who embed patchflow.
 #[doc = include_str!("../guide-vendors.md")]
 pub mod guide_vendors {}

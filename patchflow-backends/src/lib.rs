@@ -1,5 +1,7 @@
 //! Backends of patchflow: real parts behind the SDK traits of `patchflow-core`, each a cargo feature.
 
+#[cfg(feature = "advisory")]
+pub mod advisory;
 #[cfg(all(feature = "apt", unix))]
 pub mod apt;
 #[cfg(feature = "artifact")]

@@ -1,5 +1,7 @@
 //! The integration tests of the backends.
 
+#[cfg(feature = "advisory")]
+mod advisory;
 #[cfg(feature = "host")]
 mod host;
 #[cfg(all(feature = "artifact", feature = "host"))]
