@@ -129,6 +129,8 @@ struct RolloutSnapshot {
     levels: Vec<Arc<str>>,
     #[serde(default)]
     select: Selector,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    takes_back: bool,
     #[serde(default)]
     catch_up_stopped: Option<Halt>,
     #[serde(default)]
@@ -289,6 +291,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
         select: rollout.select.clone(),
+        takes_back: rollout.takes_back,
         catch_up_stopped: rollout.catch_up_stopped.clone(),
         catch_up_failures: rollout.catch_up_failures,
         unplaced: rollout.unplaced.iter().copied().collect(),
@@ -410,6 +413,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
         restored.select = rollout.select;
+        restored.takes_back = rollout.takes_back;
         restored.catch_up_stopped = rollout.catch_up_stopped;
         restored.catch_up_failures = rollout.catch_up_failures;
         restored.unplaced = rollout.unplaced.into_iter().collect();

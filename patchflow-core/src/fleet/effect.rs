@@ -138,6 +138,8 @@ pub enum NoticeKind {
     PathLapsed,
     /// A patch was withdrawn; says where it is and where it is on its way.
     Withdrawn,
+    /// What was installed under a revoked approval is rolled back; says where it is and where it is on its way.
+    RolledBack,
     /// A way back has not been tried for too long.
     DrillOverdue,
     /// A post hook failed or was late.

@@ -318,6 +318,15 @@ pub enum RichFact {
         /// Why.
         end: EndReason,
     },
+    /// What was installed under an approval that was taken back is rolled back, wherever it is still there.
+    RollbackAsked {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Who took the approval back.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
     /// Another candidate took its place.
     CandidateSuperseded {
         /// The one that was replaced.

@@ -349,7 +349,7 @@ impl Fleet {
         decide::tend(&self.state, now, at, sweep, facts);
         if facts.is_empty()
             && matches!(at.member.phase, Phase::Failed | Phase::Verified)
-            && decide::is_to_be_reverted(at)
+            && decide::is_to_be_reverted(&self.state, at)
         {
             self.await_turn(rollout, member);
         }
@@ -533,7 +533,7 @@ impl State {
             // A cancellation that a crash cut off in its middle has members left to cancel.
             let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
             let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
-            rollout.queue.sweep = !ended || rollout.moving > 0 || waits;
+            rollout.queue.sweep = !ended || rollout.moving > 0 || waits || rollout.takes_back;
             rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
             let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
             let id = RolloutId(i as u32);

@@ -257,6 +257,16 @@ impl State {
                 );
                 act(self.notice(NoticeKind::Withdrawn, None, Some(*candidate), text));
             }
+            RichFact::RollbackAsked { candidate, by, reason } => {
+                let [installed, in_flight] = self.reached(*candidate);
+                let text = format!(
+                    "{by} revoked the approval of {}: {reason}; it is rolled back on {}, and under way on {}",
+                    self.title(*candidate),
+                    self.listed(&installed),
+                    self.listed(&in_flight)
+                );
+                act(self.notice(NoticeKind::RolledBack, None, Some(*candidate), text));
+            }
             RichFact::DrillOverdue { path, last } => {
                 let last =
                     last.map_or_else(|| "never been tried".into(), |last| format!("last led back {last}"));

@@ -1,7 +1,7 @@
 //! What a host may look at while it holds the fleet.
 
 use super::Fleet;
-use super::decide::{self, Full};
+use super::decide::{self, At, Full};
 use super::endpoints::EndpointView;
 use super::needs::Need;
 use super::observation::Standing;
@@ -223,6 +223,12 @@ impl Fleet {
     #[must_use]
     pub fn waits_for(&self, id: CandidateId, endpoint: EndpointIx) -> Option<String> {
         self.state.missing_before(self.state.candidate(id)?, endpoint, &[])
+    }
+
+    /// Whether something else has taken the place of what a member installed, so that it is not taken back any more.
+    pub(crate) fn is_replaced(&self, rollout: &Rollout, member: &Member) -> bool {
+        let ix = rollout.member_of(member.endpoint());
+        ix.is_some_and(|ix| super::decide::is_replaced(&self.state, At { rollout, ix, member }))
     }
 
     /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.

@@ -59,6 +59,7 @@ kinds! {
     ApprovalGranted => "approval_granted" 1,
     ApprovalRejected => "approval_rejected" 1,
     ApprovalEnded => "approval_ended" 1,
+    RollbackAsked => "rollback_asked" 1,
     CandidateSuperseded => "candidate_superseded" 1,
     CandidateRerated => "candidate_rerated" 1,
     CandidateHeld => "candidate_held" 1,

@@ -11,6 +11,8 @@ pub struct RollbackPolicy {
     pub on_failure: OnFailure,
     /// Who is rolled back when a ring is halted.
     pub on_halt: OnHalt,
+    /// What happens to those that have it when its approval is taken back.
+    pub on_revoke: OnRevoke,
     /// Lets endpoints without a known rollback path start, by name and reason.
     pub without_path: Option<WaiverByName>,
     /// Each way back that deployments count on is tried on non-production at least so often, in seconds; not 0.
@@ -41,11 +43,22 @@ pub enum OnHalt {
     Rollout,
 }
 
+/// What happens to those that have a patch when its approval is taken back. New orders stop in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRevoke {
+    /// They keep it, and are listed.
+    List,
+    /// They are brought back to their recorded level, by the same road as on a halt.
+    RollBack,
+}
+
 impl Default for RollbackPolicy {
     fn default() -> Self {
         Self {
             on_failure: OnFailure::Leave,
             on_halt: OnHalt::Failed,
+            on_revoke: OnRevoke::List,
             without_path: None,
             drill_every_secs: 90 * 24 * HOUR,
         }

@@ -212,6 +212,10 @@ impl History {
                 };
                 self.of_candidate(at, kind, *candidate, text);
             }
+            RichFact::RollbackAsked { candidate, by, reason } => {
+                let text = format!("rolled back wherever it is, after {by} revoked its approval: {reason}");
+                self.of_candidate(at, Stopped, *candidate, text);
+            }
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.of_candidate(at, Stopped, *candidate, format!("superseded by candidate {by}"));
             }

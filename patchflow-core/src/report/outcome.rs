@@ -6,6 +6,7 @@ use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
 use crate::ids::EndpointIx;
+use crate::plan::RollbackPath;
 use crate::rollout::{Member, Phase, Rollout, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
@@ -90,7 +91,10 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             let words = (put_off(fleet, rollout, member), reboot_words(fleet, member));
             (Verify, Open, format!("installed {place}, rebooting{}{}", words.0, words.1))
         }
-        Phase::Verified => (Verify, Passed, format!("verified at {target} {place}{attempts}{from}")),
+        Phase::Verified => {
+            let back = taken_back(fleet, rollout, member);
+            (Verify, Passed, format!("verified at {target} {place}{attempts}{from}{back}"))
+        }
         Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
         Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
         Phase::Reverted => (
@@ -166,6 +170,19 @@ pub(super) fn stopped(rollout: &Rollout) -> String {
             format!("halted in ring {ring}, {}", halt.reason)
         }
         None => "the rollout was ended before its turn came".into(),
+    }
+}
+
+/// What becomes of an endpoint that has a patch whose approval was taken back.
+fn taken_back(fleet: &Fleet, rollout: &Rollout, member: &Member) -> &'static str {
+    if !rollout.takes_back() {
+        ""
+    } else if fleet.is_replaced(rollout, member) {
+        "; its approval was revoked, and something else has taken its place there since"
+    } else if member.path() == RollbackPath::None {
+        "; its approval was revoked, and no way back is known there"
+    } else {
+        "; its approval was revoked, and it is rolled back as soon as the endpoint is free and in contact"
     }
 }
 

@@ -13,7 +13,7 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
-use patchflow_core::policy::{Amount, OnFailure, OnHalt, OnSuperseded, StartsMax};
+use patchflow_core::policy::{Amount, OnFailure, OnHalt, OnRevoke, OnSuperseded, StartsMax};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -100,6 +100,7 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.rollback.on_revoke = if seed % 3 > 0 { OnRevoke::RollBack } else { OnRevoke::List };
         policy.endpoints.scan_before_order = seed.is_multiple_of(5);
         policy.endpoints.scan_on_candidate = seed.is_multiple_of(2);
         policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);

@@ -307,6 +307,7 @@ fn rich() -> Vec<RichFact> {
             by: bo.clone(),
             reason: "breaks the proxy".into(),
         },
+        RichFact::RollbackAsked { candidate: CANDIDATE, by: Arc::from("ada"), reason: "it eats mail".into() },
         RichFact::ApprovalEnded { candidate: CANDIDATE, end: EndReason::Expired },
         RichFact::ApprovalEnded {
             candidate: CANDIDATE,

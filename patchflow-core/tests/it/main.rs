@@ -29,6 +29,7 @@ mod replay;
 mod report;
 mod rescue;
 mod revising;
+mod revoking;
 mod rings;
 mod road;
 mod world;

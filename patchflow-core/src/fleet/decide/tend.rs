@@ -7,6 +7,7 @@ use crate::error::FailureKind;
 use crate::fleet::RichFact;
 use crate::fleet::conditions::Bits;
 use crate::fleet::endpoints::Slot;
+use crate::fleet::observation::Standing;
 use crate::fleet::state::State;
 use crate::plan::RollbackPath;
 use crate::policy::{OnFailure, OnHalt};
@@ -38,7 +39,7 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
             call(state, now, at, facts);
         }
         Phase::RolledBack => drilled(state, at, true, facts),
-        Phase::Failed | Phase::Verified if is_to_be_reverted(at) => revert(state, now, at, facts),
+        Phase::Failed | Phase::Verified if is_to_be_reverted(state, at) => revert(state, now, at, facts),
         Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
         Phase::Draining => {}
         Phase::Attached => super::attach::attached(state, at, facts),
@@ -107,8 +108,9 @@ fn recall(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     facts.push(at.fact(Event::RecallAsked, 0, due));
 }
 
-/// Whether the policy brings this member back: it failed, or a gate halted its rollout (semantics S10).
-pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
+/// Whether the policy brings this member back: it failed, a gate halted its rollout (semantics S10), or its approval was
+/// taken back (S8).
+pub(crate) fn is_to_be_reverted(state: &State, at: At<'_>) -> bool {
     // What another rollout installed is that one's to take back.
     if at.member.operation == 0 {
         return false;
@@ -116,6 +118,9 @@ pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
     let policy = &at.rollout.policy().rollback;
     let failed = at.member.phase == Phase::Failed;
     if failed && policy.on_failure == OnFailure::RollBack {
+        return true;
+    }
+    if at.rollout.takes_back && !is_replaced(state, at) {
         return true;
     }
     let Some(halt) =
@@ -129,6 +134,16 @@ pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
         OnHalt::Ring => failed || at.member.ring == halt.ring,
         OnHalt::Rollout => true,
     }
+}
+
+/// Whether something else has taken its place there since: what is to be taken back is not there any more.
+pub(crate) fn is_replaced(state: &State, at: At<'_>) -> bool {
+    let (candidate, endpoint) = (at.rollout.candidate(), at.member.endpoint);
+    let Some(entry) = state.candidate(candidate) else { return false };
+    let present = entry.needs.get(endpoint).filter(|need| need.standing == Standing::Has);
+    let present = present.and_then(|need| entry.level(need));
+    state.is_replaced_there(candidate, endpoint)
+        || present.is_some_and(|version| **version != *entry.target.version)
 }
 
 fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {

@@ -74,6 +74,18 @@ impl State {
         Ok(())
     }
 
+    /// Whatever its deployments have installed is taken back, or may stay again. They look at it either way.
+    pub(super) fn takes_back(&mut self, id: CandidateId, takes_back: bool) -> Result<(), Misfit> {
+        for deployment in self.entry(id)?.deployments.clone() {
+            if let Some(rollout) = self.rollouts.get_mut(deployment.index()) {
+                rollout.takes_back = takes_back;
+                rollout.queue.sweep |= takes_back;
+            }
+            self.put_on_agenda(deployment);
+        }
+        Ok(())
+    }
+
     /// Turned down or replaced before, open again now: the way begins anew, and a trial that passed still counts.
     pub(super) fn reopen(&mut self, id: CandidateId, by_a_person: bool) -> Result<(), Misfit> {
         let entry = self.transition(id, |state| match state {

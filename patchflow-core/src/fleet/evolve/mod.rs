@@ -276,8 +276,7 @@ impl State {
                     | Candidate::Withdrawn(_) => (state, Fits::No),
                 })?;
                 entry.ask = None;
-                let deployments = entry.deployments.clone();
-                deployments.into_iter().for_each(|id| self.put_on_agenda(id));
+                self.takes_back(*candidate, false)?;
             }
             RichFact::ApprovalRejected { candidate, by, reason } => {
                 let entry = self.transition(*candidate, |state| match state {
@@ -314,6 +313,7 @@ impl State {
                     | Candidate::Withdrawn(_) => (state, Fits::No),
                 })?;
             }
+            RichFact::RollbackAsked { candidate, by: _, reason: _ } => self.takes_back(*candidate, true)?,
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.transition(*candidate, |state| (state.superseded(*by, at), Fits::Yes))?.ask = None;
             }

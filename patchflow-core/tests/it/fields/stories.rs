@@ -12,7 +12,7 @@ use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, OnFailure, OnHalt, Policy, RingPolicy, RingSize, StartMode, WaiverByName,
+    Approval, OnFailure, OnHalt, OnRevoke, Policy, RingPolicy, RingSize, StartMode, WaiverByName,
 };
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -194,6 +194,16 @@ pub(super) fn without_a_way_back(policy: Policy) -> String {
     ending(&world)
 }
 
+/// The approval is taken back while the rollout runs.
+fn revoked(policy: Policy) -> String {
+    let mut world = World::new(40, 2, policy);
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    world.pass(HOUR);
+    world.ask("ada", &[], Command::Revoke { candidate, reason: "it eats mail".into() }).unwrap();
+    world.pass(HOUR);
+    ending(&world)
+}
+
 pub(super) fn started_by_hand(mut policy: Policy) -> String {
     policy.deploy.start = StartMode::OnRequest;
     policy.rings.truncate(0);
@@ -314,6 +324,7 @@ pub(super) fn fields() -> Vec<Field> {
             },
         ),
         field("rollback.on_halt", |p| p.rollback.on_halt = OnHalt::Ring, sickens),
+        field("rollback.on_revoke", |p| p.rollback.on_revoke = OnRevoke::RollBack, revoked),
         field("rollback.without_path", |p| p.rollback.without_path = waiver(), without_a_way_back),
         field(
             "schedule",

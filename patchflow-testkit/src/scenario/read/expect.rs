@@ -50,7 +50,7 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 17] = [
+const NOTICES: [(&str, NoticeKind); 18] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
@@ -65,6 +65,7 @@ const NOTICES: [(&str, NoticeKind); 17] = [
     ("drill_overdue", NoticeKind::DrillOverdue),
     ("path_lapsed", NoticeKind::PathLapsed),
     ("withdrawn", NoticeKind::Withdrawn),
+    ("rolled_back", NoticeKind::RolledBack),
     ("reboots_stopped", NoticeKind::RebootsStopped),
     ("quarantined", NoticeKind::Quarantined),
     ("ended", NoticeKind::Ended),
