@@ -231,6 +231,14 @@ impl Fleet {
         ix.is_some_and(|ix| super::decide::is_replaced(&self.state, At { rollout, ix, member }))
     }
 
+    /// Whether a member waits for the snapshot that its policy requires, and whether its way back is a snapshot that
+    /// must not be restored there.
+    pub(crate) fn snapshot(&self, rollout: &Rollout, member: &Member) -> (bool, bool) {
+        let Some(ix) = rollout.member_of(member.endpoint()) else { return (false, false) };
+        let at = At { rollout, ix, member };
+        (decide::lacks_snapshot(&self.state, at), decide::is_refused_snapshot(&self.state, at))
+    }
+
     /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.
     #[must_use]
     pub fn held_for(&self, id: CandidateId) -> Option<&str> {

@@ -42,6 +42,6 @@ pub use reboot::RebootPolicy;
 pub use relations::{OnSuperseded, RelationPolicy};
 pub use retry::RetryPolicy;
 pub use ring::{RingPolicy, RingSize, Trait};
-pub use rollback::{OnFailure, OnHalt, OnRevoke, RollbackPolicy};
+pub use rollback::{OnFailure, OnHalt, OnRevoke, RollbackPolicy, SnapshotRule};
 pub use selector::Selector;
 pub use trial::TrialPolicy;

@@ -179,6 +179,8 @@ fn taken_back(fleet: &Fleet, rollout: &Rollout, member: &Member) -> &'static str
         ""
     } else if fleet.is_replaced(rollout, member) {
         "; its approval was revoked, and something else has taken its place there since"
+    } else if fleet.snapshot(rollout, member).1 {
+        "; its approval was revoked, and restoring a snapshot would lose its own state"
     } else if member.path() == RollbackPath::None {
         "; its approval was revoked, and no way back is known there"
     } else {

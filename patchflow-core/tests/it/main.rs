@@ -32,4 +32,5 @@ mod revising;
 mod revoking;
 mod rings;
 mod road;
+mod snapshots;
 mod world;

@@ -3,6 +3,7 @@
 use super::At;
 use super::Facts;
 use super::condition::NO_ORDERS;
+use super::start::is_refused_snapshot;
 use crate::error::FailureKind;
 use crate::fleet::RichFact;
 use crate::fleet::conditions::Bits;
@@ -147,10 +148,16 @@ pub(crate) fn is_replaced(state: &State, at: At<'_>) -> bool {
 }
 
 fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
-    if at.member.path() == RollbackPath::None || at.member.operation == u8::MAX {
+    // It may have become a database since its install.
+    let refused = is_refused_snapshot(state, at);
+    if at.member.path() == RollbackPath::None || refused || at.member.operation == u8::MAX {
         if at.member.phase == Phase::Failed {
-            let reason =
-                state.reason(facts, FailureKind::NoRollbackPath, "it failed, and no way back is known");
+            let why = if refused {
+                "it failed, and restoring a snapshot would lose its own state"
+            } else {
+                "it failed, and no way back is known"
+            };
+            let reason = state.reason(facts, FailureKind::NoRollbackPath, why);
             facts.push(at.fact(Event::OperatorNeeded, reason, 0));
         }
         return;

@@ -3,6 +3,8 @@
 use super::Misfit;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
+use crate::fleet::needs::NeedFact;
+use crate::fleet::observation::Standing;
 use crate::fleet::state::{CandidateEntry, Clock, State};
 use crate::ids::{CandidateId, Revision, RolloutId};
 use crate::risk::Assessment;
@@ -72,6 +74,26 @@ impl State {
         self.cache.candidate_agenda.extend(held.map(|(_, i)| CandidateId(i)));
         self.wake_all();
         Ok(())
+    }
+
+    /// Those that nothing was ordered for yet go by the way back that is known now: a snapshot may have been taken since
+    /// the plan was made. Where another version has come or gone since, what the plan recorded stays.
+    pub(super) fn renew_paths(&mut self, id: CandidateId, needs: &[NeedFact]) {
+        let Self { candidates, rollouts, .. } = self;
+        let Some(entry) = candidates.get(id.index()) else { return };
+        let trial = entry.trial.map(|(trial, _)| trial);
+        for rollout in entry.deployments.iter().copied().chain(trial) {
+            let Some(rollout) = rollouts.get_mut(rollout.index()) else { continue };
+            for need in needs.iter().filter(|need| need.standing == Standing::Needs) {
+                let ix = rollout.member_of(need.endpoint);
+                let member = ix.and_then(|ix| rollout.members.get_mut(ix.index()));
+                if let Some(member) = member.filter(|member| member.operation == 0)
+                    && member.level().and_then(|level| rollout.levels.get(level)) == need.present.as_ref()
+                {
+                    member.renew_path(need.path);
+                }
+            }
+        }
     }
 
     /// Whatever its deployments have installed is taken back, or may stay again. They look at it either way.

@@ -227,6 +227,7 @@ impl State {
                         None => drop(paths_until.remove(&need.endpoint)),
                     }
                 }
+                self.renew_paths(*candidate, needs);
                 // Some may have waited for this to be there.
                 needs.iter().for_each(|need| self.wake(need.endpoint));
                 let needing = needs.iter().filter(|need| need.standing == Standing::Needs);

@@ -11,7 +11,8 @@ use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
     BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
     HookPolicy, OnFailure, OnHalt, OnRevoke, OnSuperseded, OperatorLevel, PersonApproval, Policy,
-    RebootPolicy, RelationPolicy, RetryPolicy, RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
+    RebootPolicy, RelationPolicy, RetryPolicy, RollbackPolicy, SnapshotRule, StartMode, TrialPolicy,
+    WaiverByName,
 };
 use patchflow_core::risk::DueLimits;
 
@@ -42,7 +43,7 @@ fields! {
     DueLimits { critical_secs, high_secs, moderate_secs } = Self::default();
     EmergencyPolicy { bake_secs_min, passes_windows, overrides_freeze } = Self::default();
     RelationPolicy { superseded } = Self::default();
-    RollbackPolicy { on_failure, on_halt, on_revoke, without_path, drill_every_secs } = Self::default();
+    RollbackPolicy { on_failure, on_halt, on_revoke, without_path, snapshot, stateful, drill_every_secs } = Self::default();
     CalendarPolicy { named, spread_secs } = Self::default();
     WaiverByName { by, reason } = Self { by: String::new(), reason: String::new() };
     Limits {
@@ -59,6 +60,7 @@ choices! {
         "rollout" => OnHalt::Rollout,
     }
     OnRevoke { "list" => OnRevoke::List, "roll_back" => OnRevoke::RollBack }
+    SnapshotRule { "not_asked" => SnapshotRule::NotAsked, "required" => SnapshotRule::Required }
     LimitScope { "ring" => LimitScope::Ring, "rollout" => LimitScope::Rollout }
     ShareOf { "members" => ShareOf::Members, "started" => ShareOf::Started }
     OnSuperseded { "finish" => OnSuperseded::Finish, "stop" => OnSuperseded::Stop, "move" => OnSuperseded::Move }

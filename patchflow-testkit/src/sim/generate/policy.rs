@@ -7,7 +7,7 @@ use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::policy::{
     Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, PersonApproval, Policy, RingPolicy, RingSize,
-    RiskFilter, Selector, StartMode, Trait, WaiverByName,
+    RiskFilter, Selector, SnapshotRule, StartMode, Trait, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -41,6 +41,9 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     rollback.on_failure = *chance.pick(&[OnFailure::Leave, OnFailure::RollBack]);
     rollback.on_halt = *chance.pick(&[OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout]);
     rollback.without_path = chance.one_in(4).then(waiver);
+    if rollback.without_path.is_none() && chance.one_in(12) {
+        rollback.snapshot = SnapshotRule::Required;
+    }
     rollback.on_revoke = *chance.pick(&[OnRevoke::List, OnRevoke::RollBack]);
     policy.catch_up.newcomers = !chance.one_in(4);
     policy.catch_up.deferred = !chance.one_in(4);
