@@ -146,6 +146,8 @@ pub enum NoticeKind {
     HookFailed,
     /// An endpoint is not rebooted any more, or a cancelled reboot may still happen.
     RebootsStopped,
+    /// An endpoint has what it must have before its service.
+    Onboarded,
     /// Two machines report under one name.
     Quarantined,
     /// A rollout came to its end.

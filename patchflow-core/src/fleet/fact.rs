@@ -165,6 +165,11 @@ pub enum RichFact {
         /// As it is now.
         seen: EndpointSeen,
     },
+    /// An endpoint that is not in service yet has every patch that is approved for it: it may go into service.
+    EndpointOnboarded {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
     /// Two machines report under one name: no orders until a person has looked.
     EndpointQuarantined {
         /// The endpoint.
@@ -384,6 +389,20 @@ pub enum RichFact {
         endpoints: u32,
         /// When the next of the others passes, if it is not done by then.
         next: Option<Timestamp>,
+    },
+    /// A critical candidate has half its time left, or less, for its first install on a non-production endpoint.
+    FirstInstallNeared {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Until when it should be there.
+        due: Timestamp,
+    },
+    /// A critical candidate was not installed on any non-production endpoint in time.
+    FirstInstallOverdue {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Until when it should have been there.
+        due: Timestamp,
     },
     /// A candidate must not be installed any more.
     CandidateWithdrawn {

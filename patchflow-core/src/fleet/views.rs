@@ -15,6 +15,7 @@ use crate::ids::{
 };
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
+use crate::risk::DueDates;
 use crate::rollout::{Member, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
@@ -223,6 +224,18 @@ impl Fleet {
     #[must_use]
     pub fn waits_for(&self, id: CandidateId, endpoint: EndpointIx) -> Option<String> {
         self.state.missing_before(self.state.candidate(id)?, endpoint, &[])
+    }
+
+    /// The limits that due dates are counted by now: those of the policy that holds, else the field's.
+    pub(crate) fn due_limits(&self) -> &dyn DueDates {
+        self.state.due_limits()
+    }
+
+    /// Until when a critical candidate should have its first install on a non-production endpoint; `None` when it has
+    /// it, or needs none.
+    #[must_use]
+    pub fn first_install_due(&self, id: CandidateId) -> Option<Timestamp> {
+        decide::first_install_due(&self.state, self.state.candidate(id)?)
     }
 
     /// Whether something else has taken the place of what a member installed, so that it is not taken back any more.

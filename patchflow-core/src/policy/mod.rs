@@ -28,7 +28,7 @@ pub use amount::Amount;
 pub use approval::{Approval, ApprovalRule, PersonApproval, RiskFilter};
 pub use budgets::{BudgetPolicy, ScopeBudget, StartsMax};
 pub use calendars::CalendarPolicy;
-pub use catch_up::CatchUpPolicy;
+pub use catch_up::{CatchUpPolicy, Onboarding};
 pub(crate) use check::Say;
 pub use clock::ClockPolicy;
 pub use deploy::{DeployPolicy, StartMode};

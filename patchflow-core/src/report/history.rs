@@ -235,6 +235,14 @@ impl History {
                     format!("due {due}, {endpoints} endpoints still need it"),
                 );
             }
+            RichFact::FirstInstallNeared { candidate, due } => {
+                let text = format!("its first install on a non-production endpoint is due {due}");
+                self.of_candidate(at, Waits, *candidate, text);
+            }
+            RichFact::FirstInstallOverdue { candidate, due } => {
+                let text = format!("it was due {due} on a first non-production endpoint, and is on none");
+                self.of_candidate(at, Stopped, *candidate, text);
+            }
             RichFact::DeadlinePassed { candidate, due, endpoints, .. } => {
                 let text = format!("was due {due}, {endpoints} endpoints are past their date");
                 self.of_candidate(at, Stopped, *candidate, text);
@@ -391,6 +399,10 @@ impl History {
             RichFact::ClockSteppedBack { .. } => {
                 let text = "the clock stepped back and was held".into();
                 self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
+            }
+            RichFact::EndpointOnboarded { .. } => {
+                let text = "an endpoint has what it must have before its service".into();
+                self.timeline.push(TimelineEntry { at, kind: Passed, candidate: None, rollout: None, text });
             }
             RichFact::EndpointQuarantined { reason, .. } => {
                 let text = format!("an endpoint went into quarantine: {reason}");

@@ -7,7 +7,7 @@ use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
 use crate::ids::EndpointIx;
 use crate::plan::RollbackPath;
-use crate::rollout::{Member, Phase, Rollout, RolloutKind};
+use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -34,7 +34,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     use PipelineStage::{Deploy, Verify};
     use StepState::{Open, Passed, Stopped};
     let phase = member.phase();
-    let place = place(rollout, member);
+    let place = place(fleet, rollout, member);
     let prior = rollout.prior_version(member);
     let target =
         fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
@@ -149,7 +149,12 @@ fn attempts(member: &Member) -> String {
     }
 }
 
-pub(super) fn place(rollout: &Rollout, member: &Member) -> String {
+pub(super) fn place(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    if fleet.endpoint(member.endpoint()).is_some_and(|there| there.is_onboarding())
+        && rollout.rings().get(usize::from(member.ring())).is_some_and(|r| r.state() == RingState::CatchUp)
+    {
+        return "outside rings, before its service".into();
+    }
     match rollout.kind() {
         RolloutKind::Trial => "in the trial".into(),
         RolloutKind::Deployment => rollout

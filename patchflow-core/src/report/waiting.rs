@@ -35,7 +35,7 @@ pub(super) fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> Stri
             }
         }
     }
-    format!("waiting {}: {}", place(rollout, member), in_the_way(fleet, rollout, member))
+    format!("waiting {}: {}", place(fleet, rollout, member), in_the_way(fleet, rollout, member))
 }
 
 /// The ring whose turn it is, and what it lacks.

@@ -3,7 +3,7 @@
 use super::reports::Fits;
 use super::state::{Candidate, Endpoint, Model, Need, Stage, may_still_move};
 use patchflow_core::catalog::Patch;
-use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation};
+use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation, Standing};
 use patchflow_core::ids::{Actor, AskId};
 use patchflow_core::risk::{DueLimits, assess};
 use patchflow_core::rollout::Phase;

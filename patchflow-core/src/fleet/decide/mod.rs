@@ -8,6 +8,7 @@ mod command;
 mod condition;
 mod join;
 mod kin;
+mod onboard;
 mod patience;
 mod reboot;
 mod report;
@@ -19,12 +20,13 @@ mod window;
 mod world;
 
 pub(crate) use candidate::step;
-pub(crate) use clock::{clock, outside};
+pub(crate) use clock::{clock, first_install_due, outside};
 pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
 };
 pub(crate) use join::{join, takes_newcomers};
+pub(crate) use onboard::onboarded;
 pub(crate) use patience::deferrals_left;
 pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};

@@ -5,10 +5,11 @@ use crate::candidate::Candidate;
 use crate::catalog::Patch;
 use crate::fleet::needs::NeedFact;
 use crate::fleet::observation::Standing;
-use crate::fleet::state::{CandidateEntry, Clock, State};
+use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, Revision, RolloutId};
-use crate::risk::Assessment;
+use crate::risk::{Assessment, Priority};
 use crate::rollout::RolloutState;
+use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -50,6 +51,7 @@ impl State {
     /// Other words about the same content, and the rating that follows from them.
     pub(super) fn rerate(
         &mut self,
+        at: Timestamp,
         id: CandidateId,
         patch: &Arc<Patch>,
         risk: &Assessment,
@@ -58,15 +60,19 @@ impl State {
         let Self { candidates, kin, .. } = self;
         let entry = candidates.get_mut(id.index()).ok_or("there is no such candidate")?;
         kin.remove(id, entry.candidate.identified().patch());
-        if entry.candidate.identified().risk().due != risk.due {
-            entry.clock = Clock::default();
+        let before = entry.candidate.identified().risk();
+        if before.priority != Priority::Critical && risk.priority == Priority::Critical {
+            entry.clock.critical_since = Some(at);
+            (entry.clock.first_warned, entry.clock.first_told) = (false, false);
+        }
+        if before.due != risk.due {
+            (entry.clock.warned, entry.clock.told, entry.clock.next) = (false, None, None);
         }
         kin.add(id, patch);
         entry.candidate.rerate(patch.clone(), risk.clone());
-        // What is only identified waits for the next comparison of inventory and catalogue.
-        if entry.trial.is_some() || !matches!(entry.candidate, Candidate::Identified(_)) {
-            self.cache.candidate_agenda.insert(id);
-        }
+        // What is only identified waits for the next comparison of inventory and catalogue, but its dates may be others.
+        let waits = entry.awaits_comparison();
+        if waits { &mut self.cache.clock_agenda } else { &mut self.cache.candidate_agenda }.insert(id);
         entry.revision = Revision(entry.revision.0 + 1);
         self.rethink_kin_of(id);
         // A circle may have been broken by it.

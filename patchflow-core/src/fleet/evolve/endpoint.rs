@@ -2,9 +2,10 @@
 
 use super::Misfit;
 use crate::fleet::EndpointFact;
+use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
-use crate::rollout::{Event, Phase};
+use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
 
@@ -57,6 +58,10 @@ impl State {
                 self.cache.tending.push((id, member));
             }
         }
+        if matches!(to, Phase::Installed | Phase::Verified) && rollout.kind == RolloutKind::Trial {
+            let clock = self.candidates.get_mut(candidate.index()).map(|entry| &mut entry.clock);
+            clock.into_iter().for_each(|clock| _ = clock.first_install.get_or_insert(at));
+        }
         let waits = to == Phase::Waiting;
         if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
             let ring = usize::from(rollout.members[member.index()].ring);
@@ -76,8 +81,12 @@ impl State {
         {
             slot.fence += u32::from(ordered);
             slot.set_active(occupies.then_some((id, member)).or(mate));
+            let onboarding = slot.conditions.has(Bits::ONBOARDING);
             if !occupies {
                 self.wake(endpoint);
+            }
+            if onboarding && self.cache.live && !occupies {
+                self.cache.onboarding.insert(endpoint);
             }
         }
         if event == Event::Attached {

@@ -10,7 +10,7 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
     BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
-    HookPolicy, OnFailure, OnHalt, OnRevoke, OnSuperseded, OperatorLevel, PersonApproval, Policy,
+    HookPolicy, OnFailure, OnHalt, OnRevoke, OnSuperseded, Onboarding, OperatorLevel, PersonApproval, Policy,
     RebootPolicy, RelationPolicy, RetryPolicy, RollbackPolicy, SnapshotRule, StartMode, TrialPolicy,
     WaiverByName,
 };
@@ -37,9 +37,9 @@ fields! {
         scan_tries_max, silent_after_secs,
     } = Self::default();
     RebootPolicy { preflight, max_reboots, deferrals_max, cancel_within_secs } = Self::default();
-    CatchUpPolicy { newcomers, deferred, max_failures } = Self::default();
+    CatchUpPolicy { newcomers, deferred, onboarding, max_failures } = Self::default();
     RetryPolicy { attempts_max, on, backoff_secs, backoff_secs_max, jitter } = Self::default();
-    ClockPolicy { limits, warn_before_secs, enforce_at_deadline } = Self::default();
+    ClockPolicy { limits, moderate_cycle, first_install_within_secs, warn_before_secs, enforce_at_deadline } = Self::default();
     DueLimits { critical_secs, high_secs, moderate_secs } = Self::default();
     EmergencyPolicy { bake_secs_min, passes_windows, overrides_freeze } = Self::default();
     RelationPolicy { superseded } = Self::default();
@@ -61,6 +61,10 @@ choices! {
     }
     OnRevoke { "list" => OnRevoke::List, "roll_back" => OnRevoke::RollBack }
     SnapshotRule { "not_asked" => SnapshotRule::NotAsked, "required" => SnapshotRule::Required }
+    Onboarding {
+        "leave" => Onboarding::Leave, "in_windows" => Onboarding::InWindows,
+        "at_any_time" => Onboarding::AtAnyTime,
+    }
     LimitScope { "ring" => LimitScope::Ring, "rollout" => LimitScope::Rollout }
     ShareOf { "members" => ShareOf::Members, "started" => ShareOf::Started }
     OnSuperseded { "finish" => OnSuperseded::Finish, "stop" => OnSuperseded::Stop, "move" => OnSuperseded::Move }

@@ -50,7 +50,7 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 18] = [
+const NOTICES: [(&str, NoticeKind); 19] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
@@ -68,6 +68,7 @@ const NOTICES: [(&str, NoticeKind); 18] = [
     ("rolled_back", NoticeKind::RolledBack),
     ("reboots_stopped", NoticeKind::RebootsStopped),
     ("quarantined", NoticeKind::Quarantined),
+    ("onboarded", NoticeKind::Onboarded),
     ("ended", NoticeKind::Ended),
 ];
 
