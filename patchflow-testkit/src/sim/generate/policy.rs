@@ -6,8 +6,8 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, PersonApproval, Policy, RingPolicy, RingSize,
-    RiskFilter, Selector, SnapshotRule, StartMode, Trait, WaiverByName,
+    Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, Onboarding, PersonApproval, Policy, RingPolicy,
+    RingSize, RiskFilter, Selector, SnapshotRule, StartMode, Trait, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -47,6 +47,8 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     rollback.on_revoke = *chance.pick(&[OnRevoke::List, OnRevoke::RollBack]);
     policy.catch_up.newcomers = !chance.one_in(4);
     policy.catch_up.deferred = !chance.one_in(4);
+    policy.catch_up.onboarding =
+        *chance.pick(&[Onboarding::InWindows, Onboarding::AtAnyTime, Onboarding::Leave]);
     policy.catch_up.max_failures = *chance.pick(&[0, 1, 5, 1000]);
     if !calm {
         policy.schedule = schedule(chance);
