@@ -146,7 +146,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         let text = "a later rollout has taken it up";
         return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text.into())));
     }
-    if let Some(kept) = keeps_back(slot, at) {
+    if let Some(kept) = keeps_back(state, slot, at) {
         return kept;
     }
     if let Some(settle) = stands_against(state, now, slot.environment, at) {
