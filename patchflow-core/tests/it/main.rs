@@ -9,6 +9,7 @@ mod calendars;
 mod clocks;
 mod conditions;
 mod crashes;
+mod end_of_time;
 mod explaining;
 mod faults;
 mod fields;
