@@ -103,11 +103,14 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("silent during its rollback to {back}: the outcome is unknown and asked after{why}"),
         ),
-        Phase::RolledBack => (
-            failed_at,
-            Stopped,
-            format!("rolled back to {back}{attempts} and held there until a person clears the hold{why}"),
-        ),
+        Phase::RolledBack => {
+            let then = if fleet.is_held(rollout.candidate(), member.endpoint()) {
+                "and held there until a person clears the hold"
+            } else {
+                "and not held there any more; a person can let it try again while the rollout goes on, or start another one"
+            };
+            (failed_at, Stopped, format!("rolled back to {back}{attempts} {then}{why}"))
+        }
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
