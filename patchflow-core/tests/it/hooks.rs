@@ -9,7 +9,7 @@ use patchflow_core::ids::RolloutId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::policy::{OnFailure, Policy};
 use patchflow_core::report::explain;
-use patchflow_core::rollout::{Event, Phase};
+use patchflow_core::rollout::{Event, Phase, Report, ReportKind};
 
 fn hooked() -> Policy {
     let mut policy = at_once();
@@ -188,6 +188,64 @@ fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
     world.pass(100);
     assert_eq!(phases(&world), [Phase::Verified; 2]);
     assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
+}
+
+#[test]
+fn an_endpoint_is_drained_before_the_reboot_that_comes_first_too() {
+    let mut policy = hooked();
+    policy.reboot.preflight = true;
+    let mut world = cluster(2, policy);
+    let endpoints: Vec<_> = world.fleet.endpoints().map(|endpoint| endpoint.ix()).collect();
+    world.see(Observation::RebootsPending { endpoints: endpoints.into(), pending: true });
+    world.publish(patch("openssl", "2.0"));
+    assert_eq!((count(&world, Phase::Draining), world.orders.len()), (1, 0), "drained before anything else");
+    let first = world.hooks[0].trim_start_matches("pre:").to_owned();
+    world.pass(10);
+    assert_eq!((count(&world, Phase::Rebooting), world.orders.len()), (1, 1));
+    assert_eq!(count(&world, Phase::Waiting), 1, "the other one of the group is up");
+    world.pass(30);
+    assert_eq!(world.hooks, [format!("pre:{first}"), format!("post:{first}")], "resumed until its install");
+    world.pass(3600);
+    assert_eq!(phases(&world), [Phase::Verified; 2]);
+    let of = |stage: &str| world.hooks.iter().filter(|hook| hook.starts_with(stage)).count();
+    assert_eq!((of("pre"), of("post")), (4, 4), "a reboot and an install each: {:?}", world.hooks);
+    let replayed = patchflow_core::fleet::Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert_eq!(replayed.baseline(), world.fleet.baseline());
+}
+
+#[test]
+fn a_reboot_that_comes_first_and_cannot_be_drained_is_no_start() {
+    let mut policy = hooked();
+    policy.reboot.preflight = true;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("pre:prod-0".into(), Does::Fails(FailureKind::Other));
+    let endpoints: Vec<_> = world.fleet.endpoints().map(|endpoint| endpoint.ix()).collect();
+    world.see(Observation::RebootsPending { endpoints: endpoints.into(), pending: true });
+    world.publish(patch("openssl", "2.0"));
+    world.pass(60);
+    assert_eq!((phases(&world), world.orders.len()), (vec![Phase::Deferred], 0));
+}
+
+#[test]
+fn what_was_not_drained_is_not_resumed() {
+    // Its order comes to nothing, it is resumed, and only then says that it did the work after all.
+    let mut world = World::new(1, 0, hooked());
+    world.script.insert("prod-0".into(), Does::Offline);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(11);
+    let order = world.orders[0].id();
+    let rollout = RolloutId(0);
+    world.pass(1801);
+    world.ask("ada", &["owner"], Command::Pause { rollout }).unwrap();
+    world.pass(60);
+    assert_eq!((phases(&world), world.hooks.len()), (vec![Phase::Waiting], 2));
+    world.script.clear();
+    world.levels.insert("prod-0".into(), "2.0".into());
+    world.see(Observation::Reported(Report { order, kind: ReportKind::Done }));
+    world.pass(60);
+    assert_eq!(phases(&world), [Phase::Verified]);
+    let of = |stage: &str| world.hooks.iter().filter(|hook| hook.starts_with(stage)).count();
+    assert_eq!(of("pre"), of("post"), "{:?}", world.hooks);
 }
 
 #[test]

@@ -20,6 +20,8 @@ impl Model {
         member.operations = member.operations.saturating_add(1);
         let due = self.later(self.rollouts[r].policy.deploy.hooks.pre_secs_max);
         self.put((r, m), Phase::Draining, Some(due));
+        let endpoint = self.member((r, m)).endpoint;
+        self.endpoints[endpoint].drained = true;
         self.rollouts[r].members[m].placed = true;
         self.starts.push(self.now);
         self.send(|order| Sent::Hook { order, pre: true }, (r, m));
@@ -77,7 +79,12 @@ impl Model {
         }
         let member = &self.rollouts[r].members[m];
         let (endpoint, order) = (member.endpoint, (r, m, member.operations));
+        // Only what was drained is resumed, and once.
+        if hooks.pre.is_some() && !self.endpoints[endpoint].drained {
+            return;
+        }
         let due = self.later(hooks.post_secs_max);
+        self.endpoints[endpoint].drained = false;
         self.endpoints[endpoint].post = Some(Post { order, due });
         self.sent.push(Sent::Hook { order, pre: false });
     }

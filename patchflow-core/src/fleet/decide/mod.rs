@@ -26,7 +26,7 @@ pub(crate) use condition::{
 };
 pub(crate) use join::{join, takes_newcomers};
 pub(crate) use patience::deferrals_left;
-pub(crate) use reboot::reboot;
+pub(crate) use reboot::{drain, reboot};
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{halts_now, next_look, review};

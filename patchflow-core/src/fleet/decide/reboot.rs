@@ -3,10 +3,10 @@
 use super::condition::scan;
 use super::{At, Facts};
 use crate::error::FailureKind;
-use crate::fleet::RichFact;
 use crate::fleet::conditions::Bits;
 use crate::fleet::endpoints::Slot;
 use crate::fleet::state::State;
+use crate::fleet::{Fact, RichFact};
 use crate::ids::EndpointIx;
 use crate::rollout::{Event, Phase, RecallAnswer};
 use crate::time::Timestamp;
@@ -21,7 +21,7 @@ pub(super) fn is_preflight(at: At<'_>) -> bool {
 /// been started already and waits instead.
 pub(super) fn comes_first(slot: &Slot, at: At<'_>) -> bool {
     at.rollout.policy().reboot.preflight
-        && at.member.phase == Phase::Waiting
+        && matches!(at.member.phase, Phase::Waiting | Phase::Deferred | Phase::Draining)
         && at.member.attempt == 0
         && !slot.conditions.has(Bits::REBOOTS_STOPPED)
 }
@@ -53,8 +53,24 @@ pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Fact
         }
         return;
     }
+    if at.member.phase == Phase::Deferred {
+        facts.push(at.fact(Event::Released, 0, 0));
+    }
+    if let Some(drain) = drain(state, now, at) {
+        facts.push(drain);
+        return;
+    }
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
     facts.push(at.fact(Event::RebootOrdered, 0, due));
+}
+
+/// The pre hook, which comes before anything that takes an endpoint down; `None` when the rollout has none, or the
+/// member has begun already.
+pub(crate) fn drain(state: &State, now: Timestamp, at: At<'_>) -> Option<Fact> {
+    let hooks = &at.rollout.policy().deploy.hooks;
+    let begins = matches!(at.member.phase, Phase::Waiting | Phase::Deferred);
+    let late = state.due(now.plus_secs(hooks.pre_secs_max.into()));
+    (hooks.pre.is_some() && begins).then(|| at.fact(Event::HookAsked, 0, late))
 }
 
 /// A reboot before the install is over: the endpoint waits for none any more, and is read before it is ordered
