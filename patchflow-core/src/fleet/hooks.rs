@@ -34,8 +34,7 @@ impl Fleet {
             return false;
         }
         if let Some(failure) = failure {
-            let reason = self.state.reason(facts, failure.kind, &failure.detail);
-            facts.push(at.fact(Event::HookFailed, reason, 0));
+            decide::not_drained(&self.state, now, at, (failure.kind, &failure.detail), facts);
             return true;
         }
         let hooks = &at.rollout.policy().deploy.hooks;

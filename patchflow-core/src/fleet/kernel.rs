@@ -320,7 +320,11 @@ impl Fleet {
                 else {
                     continue;
                 };
-                if at.member.phase == Phase::Backoff {
+                if at.member.phase == Phase::Deferred && !at.rollout.is_catching_up() {
+                    // Looked at when the rollout has completed.
+                    continue;
+                }
+                if matches!(at.member.phase, Phase::Backoff | Phase::Deferred) {
                     // A retry that is due takes its turn; that is no fact, its order will be.
                     self.state.rollouts[rollout.index()].queue.again.insert(member);
                     self.state.put_on_agenda(rollout);

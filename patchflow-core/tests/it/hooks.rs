@@ -191,6 +191,49 @@ fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
 }
 
 #[test]
+fn whoever_could_not_be_drained_is_drained_anew_after_longer_and_longer_waits() {
+    let mut policy = hooked();
+    policy.retry.backoff_secs = 600;
+    policy.retry.backoff_secs_max = 3000;
+    policy.retry.jitter = patchflow_core::gate::Percent::whole(10);
+    policy.catch_up.max_failures = 100;
+    let mut world = World::new(4, 0, policy);
+    world.script.extend((1..4).map(|i| (format!("pre:prod-{i}"), Does::Fails(FailureKind::Other))));
+    let candidate = world.publish(patch("openssl", "2.0"));
+    world.pass(3600);
+    let rollout = world.fleet.rollout(RolloutId(0)).unwrap();
+    assert!(rollout.is_catching_up(), "{:?}", rollout.state());
+    let waits = rollout.members().iter().find(|member| member.phase() == Phase::Deferred).unwrap();
+    let said = format!("{:?}", explain(&world.fleet, waits.endpoint(), candidate));
+    assert!(said.contains("its hook is run again from 2026-11-21T"), "{said}");
+    // A restart of the host makes nobody's turn come sooner.
+    world.fleet = patchflow_core::fleet::Fleet::replay(world.journal.iter().cloned()).unwrap();
+    world.pass(4 * 3600);
+    for member in 0..4 {
+        let asked = world.journal.iter().filter_map(|recorded| match &recorded.fact {
+            Fact::Endpoint(fact) if fact.event == Event::HookAsked && fact.member.0 == member => {
+                Some(recorded.at)
+            }
+            _ => None,
+        });
+        let asked: Vec<_> = asked.collect();
+        let waits: Vec<_> = asked.windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect();
+        if asked.len() == 1 {
+            continue;
+        }
+        // Ten seconds of the hook, then 10, 20, 40, and at most 50 minutes, each a tenth longer at most.
+        let least = [610, 1210, 2410, 3010, 3010];
+        assert!(waits.len() >= 5, "{waits:?}");
+        for (wait, least) in waits.iter().zip(least) {
+            assert!((least..=least + least / 10).contains(wait), "{waits:?}");
+        }
+    }
+    world.script.clear();
+    world.pass(3600);
+    assert_eq!(phases(&world), [Phase::Verified; 4]);
+}
+
+#[test]
 fn an_endpoint_is_drained_before_the_reboot_that_comes_first_too() {
     let mut policy = hooked();
     policy.reboot.preflight = true;

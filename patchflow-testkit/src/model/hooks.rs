@@ -42,7 +42,7 @@ impl Model {
             return false;
         };
         if failed && !self.bent(Mutation::FailedHooksStart) {
-            self.put(at, Phase::Deferred, None);
+            self.not_drained(at);
         } else if self.may_go_on(at) {
             if let Some(i) =
                 self.choices.starts.iter().position(|start| *start == (at.0, at.1, Event::Ordered))
@@ -55,6 +55,14 @@ impl Model {
             self.put(at, Phase::Waiting, None);
         }
         true
+    }
+
+    /// The member is deferred, and catch-up drains it anew after the waits that attempts have, longer with each order.
+    pub(super) fn not_drained(&mut self, at: (usize, usize)) {
+        let (from, until) = self.backoff(at, self.member(at).operations);
+        // Another instant than these shows in when it is drained anew.
+        let due = self.choices.retry(at, from, until).unwrap_or(from);
+        self.put(at, Phase::Deferred, Some(due));
     }
 
     fn may_go_on(&self, at: (usize, usize)) -> bool {

@@ -6,6 +6,7 @@ mod candidate;
 mod clock;
 mod command;
 mod condition;
+mod hook;
 mod join;
 mod kin;
 mod patience;
@@ -24,9 +25,10 @@ pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
 };
+pub(crate) use hook::{drain, not_drained};
 pub(crate) use join::{join, takes_newcomers};
 pub(crate) use patience::deferrals_left;
-pub(crate) use reboot::{drain, reboot};
+pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{halts_now, next_look, review};

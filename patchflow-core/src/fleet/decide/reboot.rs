@@ -1,12 +1,13 @@
 //! Reboots: after an install, before one, too many of them, and cancelled ones (semantics S6).
 
 use super::condition::scan;
+use super::hook::drain;
 use super::{At, Facts};
 use crate::error::FailureKind;
+use crate::fleet::RichFact;
 use crate::fleet::conditions::Bits;
 use crate::fleet::endpoints::Slot;
 use crate::fleet::state::State;
-use crate::fleet::{Fact, RichFact};
 use crate::ids::EndpointIx;
 use crate::rollout::{Event, Phase, RecallAnswer};
 use crate::time::Timestamp;
@@ -62,15 +63,6 @@ pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Fact
     }
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
     facts.push(at.fact(Event::RebootOrdered, 0, due));
-}
-
-/// The pre hook, which comes before anything that takes an endpoint down; `None` when the rollout has none, or the
-/// member has begun already.
-pub(crate) fn drain(state: &State, now: Timestamp, at: At<'_>) -> Option<Fact> {
-    let hooks = &at.rollout.policy().deploy.hooks;
-    let begins = matches!(at.member.phase, Phase::Waiting | Phase::Deferred);
-    let late = state.due(now.plus_secs(hooks.pre_secs_max.into()));
-    (hooks.pre.is_some() && begins).then(|| at.fact(Event::HookAsked, 0, late))
 }
 
 /// A reboot before the install is over: the endpoint waits for none any more, and is read before it is ordered

@@ -103,7 +103,12 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
         Phase::Waiting | Phase::Draining => true,
-        Phase::Deferred => is_caught_up(state, at),
+        Phase::Deferred if !is_caught_up(state, at) => false,
+        // Its pre hook failed not long ago.
+        Phase::Deferred if at.member.deadline > state.secs(now) => {
+            return Start::Later(state.at(at.member.deadline));
+        }
+        Phase::Deferred => true,
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
         Phase::Backoff => at.member.deadline <= state.secs(now),
         Phase::Ordered
