@@ -374,6 +374,10 @@ impl Fleet {
         }
         let Some(at) = self.state.member(rollout, member) else { return };
         if !at.rollout.bundle().is_empty() && self.state.leaves_its_reboot(now, at) {
+            let endpoint = at.member.endpoint();
+            if let Some(end) = self.state.silence_ends(now, rollout, endpoint) {
+                self.state.wake_at(end, rollout, member);
+            }
             return;
         }
         let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);

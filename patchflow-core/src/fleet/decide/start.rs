@@ -270,7 +270,32 @@ pub(crate) fn may_come(state: &State, now: Timestamp, at: At<'_>) -> bool {
             // Behind mates it comes when they do; for anything else nobody knows how long.
             Some(Start::Waits) => {
                 let mut ahead = state.mates_ahead(at).peekable();
-                let comes = |mate: At<'_>| mate.member.phase != Phase::Waiting || may_come(state, now, mate);
+                let comes = |mate: At<'_>| match mate.member.phase {
+                    Phase::Waiting => may_come(state, now, mate),
+                    // What was asked after in vain, and has taken as long as it may, is not waited for.
+                    Phase::Silent => state.may_run_until(now, mate).is_some(),
+                    Phase::Ordered
+                    | Phase::Running
+                    | Phase::Recalling
+                    | Phase::Installed
+                    | Phase::RebootPending
+                    | Phase::Rebooting
+                    | Phase::Backoff
+                    | Phase::Verified
+                    | Phase::Failed
+                    | Phase::Reverting
+                    | Phase::Reverted
+                    | Phase::RevertSilent
+                    | Phase::RolledBack
+                    | Phase::NeedsOperator
+                    | Phase::Deferred
+                    | Phase::Skipped
+                    | Phase::Cancelled
+                    | Phase::Held
+                    | Phase::Removed
+                    | Phase::Attached
+                    | Phase::Draining => true,
+                };
                 ahead.peek().is_some() && ahead.all(comes)
             }
             Some(_) => false,
