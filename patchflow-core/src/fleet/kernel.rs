@@ -221,7 +221,7 @@ impl Fleet {
         let promised = self.next_deadline().filter(|promised| now > *promised);
         if promised.is_some() {
             let mut facts = Facts::new();
-            decide::resync_start(&self.state, now, promised, &mut facts);
+            decide::resync_start(&self.state, now, last, promised, &mut facts);
             self.state.cache.now = now;
             self.apply_all(now, &mut facts, out);
         }

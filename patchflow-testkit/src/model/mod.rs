@@ -121,18 +121,19 @@ impl Model {
         if now < self.now {
             return;
         }
-        let promised = self.choices.promised;
+        let (promised, last) = (self.choices.promised, self.now);
         self.now = now;
         let Some(promised) = promised.filter(|promised| *promised < now) else { return };
         let Some(policy) = &self.policy else { return };
         let silence = now.since(promised).as_secs();
         let taken = self.taken_members();
         let never = self.bent(Mutation::NeverResyncs);
-        if never
-            || self.resync.is_some()
-            || silence <= u64::from(policy.deploy.resync_after_secs)
-            || taken.is_empty()
-        {
+        let allowed = u64::from(policy.deploy.resync_after_secs);
+        // Not heard of for so long, and a whole second late for the deadline of an order.
+        let late_for =
+            |at: &(usize, usize)| self.member(*at).due.is_some_and(|due| now.since(due).as_secs() >= 1);
+        let missed = now.since(last).as_secs() > allowed && silence >= 1 && taken.iter().any(late_for);
+        if never || self.resync.is_some() || taken.is_empty() || silence <= allowed && !missed {
             return;
         }
         let until = now.plus_secs(policy.deploy.report_within_secs.into());
