@@ -23,7 +23,9 @@ mod gate;
 mod hooks;
 mod inspections;
 mod key;
+mod live;
 mod mutation;
+mod pair;
 mod people;
 mod picture;
 mod plan;
@@ -36,8 +38,10 @@ mod windows;
 mod world;
 
 pub use choices::Choices;
+pub use live::{Deed, Live, answer, fails, hook_end, recall_answer};
 pub use mutation::Mutation;
-pub use picture::{Picture, Sent, compare};
+pub use pair::{Pair, need};
+pub use picture::{Picture, Sent, compare, differences};
 pub use state::Model;
 
 use patchflow_core::fleet::{Observation, Request};
@@ -172,6 +176,17 @@ impl Model {
             }
         }
         self.nobody_was_left_out()
+    }
+
+    /// The host crashes and is back: what stands in no fact is forgotten, and everything is looked at anew.
+    pub fn crash(&mut self) {
+        self.strays = 0;
+        for candidate in &mut self.candidates {
+            // What is only identified waits for the next comparison of inventory and catalogue.
+            candidate.look = candidate.trial.is_some() || candidate.stage != state::Stage::Identified;
+        }
+        // Nobody remembers what was asked already.
+        self.rollouts.iter_mut().for_each(|rollout| rollout.sweep = true);
     }
 
     /// The earliest instant at which time alone changes something; `None` when nothing is due.
