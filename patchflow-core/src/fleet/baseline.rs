@@ -77,6 +77,8 @@ struct Snapshot {
     attached: Vec<(Follower, (RolloutId, MemberIx))>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     posts: Vec<(EndpointIx, Post)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    drained: Vec<EndpointIx>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -213,6 +215,7 @@ impl State {
             clock_steps: self.clock_steps,
             starts: self.starts.iter().copied().collect(),
             posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
+            drained: self.drained.iter().copied().collect(),
             attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
@@ -366,6 +369,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         starts: snapshot.starts.into(),
         attached: snapshot.attached.into_iter().collect(),
         posts: snapshot.posts.into_iter().collect(),
+        drained: snapshot.drained.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {

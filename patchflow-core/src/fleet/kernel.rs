@@ -222,7 +222,7 @@ impl Fleet {
         let promised = self.next_deadline().filter(|promised| now > *promised);
         if promised.is_some() {
             let mut facts = Facts::new();
-            decide::resync_start(&self.state, now, promised, &mut facts);
+            decide::resync_start(&self.state, now, last, promised, &mut facts);
             self.state.cache.now = now;
             self.apply_all(now, &mut facts, out);
         }
@@ -332,7 +332,11 @@ impl Fleet {
                 else {
                     continue;
                 };
-                if at.member.phase == Phase::Backoff {
+                if at.member.phase == Phase::Deferred && !at.rollout.is_catching_up() {
+                    // Looked at when the rollout has completed.
+                    continue;
+                }
+                if matches!(at.member.phase, Phase::Backoff | Phase::Deferred) {
                     // A retry that is due takes its turn; that is no fact, its order will be.
                     self.state.rollouts[rollout.index()].queue.again.insert(member);
                     self.state.put_on_agenda(rollout);
@@ -382,6 +386,10 @@ impl Fleet {
         }
         let Some(at) = self.state.member(rollout, member) else { return };
         if !at.rollout.bundle().is_empty() && self.state.leaves_its_reboot(now, at) {
+            let endpoint = at.member.endpoint();
+            if let Some(end) = self.state.silence_ends(now, rollout, endpoint) {
+                self.state.wake_at(end, rollout, member);
+            }
             return;
         }
         let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);

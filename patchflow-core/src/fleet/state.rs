@@ -166,6 +166,8 @@ pub(crate) struct State {
     pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
     /// Post hooks that are awaited, by their endpoints.
     pub(crate) posts: BTreeMap<EndpointIx, Post>,
+    /// Endpoints whose pre hook was asked for, and their post hook not since.
+    pub(crate) drained: BTreeSet<EndpointIx>,
     pub(crate) cache: Cache,
 }
 

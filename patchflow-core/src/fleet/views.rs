@@ -379,7 +379,7 @@ impl Fleet {
             Full::Ring { ring: number, .. } => {
                 let ring = at.rollout.rings().get(usize::from(number))?;
                 let (name, taken, verified) = (ring.name(), ring.operating, ring.counts().verified);
-                let policy = at.rollout.policy().rings.get(usize::from(number))?;
+                let policy = at.rollout.ring_policy(number)?;
                 if verified < policy.probe_first {
                     let probes = policy.probe_first;
                     return Some(format!(

@@ -107,18 +107,23 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("silent during its rollback to {back}: the outcome is unknown and asked after{why}"),
         ),
-        Phase::RolledBack => (
-            failed_at,
-            Stopped,
-            format!("rolled back to {back}{attempts} and held there until a person clears the hold{why}"),
-        ),
+        Phase::RolledBack => {
+            let then = if fleet.is_held(rollout.candidate(), member.endpoint()) {
+                "and held there until a person clears the hold"
+            } else {
+                "and not held there any more; a person can let it try again while the rollout goes on, or start another one"
+            };
+            (failed_at, Stopped, format!("rolled back to {back}{attempts} {then}{why}"))
+        }
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
         Phase::Deferred => deferred(fleet, rollout, member, &place),
         Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
-        Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
+        Phase::Held => {
+            (Deploy, Stopped, format!("held back {place}{why}{}", held_besides(fleet, member, &why)))
+        }
         Phase::Draining => (Deploy, Open, draining(rollout, &place, due)),
         Phase::Attached => (Deploy, Open, attached(fleet, rollout, member, &place)),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
@@ -212,6 +217,19 @@ fn reboot_words(fleet: &Fleet, member: &Member) -> String {
     format!("{stopped}{unsure}")
 }
 
+/// Who has to let an endpoint go besides what held a member back: another manager may have come since.
+fn held_besides(fleet: &Fleet, member: &Member, why: &str) -> String {
+    let Some(there) = fleet.endpoint(member.endpoint()) else { return String::new() };
+    match there.held_by_manager().filter(|manager| !why.contains(manager)) {
+        Some(manager) => format!("; {}", patches_too(&there, manager)),
+        None => String::new(),
+    }
+}
+
+fn patches_too(endpoint: &EndpointView<'_>, manager: &str) -> String {
+    format!("{manager} patches {} too, until ownership is declared", endpoint.id())
+}
+
 /// What of an endpoint's own state keeps every order back, as a part of a sentence; `None` when nothing does.
 pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> {
     let name = endpoint.id();
@@ -219,7 +237,7 @@ pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> 
         return Some(format!("{name} is in quarantine until a person clears it: {reason}"));
     }
     if let Some(manager) = endpoint.held_by_manager() {
-        return Some(format!("{manager} patches {name} too, until ownership is declared"));
+        return Some(patches_too(endpoint, manager));
     }
     if let Some(since) = endpoint.unreachable_since() {
         return Some(format!("{name} is unreachable since {since}"));

@@ -172,10 +172,14 @@ pub(super) fn deferred(
     let brought = rollout.policy().catch_up.deferred;
     match rollout.state() {
         RolloutState::Completed if rollout.is_catching_up() && brought => {
-            let text = format!(
-                "the rollout has completed and brings it along; {}",
-                in_the_way(fleet, rollout, member)
-            );
+            let again = fleet.due(member).filter(|again| *again > fleet.last_seen_at());
+            let text = match again {
+                Some(again) => format!("the rollout has completed, and its hook is run again from {again}"),
+                None => format!(
+                    "the rollout has completed and brings it along; {}",
+                    in_the_way(fleet, rollout, member)
+                ),
+            };
             told(StepState::Open, text)
         }
         RolloutState::Completed if rollout.catch_up_stopped().is_some() => {

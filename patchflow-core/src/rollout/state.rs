@@ -480,8 +480,15 @@ impl Rollout {
         })
     }
 
-    fn ring_policy(&self, number: u8) -> Option<&crate::policy::RingPolicy> {
-        self.policy.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)
+    /// What the policy says about a ring, by its name: after a revision the policy may have more rings, or others before
+    /// it. One that the policy does not name has no bounds of its own.
+    pub(crate) fn ring_policy(&self, number: u8) -> Option<&crate::policy::RingPolicy> {
+        let name =
+            self.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)?.name();
+        let rings = &self.policy.rings;
+        // Nearly always it stands where it stood when the plan was made.
+        let same = rings.get(usize::from(number)).filter(|ring| ring.name == name);
+        same.or_else(|| rings.iter().find(|ring| ring.name == name))
     }
 
     /// Opens the lanes of rings that have room again.

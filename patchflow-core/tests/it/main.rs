@@ -10,6 +10,7 @@ mod clocks;
 mod conditions;
 mod crashes;
 mod cycles;
+mod end_of_time;
 mod explaining;
 mod faults;
 mod fields;

@@ -4,12 +4,12 @@ use crate::world::{Does, World, policy};
 use patchflow_core::catalog::{Category, Patch};
 use patchflow_core::doc::patch;
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact, Standing};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, NeedSeen, Observation, RichFact, Standing};
 use patchflow_core::ids::{CandidateId, PatchId};
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnSuperseded, Policy, StartMode};
-use patchflow_core::rollout::{Order, Phase, RolloutState};
+use patchflow_core::policy::{OnSuperseded, Policy, Selector, StartMode};
+use patchflow_core::rollout::{Order, Phase, RolloutKind, RolloutState};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -150,6 +150,43 @@ fn a_rollout_whose_patch_is_replaced_stops_finishes_or_moves_as_the_policy_says(
     assert_eq!(rings(to), rings(from), "nobody changes their ring");
     let (world, older, newer) = replaced_under_way(OnSuperseded::Stop, StartMode::WhenApproved);
     assert_eq!((verified(&world, older), verified(&world, newer)), (10, 40));
+}
+
+#[test]
+fn every_running_rollout_of_what_is_replaced_moves() {
+    let mut policy: Policy = policy();
+    policy.relations.superseded = OnSuperseded::Move;
+    policy.deploy.start = StartMode::OnRequest;
+    let mut world = World::new(40, 2, policy);
+    let half = |half: &str| Selector::Tag { name: "half".into(), value: half.into() };
+    let seen = (0..40).map(|i| {
+        let tags = [("half".to_owned(), if i < 20 { "left" } else { "right" }.to_owned())].into();
+        EndpointSeen { tags, ..EndpointSeen::new(format!("prod-{i}"), Environment::Production) }
+    });
+    world.see(Observation::Endpoints { endpoints: seen.collect::<Vec<_>>().into() });
+    let older = world.publish(asked(patch("lib", "1")));
+    approve(&mut world, older);
+    for select in [half("left"), half("right")] {
+        let draft = RolloutDraft { select, ..RolloutDraft::of(older) };
+        world.ask("ada", &[], Command::Start { draft }).unwrap();
+    }
+    world.pass(700);
+    let newer = world.publish(asked(superseding("2", &["1"])));
+    approve(&mut world, newer);
+    world.pass(12 * HOUR);
+    let of = |candidate| -> Vec<_> {
+        let rollouts = world.fleet.rollouts();
+        rollouts.filter(|r| r.candidate() == candidate && r.kind() == RolloutKind::Deployment).collect()
+    };
+    let (from, to) = (of(older), of(newer));
+    assert_eq!((from.len(), to.len()), (2, 2), "both move, and not the last one alone");
+    for (from, to) in from.iter().zip(&to) {
+        assert_eq!(to.select(), from.select());
+        assert_eq!(to.members().len(), 20);
+        assert_eq!((to.state(), to.counts().verified), (RolloutState::Completed, 20));
+    }
+    let replayed = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert_eq!(replayed.baseline(), world.fleet.baseline());
 }
 
 #[test]

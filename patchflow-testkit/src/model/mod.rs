@@ -23,7 +23,9 @@ mod gate;
 mod hooks;
 mod inspections;
 mod key;
+mod live;
 mod mutation;
+mod pair;
 mod people;
 mod picture;
 mod plan;
@@ -36,8 +38,10 @@ mod windows;
 mod world;
 
 pub use choices::Choices;
+pub use live::{Deed, Live, answer, fails, hook_end, recall_answer};
 pub use mutation::Mutation;
-pub use picture::{Picture, Sent, compare};
+pub use pair::{Pair, need};
+pub use picture::{Picture, Sent, compare, differences};
 pub use state::Model;
 
 use patchflow_core::fleet::{Observation, Request};
@@ -121,18 +125,19 @@ impl Model {
         if now < self.now {
             return;
         }
-        let promised = self.choices.promised;
+        let (promised, last) = (self.choices.promised, self.now);
         self.now = now;
         let Some(promised) = promised.filter(|promised| *promised < now) else { return };
         let Some(policy) = &self.policy else { return };
         let silence = now.since(promised).as_secs();
         let taken = self.taken_members();
         let never = self.bent(Mutation::NeverResyncs);
-        if never
-            || self.resync.is_some()
-            || silence <= u64::from(policy.deploy.resync_after_secs)
-            || taken.is_empty()
-        {
+        let allowed = u64::from(policy.deploy.resync_after_secs);
+        // Not heard of for so long, and a whole second late for the deadline of an order.
+        let late_for =
+            |at: &(usize, usize)| self.member(*at).due.is_some_and(|due| now.since(due).as_secs() >= 1);
+        let missed = now.since(last).as_secs() > allowed && silence >= 1 && taken.iter().any(late_for);
+        if never || self.resync.is_some() || taken.is_empty() || silence <= allowed && !missed {
             return;
         }
         let until = now.plus_secs(policy.deploy.report_within_secs.into());
@@ -171,6 +176,17 @@ impl Model {
             }
         }
         self.nobody_was_left_out()
+    }
+
+    /// The host crashes and is back: what stands in no fact is forgotten, and everything is looked at anew.
+    pub fn crash(&mut self) {
+        self.strays = 0;
+        for candidate in &mut self.candidates {
+            // What is only identified waits for the next comparison of inventory and catalogue.
+            candidate.look = candidate.trial.is_some() || candidate.stage != state::Stage::Identified;
+        }
+        // Nobody remembers what was asked already.
+        self.rollouts.iter_mut().for_each(|rollout| rollout.sweep = true);
     }
 
     /// The earliest instant at which time alone changes something; `None` when nothing is due.

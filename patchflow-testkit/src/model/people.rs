@@ -186,7 +186,10 @@ impl Model {
                 let m = granted!(self.member_named(r, endpoint));
                 let again = [Phase::Failed, Phase::NeedsOperator, Phase::Deferred, Phase::Cancelled];
                 let opened = self.rollouts[r].rings[self.member((r, m)).ring].opened_at.is_some();
-                if !again.contains(&self.phase((r, m))) || !(late || opened) {
+                let held = self.holds.contains(&(self.rollouts[r].candidate, self.member((r, m)).endpoint));
+                let phase = self.phase((r, m));
+                let freed = matches!(phase, Phase::Held | Phase::RolledBack) && !held;
+                if !(again.contains(&phase) || freed) || !(late || opened) {
                     return refused(WRONG_STATE);
                 }
                 self.release((r, m));
@@ -211,7 +214,10 @@ impl Model {
                 self.endpoints[e].broken = false;
                 for r in 0..self.rollouts.len() {
                     for m in 0..self.rollouts[r].members.len() {
-                        let concerned = self.rollouts[r].candidate == c && !self.rollouts[r].is_over();
+                        let rollout = &self.rollouts[r];
+                        let takes =
+                            !rollout.is_over() || rollout.is_catching_up() && !self.is_taken_over((r, m));
+                        let concerned = rollout.candidate == c && takes;
                         let held = matches!(self.phase((r, m)), Phase::Held | Phase::RolledBack);
                         if concerned && held && self.member((r, m)).endpoint == e {
                             self.release((r, m));

@@ -248,6 +248,12 @@ impl Picture {
     }
 }
 
+/// Where a fleet and the model stand otherwise; empty when they agree.
+#[must_use]
+pub fn differences(engine: &Fleet, model: &Model) -> Vec<String> {
+    Picture::differences(&Picture::of_fleet(engine), &Picture::of_model(model))
+}
+
 /// Steps the model beside the engine and says where they part; empty when they agree.
 ///
 /// `engine` is the fleet after the input, `came` what it gave out, `choices` what it chose.
@@ -262,7 +268,7 @@ pub fn compare(
         Ok(expected) => expected,
         Err(illegal) => return vec![illegal.to_string()],
     };
-    let mut parted = Picture::differences(&Picture::of_fleet(engine), &Picture::of_model(model));
+    let mut parted = differences(engine, model);
     if came.answer != expected.answer {
         parted.push(format!("the engine answers {:?}, the model {:?}", came.answer, expected.answer));
     }

@@ -119,18 +119,24 @@ impl Model {
             self.put(at, Phase::Failed, None);
             return Ok(());
         }
+        let (from, until) = self.backoff(at, attempts);
+        let due = self.choices.retry(at, from, until)?;
+        self.put(at, Phase::Backoff, Some(due));
+        Ok(())
+    }
+
+    /// From when, and until when at the latest, something is tried again after so many times.
+    pub(super) fn backoff(&self, at: (usize, usize), times: u8) -> (Timestamp, Timestamp) {
+        let retry = &self.rollouts[at.0].policy.retry;
         let mut wait = u64::from(retry.backoff_secs);
-        for _ in 1..attempts {
+        for _ in 1..times {
             if !self.bent(Mutation::BackoffStaysTheSame) {
-                wait *= 2;
+                wait = (wait * 2).min(retry.backoff_secs_max.into());
             }
         }
         let wait = wait.min(retry.backoff_secs_max.into());
         let jitter = wait * u64::from(retry.jitter.thousandths()) / 100_000;
-        let (from, until) = (self.now.plus_secs(wait), self.now.plus_secs(wait + jitter));
-        let due = self.choices.retry(at, from, until)?;
-        self.put(at, Phase::Backoff, Some(due));
-        Ok(())
+        (self.now.plus_secs(wait), self.now.plus_secs(wait + jitter))
     }
 
     pub(super) fn answered(&mut self, order: OrderId, answer: &QueryAnswer<'_>) -> Fits {
@@ -243,7 +249,7 @@ impl Model {
             }
             Phase::RevertSilent => self.put(at, Phase::NeedsOperator, None),
             // A pre hook that is late is a start that did not happen.
-            Phase::Draining => self.put(at, Phase::Deferred, None),
+            Phase::Draining => self.not_drained(at),
             // A retry that is due takes its turn; nothing else has a deadline.
             _ => {}
         }

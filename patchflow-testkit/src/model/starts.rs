@@ -117,7 +117,10 @@ impl Model {
         let member = &rollout.members[m];
         let again = match member.phase {
             Phase::Waiting => false,
-            Phase::Deferred if self.is_caught_up((r, m)) => false,
+            // After a hook that failed it waits like another attempt does.
+            Phase::Deferred if self.is_caught_up((r, m)) && member.due.is_none_or(|due| due <= self.now) => {
+                false
+            }
             Phase::Backoff if member.due.is_some_and(|due| due <= self.now) => true,
             _ => return Fate::Waits,
         };
@@ -316,9 +319,7 @@ impl Model {
                 let busy = self.active(endpoint).is_some() || self.endpoints[endpoint].post.is_some();
                 let waits =
                     matches!(fate, Fate::Settles(_) | Fate::Attaches) && (busy || self.is_full((r, m)));
-                // Nothing says how soon whoever is brought along is drained anew after a hook that failed.
-                let drained = self.has_pre_hook(r) && self.phase((r, m)) == Phase::Deferred;
-                if fate != Fate::Waits && !waits && !drained && !self.is_spread((r, m)) {
+                if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
                 }
             }

@@ -44,6 +44,8 @@ pub(super) struct Endpoint {
     pub(super) broken: bool,
     /// The post hook that is awaited there.
     pub(super) post: Option<Post>,
+    /// Whether its pre hook was asked for, and its post hook not since.
+    pub(super) drained: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -62,7 +62,8 @@ impl Model {
             }
             None => {
                 let seen = seen.clone();
-                self.endpoints.push(Endpoint { seen, gone: false, fence: 0, broken: false, post: None });
+                let (gone, fence, broken, post, drained) = (false, 0, false, None, false);
+                self.endpoints.push(Endpoint { seen, gone, fence, broken, post, drained });
             }
         }
     }
@@ -81,7 +82,8 @@ impl Model {
                 }
             }
         }
-        (self.endpoints[endpoint].gone, self.endpoints[endpoint].post) = (true, None);
+        let left = &mut self.endpoints[endpoint];
+        (left.gone, left.post, left.drained) = (true, None, false);
         self.candidates.iter_mut().for_each(|candidate| {
             candidate.needs.remove(&endpoint);
         });

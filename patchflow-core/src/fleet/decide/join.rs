@@ -111,7 +111,7 @@ pub(super) fn is_caught_up(state: &State, at: At<'_>) -> bool {
 }
 
 /// Whether a member of a completed rollout is a later one's now.
-pub(super) fn is_taken_over(state: &State, at: At<'_>) -> bool {
+pub(in crate::fleet::decide) fn is_taken_over(state: &State, at: At<'_>) -> bool {
     at.rollout.state() == RolloutState::Completed
         && state
             .candidate(at.rollout.candidate())

@@ -6,6 +6,7 @@ mod candidate;
 mod clock;
 mod command;
 mod condition;
+mod hook;
 mod join;
 mod kin;
 mod onboard;
@@ -25,6 +26,7 @@ pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
 };
+pub(crate) use hook::{drain, not_drained};
 pub(crate) use join::{join, takes_newcomers};
 pub(crate) use onboard::onboarded;
 pub(crate) use patience::deferrals_left;

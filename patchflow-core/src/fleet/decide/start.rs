@@ -104,7 +104,12 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
         Phase::Waiting | Phase::Draining => true,
-        Phase::Deferred => is_caught_up(state, at),
+        Phase::Deferred if !is_caught_up(state, at) => false,
+        // Its pre hook failed not long ago.
+        Phase::Deferred if at.member.deadline > state.secs(now) => {
+            return Start::Later(state.at(at.member.deadline));
+        }
+        Phase::Deferred => true,
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
         Phase::Backoff => at.member.deadline <= state.secs(now),
         Phase::Ordered
@@ -147,7 +152,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         let text = "a later rollout has taken it up";
         return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text.into())));
     }
-    if let Some(kept) = keeps_back(slot, at) {
+    if let Some(kept) = keeps_back(state, slot, at) {
         return kept;
     }
     if let Some(settle) = stands_against(state, now, slot.environment, at) {
@@ -290,7 +295,32 @@ pub(crate) fn may_come(state: &State, now: Timestamp, at: At<'_>) -> bool {
             // Behind mates it comes when they do; for anything else nobody knows how long.
             Some(Start::Waits) => {
                 let mut ahead = state.mates_ahead(at).peekable();
-                let comes = |mate: At<'_>| mate.member.phase != Phase::Waiting || may_come(state, now, mate);
+                let comes = |mate: At<'_>| match mate.member.phase {
+                    Phase::Waiting => may_come(state, now, mate),
+                    // What was asked after in vain, and has taken as long as it may, is not waited for.
+                    Phase::Silent => state.may_run_until(now, mate).is_some(),
+                    Phase::Ordered
+                    | Phase::Running
+                    | Phase::Recalling
+                    | Phase::Installed
+                    | Phase::RebootPending
+                    | Phase::Rebooting
+                    | Phase::Backoff
+                    | Phase::Verified
+                    | Phase::Failed
+                    | Phase::Reverting
+                    | Phase::Reverted
+                    | Phase::RevertSilent
+                    | Phase::RolledBack
+                    | Phase::NeedsOperator
+                    | Phase::Deferred
+                    | Phase::Skipped
+                    | Phase::Cancelled
+                    | Phase::Held
+                    | Phase::Removed
+                    | Phase::Attached
+                    | Phase::Draining => true,
+                };
                 ahead.peek().is_some() && ahead.all(comes)
             }
             Some(_) => false,

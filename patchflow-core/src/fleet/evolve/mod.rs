@@ -116,6 +116,7 @@ impl State {
                 if self.cache.live {
                     self.count_left(*endpoint);
                 }
+                self.drained.remove(endpoint);
                 if let Some(post) = self.posts.remove(endpoint)
                     && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
                 {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod explore;
 mod scenario;
 mod soak;
 mod versions;
@@ -19,6 +20,8 @@ struct Lab {
 
 #[derive(Subcommand, Debug)]
 enum What {
+    /// Lives through every history of small fleets, as far as a bound, and watches what must never happen.
+    Explore(explore::Explore),
     /// Tells stories in plain text and checks what they expect.
     Scenario(scenario::Scenario),
     /// Runs simulations with faults, one for each seed, and watches what must never happen.
@@ -29,6 +32,7 @@ enum What {
 
 fn main() -> ExitCode {
     match Lab::parse().what {
+        What::Explore(explore) => explore.run(),
         What::Scenario(scenario) => scenario.run(),
         What::Soak(soak) => soak.run(),
         What::Versions(versions) => versions.run(),
