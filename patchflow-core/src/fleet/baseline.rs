@@ -72,6 +72,8 @@ struct Snapshot {
     resync: Option<Timestamp>,
     clock_steps: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    quiet: Vec<(u32, EndpointIx)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     starts: Vec<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attached: Vec<(Follower, (RolloutId, MemberIx))>,
@@ -213,6 +215,7 @@ impl State {
             // Which answers are still awaited is found again: those that are open are asked for anew.
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
+            quiet: self.quiet.iter().copied().collect(),
             starts: self.starts.iter().copied().collect(),
             posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
             drained: self.drained.iter().copied().collect(),
@@ -366,6 +369,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
+        quiet: snapshot.quiet.into(),
         starts: snapshot.starts.into(),
         attached: snapshot.attached.into_iter().collect(),
         posts: snapshot.posts.into_iter().collect(),

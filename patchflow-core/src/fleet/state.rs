@@ -145,6 +145,8 @@ pub(crate) struct State {
     pub(crate) rounds: Rounds,
     pub(crate) reboots: RebootLog,
     pub(crate) patience: Patience,
+    /// Endpoints verified a short while ago, and until when their alerts are suppressed, in seconds since the epoch.
+    pub(crate) quiet: VecDeque<(u32, EndpointIx)>,
     /// Open calls to operators.
     pub(crate) calls: BTreeMap<(RolloutId, MemberIx), Call>,
     /// Ways back that have ended and that somebody was told of.

@@ -238,6 +238,23 @@ impl Fleet {
         decide::first_install_due(&self.state, self.state.candidate(id)?)
     }
 
+    /// Until when alerts of an endpoint are suppressed, as far as is known now; `None` when they are not. They are from
+    /// the start of an operation to its verification, and for the reserve after it; not while an order waits to be
+    /// begun or an install for its reboot, and not once it is silent or has failed. Gates count them in any case: tell
+    /// them all with [`Observation::Alerts`](crate::fleet::Observation::Alerts).
+    #[must_use]
+    pub fn quiet_until(&self, endpoint: EndpointIx) -> Option<Timestamp> {
+        let slot = self.state.endpoints.slot(endpoint)?;
+        let at = slot.active().and_then(|(rollout, member)| self.state.member(rollout, member));
+        let under_way = at.filter(|at| at.member.phase().is_quiet() && at.member.deadline != 0).map(|at| {
+            let reserve = at.rollout.policy().deploy.quiet_reserve_secs;
+            self.state.at(at.member.deadline).plus_secs(reserve.into())
+        });
+        let now = self.state.secs(self.last_seen_at());
+        let verified = self.state.quiet.iter().filter(|(until, whose)| *whose == endpoint && *until > now);
+        under_way.into_iter().chain(verified.map(|(until, _)| self.state.at(*until))).max()
+    }
+
     /// Whether something else has taken the place of what a member installed, so that it is not taken back any more.
     pub(crate) fn is_replaced(&self, rollout: &Rollout, member: &Member) -> bool {
         let ix = rollout.member_of(member.endpoint());

@@ -201,6 +201,17 @@ impl State {
         }
     }
 
+    /// Keeps until when alerts of an endpoint that was verified are suppressed, and forgets whose time is over.
+    pub(super) fn note_quiet(&mut self, at: Timestamp, endpoint: EndpointIx, reserve_secs: u32) {
+        let now = self.secs(at);
+        while self.quiet.front().is_some_and(|(until, _)| *until <= now) {
+            self.quiet.pop_front();
+        }
+        if reserve_secs > 0 {
+            self.quiet.push_back((now.saturating_add(reserve_secs), endpoint));
+        }
+    }
+
     pub(super) fn quarantined(&mut self, ix: EndpointIx, reason: &str) -> Result<(), Misfit> {
         self.endpoints.slot(ix).ok_or("there is no such endpoint")?;
         self.condition_changes(ix, |known| known.quarantine = Some(String::from(reason)));

@@ -35,6 +35,7 @@ impl State {
             let pending = |phase| u32::from(phase == Phase::RebootPending);
             rollout.reboots_pending = rollout.reboots_pending + pending(to) - pending(from);
         }
+        let quiet_secs = rollout.policy.deploy.quiet_reserve_secs;
         let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         let taken = rollout.operating.cmp(&places);
@@ -123,6 +124,9 @@ impl State {
             && (matches!(to, Phase::Running | Phase::Silent) || !self.patience.is_empty())
         {
             self.note_progress(id, member, [from, to], old_due);
+        }
+        if to == Phase::Verified && from.tally().occupies {
+            self.note_quiet(at, endpoint, quiet_secs);
         }
         if event == Event::RebootOrdered {
             self.reboots.note(endpoint, self.secs(at));
