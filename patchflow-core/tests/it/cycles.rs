@@ -134,7 +134,7 @@ fn told(world: &World) -> Vec<(&'static str, u64)> {
 fn tried(does: Option<Does>, update: Patch, policy: Policy) -> (World, CandidateId) {
     let mut world = World::new(3, 2, policy);
     for name in ["test-0", "test-1"] {
-        does.clone().into_iter().for_each(|does| drop(world.script.insert(name.into(), does)));
+        world.script.extend(does.clone().map(|does| (name.to_owned(), does)));
     }
     let candidate = world.publish(update);
     (world, candidate)

@@ -102,7 +102,7 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
-        policy.rollback.on_revoke = if seed % 3 > 0 { OnRevoke::RollBack } else { OnRevoke::List };
+        policy.rollback.on_revoke = if seed.is_multiple_of(3) { OnRevoke::List } else { OnRevoke::RollBack };
         // Few have a snapshot where one is required; who is told anew may get one.
         if seed % 11 == 4 {
             policy.rollback.snapshot = SnapshotRule::Required;

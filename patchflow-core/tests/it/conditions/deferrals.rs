@@ -197,7 +197,7 @@ fn alerts_of_what_is_silent_or_failed_or_waits_for_its_reboot_are_not_suppressed
         (Does::WantsReboot, Phase::RebootPending),
     ] {
         let mut policy = direct();
-        policy.schedule = Schedule::Weekly { windows: vec![night.clone()], freezes: vec![] };
+        policy.schedule = Schedule::Weekly { windows: vec![night], freezes: vec![] };
         policy.deploy.expected_secs = 60;
         policy.rollback.on_halt = OnHalt::Nobody;
         // Its reboot does not fit any more once it is installed.
