@@ -73,6 +73,9 @@ pub(crate) struct Condition {
     pub(crate) owned: bool,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(crate) onboarding: bool,
+    /// It is not in service yet, and has what was approved for it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) onboarded: bool,
     /// It waits for a reboot that no order of this fleet asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reboot_pending_since: Option<Timestamp>,
@@ -102,7 +105,7 @@ impl Condition {
             (self.stale_since.is_some(), Bits::STALE),
             (self.quarantine.is_some(), Bits::QUARANTINED),
             (self.manager.is_some() && !self.owned, Bits::MANAGED),
-            (self.onboarding, Bits::ONBOARDING),
+            (self.onboarding && !self.onboarded, Bits::ONBOARDING),
             (self.reboot_pending_since.is_some(), Bits::REBOOT_PENDING),
             (self.reboots_stopped.is_some(), Bits::REBOOTS_STOPPED),
             (self.scan.is_some_and(|scan| scan.due != 0), Bits::ASKED),

@@ -3,7 +3,7 @@
 use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::replay::Replay;
-use super::state::State;
+use super::state::{CandidateEntry, State};
 use super::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
@@ -87,6 +87,7 @@ impl Fleet {
             Observation::Withdrawn { patch, reason } => decide::withdrawn(state, patch, reason, &mut facts),
             Observation::Needs { candidate, needs } => decide::needs(state, *candidate, needs, &mut facts),
             Observation::Identified => {
+                self.state.look_at_onboarding();
                 let all = (0..self.state.candidates.len()).map(|i| CandidateId(i as u32));
                 self.state.cache.candidate_agenda.extend(all);
                 true
@@ -279,6 +280,14 @@ impl Fleet {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if let Some(candidate) = self.state.cache.clock_agenda.pop_first() {
+                let Some(entry) = self.state.candidate(candidate) else { continue };
+                let look = decide::clock(&self.state, now, entry, &mut facts).filter(|look| *look > now);
+                self.state.cache.candidate_alarms.set(candidate, look);
+                self.apply_all(now, &mut facts, out);
+            } else if let Some(endpoint) = self.state.cache.onboarding.pop_first() {
+                decide::onboarded(&self.state, now, endpoint, &mut facts);
+                self.apply_all(now, &mut facts, out);
             } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
                 decide::drills(&self.state, now, &mut facts);
                 self.apply_all(now, &mut facts, out);
@@ -305,7 +314,10 @@ impl Fleet {
             self.state.cache.tending.push(call);
         }
         while let Some(id) = self.state.cache.candidate_alarms.take_due(now) {
-            self.state.cache.candidate_agenda.insert(id);
+            let cache = &mut self.state.cache;
+            // What is only identified waits for the next comparison: time alone tells of its dates, and starts nothing.
+            let waits = self.state.candidates.get(id.index()).is_some_and(CandidateEntry::awaits_comparison);
+            if waits { &mut cache.clock_agenda } else { &mut cache.candidate_agenda }.insert(id);
         }
     }
 
@@ -353,7 +365,7 @@ impl Fleet {
         decide::tend(&self.state, now, at, sweep, facts);
         if facts.is_empty()
             && matches!(at.member.phase, Phase::Failed | Phase::Verified)
-            && decide::is_to_be_reverted(at)
+            && decide::is_to_be_reverted(&self.state, at)
         {
             self.await_turn(rollout, member);
         }
@@ -490,6 +502,13 @@ impl Fleet {
 }
 
 impl State {
+    /// Every endpoint that is not in service yet may have everything now.
+    fn look_at_onboarding(&mut self) {
+        let onboarding =
+            self.endpoints.conditions().filter(|(_, known)| known.onboarding && !known.onboarded);
+        self.cache.onboarding = onboarding.map(|(ix, _)| ix).collect();
+    }
+
     /// Drops deadlines that were set into the past and no longer count.
     fn trim_deadlines(&mut self) {
         let Self { cache, rollouts, .. } = self;
@@ -541,7 +560,7 @@ impl State {
             // A cancellation that a crash cut off in its middle has members left to cancel.
             let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
             let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
-            rollout.queue.sweep = !ended || rollout.moving > 0 || waits;
+            rollout.queue.sweep = !ended || rollout.moving > 0 || waits || rollout.takes_back;
             rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
             let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
             let id = RolloutId(i as u32);
@@ -555,11 +574,13 @@ impl State {
             }
         }
         self.recover_ways();
+        // Of what was never compared nobody knows what is missing there.
+        self.look_at_onboarding();
+        let Self { cache, candidates, .. } = self;
+        cache.onboarding.retain(|ix| candidates.iter().any(|entry| entry.needs.get(*ix).is_some()));
         let mut looks = alloc::vec::Vec::new();
         for (i, entry) in self.candidates.iter().enumerate() {
-            // What is only identified waits for the next comparison of inventory and catalogue.
-            if entry.trial.is_some() || !matches!(entry.candidate, crate::candidate::Candidate::Identified(_))
-            {
+            if !entry.awaits_comparison() {
                 self.cache.candidate_agenda.insert(CandidateId(i as u32));
             } else {
                 let mut due = Facts::new();

@@ -1,7 +1,7 @@
 //! What a host may look at while it holds the fleet.
 
 use super::Fleet;
-use super::decide::{self, Full};
+use super::decide::{self, At, Full};
 use super::endpoints::EndpointView;
 use super::needs::Need;
 use super::observation::Standing;
@@ -15,6 +15,7 @@ use crate::ids::{
 };
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
+use crate::risk::DueDates;
 use crate::rollout::{Member, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
@@ -223,6 +224,49 @@ impl Fleet {
     #[must_use]
     pub fn waits_for(&self, id: CandidateId, endpoint: EndpointIx) -> Option<String> {
         self.state.missing_before(self.state.candidate(id)?, endpoint, &[])
+    }
+
+    /// The limits that due dates are counted by now: those of the policy that holds, else the field's.
+    pub(crate) fn due_limits(&self) -> &dyn DueDates {
+        self.state.due_limits()
+    }
+
+    /// Until when a critical candidate should have its first install on a non-production endpoint; `None` when it has
+    /// it, or needs none.
+    #[must_use]
+    pub fn first_install_due(&self, id: CandidateId) -> Option<Timestamp> {
+        decide::first_install_due(&self.state, self.state.candidate(id)?)
+    }
+
+    /// Until when alerts of an endpoint are suppressed, as far as is known now; `None` when they are not. They are from
+    /// the start of an operation to its verification, and for the reserve after it; not while an order waits to be
+    /// begun or an install for its reboot, and not once it is silent or has failed. Gates count them in any case: tell
+    /// them all with [`Observation::Alerts`](crate::fleet::Observation::Alerts).
+    #[must_use]
+    pub fn quiet_until(&self, endpoint: EndpointIx) -> Option<Timestamp> {
+        let slot = self.state.endpoints.slot(endpoint)?;
+        let at = slot.active().and_then(|(rollout, member)| self.state.member(rollout, member));
+        let under_way = at.filter(|at| at.member.phase().is_quiet() && at.member.deadline != 0).map(|at| {
+            let reserve = at.rollout.policy().deploy.quiet_reserve_secs;
+            self.state.at(at.member.deadline).plus_secs(reserve.into())
+        });
+        let now = self.state.secs(self.last_seen_at());
+        let verified = self.state.quiet.iter().filter(|(until, whose)| *whose == endpoint && *until > now);
+        under_way.into_iter().chain(verified.map(|(until, _)| self.state.at(*until))).max()
+    }
+
+    /// Whether something else has taken the place of what a member installed, so that it is not taken back any more.
+    pub(crate) fn is_replaced(&self, rollout: &Rollout, member: &Member) -> bool {
+        let ix = rollout.member_of(member.endpoint());
+        ix.is_some_and(|ix| super::decide::is_replaced(&self.state, At { rollout, ix, member }))
+    }
+
+    /// Whether a member waits for the snapshot that its policy requires, and whether its way back is a snapshot that
+    /// must not be restored there.
+    pub(crate) fn snapshot(&self, rollout: &Rollout, member: &Member) -> (bool, bool) {
+        let Some(ix) = rollout.member_of(member.endpoint()) else { return (false, false) };
+        let at = At { rollout, ix, member };
+        (decide::lacks_snapshot(&self.state, at), decide::is_refused_snapshot(&self.state, at))
     }
 
     /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.

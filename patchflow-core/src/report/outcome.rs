@@ -6,7 +6,8 @@ use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
 use crate::ids::EndpointIx;
-use crate::rollout::{Member, Phase, Rollout, RolloutKind};
+use crate::plan::RollbackPath;
+use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -33,7 +34,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     use PipelineStage::{Deploy, Verify};
     use StepState::{Open, Passed, Stopped};
     let phase = member.phase();
-    let place = place(rollout, member);
+    let place = place(fleet, rollout, member);
     let prior = rollout.prior_version(member);
     let target =
         fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
@@ -90,7 +91,10 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             let words = (put_off(fleet, rollout, member), reboot_words(fleet, member));
             (Verify, Open, format!("installed {place}, rebooting{}{}", words.0, words.1))
         }
-        Phase::Verified => (Verify, Passed, format!("verified at {target} {place}{attempts}{from}")),
+        Phase::Verified => {
+            let back = taken_back(fleet, rollout, member);
+            (Verify, Passed, format!("verified at {target} {place}{attempts}{from}{back}"))
+        }
         Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
         Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
         Phase::Reverted => (
@@ -150,7 +154,12 @@ fn attempts(member: &Member) -> String {
     }
 }
 
-pub(super) fn place(rollout: &Rollout, member: &Member) -> String {
+pub(super) fn place(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    if fleet.endpoint(member.endpoint()).is_some_and(|there| there.is_onboarding())
+        && rollout.rings().get(usize::from(member.ring())).is_some_and(|r| r.state() == RingState::CatchUp)
+    {
+        return "outside rings, before its service".into();
+    }
     match rollout.kind() {
         RolloutKind::Trial => "in the trial".into(),
         RolloutKind::Deployment => rollout
@@ -171,6 +180,21 @@ pub(super) fn stopped(rollout: &Rollout) -> String {
             format!("halted in ring {ring}, {}", halt.reason)
         }
         None => "the rollout was ended before its turn came".into(),
+    }
+}
+
+/// What becomes of an endpoint that has a patch whose approval was taken back.
+fn taken_back(fleet: &Fleet, rollout: &Rollout, member: &Member) -> &'static str {
+    if !rollout.takes_back() {
+        ""
+    } else if fleet.is_replaced(rollout, member) {
+        "; its approval was revoked, and something else has taken its place there since"
+    } else if fleet.snapshot(rollout, member).1 {
+        "; its approval was revoked, and restoring a snapshot would lose its own state"
+    } else if member.path() == RollbackPath::None {
+        "; its approval was revoked, and no way back is known there"
+    } else {
+        "; its approval was revoked, and it is rolled back as soon as the endpoint is free and in contact"
     }
 }
 

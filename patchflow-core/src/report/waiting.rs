@@ -35,7 +35,7 @@ pub(super) fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> Stri
             }
         }
     }
-    format!("waiting {}: {}", place(rollout, member), in_the_way(fleet, rollout, member))
+    format!("waiting {}: {}", place(fleet, rollout, member), in_the_way(fleet, rollout, member))
 }
 
 /// The ring whose turn it is, and what it lacks.
@@ -96,6 +96,10 @@ fn in_the_way(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     let need = fleet.need(rollout.candidate(), member.endpoint());
     if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {
         return format!("its way back held until {until} and must be looked at again");
+    }
+    if fleet.snapshot(rollout, member).0 {
+        return "the policy requires a snapshot to go back to, and none is known there; it goes on when there is one"
+            .into();
     }
     if let Some(missing) = fleet.waits_for(rollout.candidate(), member.endpoint()) {
         return missing;

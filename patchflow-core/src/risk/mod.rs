@@ -3,5 +3,5 @@
 mod assess;
 mod priority;
 
-pub use assess::{Assessment, DueLimits, assess};
+pub use assess::{Assessment, DueDates, DueLimits, assess};
 pub use priority::Priority;

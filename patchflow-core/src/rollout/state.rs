@@ -77,6 +77,8 @@ pub struct Rollout {
     pub(crate) moving: u32,
     /// Members that wait for a reboot; kept only where rollouts of a bundle wait for each other's.
     pub(crate) reboots_pending: u32,
+    /// Whether everybody who has it is rolled back, because its approval was taken back.
+    pub(crate) takes_back: bool,
     /// Why those who came too late are not brought along any more.
     pub(crate) catch_up_stopped: Option<Halt>,
     /// Members that became failed or unknown since it completed, less those that recovered.
@@ -154,6 +156,7 @@ impl Rollout {
             unplaced: BTreeSet::new(),
             moving: 0,
             reboots_pending: 0,
+            takes_back: false,
             catch_up_stopped: None,
             catch_up_failures: 0,
             index: HashTable::new(),
@@ -348,6 +351,12 @@ impl Rollout {
     #[must_use]
     pub fn halt(&self) -> Option<&Halt> {
         self.halt.as_ref()
+    }
+
+    /// Whether everybody who has it is rolled back, because its approval was taken back.
+    #[must_use]
+    pub fn takes_back(&self) -> bool {
+        self.takes_back
     }
 
     /// Who called it an emergency, and why.

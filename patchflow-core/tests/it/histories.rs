@@ -13,7 +13,9 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
-use patchflow_core::policy::{Amount, OnFailure, OnHalt, OnSuperseded, StartsMax};
+use patchflow_core::policy::{
+    Amount, OnFailure, OnHalt, OnRevoke, OnSuperseded, Selector, SnapshotRule, StartsMax,
+};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
 };
@@ -100,6 +102,14 @@ impl Story {
             if seed.is_multiple_of(2) { OnFailure::RollBack } else { OnFailure::Leave };
         policy.rollback.on_halt =
             [OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout][seed as usize % 4];
+        policy.rollback.on_revoke = if seed % 3 > 0 { OnRevoke::RollBack } else { OnRevoke::List };
+        // Few have a snapshot where one is required; who is told anew may get one.
+        if seed % 11 == 4 {
+            policy.rollback.snapshot = SnapshotRule::Required;
+        }
+        if seed % 13 == 7 {
+            policy.rollback.stateful = Some(Selector::Scope { within: ScopePath("acme".into()) });
+        }
         policy.endpoints.scan_before_order = seed.is_multiple_of(5);
         policy.endpoints.scan_on_candidate = seed.is_multiple_of(2);
         policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);
@@ -170,7 +180,11 @@ impl Story {
                 endpoint: e.ix(),
                 standing: Standing::Needs,
                 present: Some(Arc::from("1.0")),
-                path: if e.ix().0 == 4 { RollbackPath::None } else { RollbackPath::Reinstall },
+                path: match e.ix().0 {
+                    4 => RollbackPath::None,
+                    1 | 5 => RollbackPath::Snapshot,
+                    _ => RollbackPath::Reinstall,
+                },
                 path_valid_until: None,
             })
             .collect();
@@ -333,7 +347,7 @@ impl Story {
                     endpoint,
                     standing,
                     present: Some(Arc::from("1.0")),
-                    path: RollbackPath::Reinstall,
+                    path: if e % 3 == 0 { RollbackPath::Snapshot } else { RollbackPath::Reinstall },
                     path_valid_until: (e % 5 == 0).then(|| self.now.plus_secs(600)),
                 };
                 self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });

@@ -13,6 +13,7 @@ use crate::fleet::state::State;
 use crate::fleet::{Fact, RichFact};
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
+use crate::policy::SnapshotRule;
 use crate::rollout::{Event, Phase, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::borrow::Cow;
@@ -250,14 +251,38 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         if at.member.path() == RollbackPath::None || is_gone {
             return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
         }
+        if is_refused_snapshot(state, at) {
+            let text = "restoring a snapshot would lose its own state; it needs another way back";
+            return settle(held, FailureKind::NoRollbackPath, text);
+        }
         if state.path_ended(at.rollout.candidate(), at.member.endpoint, now).is_some() {
             return Some(Start::Lapsed);
         }
+    }
+    if lacks_snapshot(state, at) {
+        return Some(Start::Waits);
     }
     if at.member.operation == u8::MAX {
         return settle(held, FailureKind::Other, "255 orders were issued for it already");
     }
     None
+}
+
+/// Whether the way back of a member is a snapshot that must not be restored there (semantics S10).
+pub(crate) fn is_refused_snapshot(state: &State, at: At<'_>) -> bool {
+    at.member.path() == RollbackPath::Snapshot && is_stateful(state, at)
+}
+
+/// Whether the policy requires a snapshot that the member does not have.
+pub(crate) fn lacks_snapshot(state: &State, at: At<'_>) -> bool {
+    at.rollout.policy().rollback.snapshot == SnapshotRule::Required
+        && at.member.path() != RollbackPath::Snapshot
+        && !is_stateful(state, at)
+}
+
+fn is_stateful(state: &State, at: At<'_>) -> bool {
+    let attributes = state.endpoints.attributes(at.member.endpoint);
+    attributes.is_some_and(|attributes| at.rollout.policy().rollback.is_stateful(attributes))
 }
 
 /// Whether a waiting member may start before long: nothing but its turn is missing.
