@@ -3,6 +3,9 @@
 use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::replay::Replay;
+
+use super::short::Plain;
+use super::state::State;
 use super::state::{CandidateEntry, State};
 use super::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
@@ -19,9 +22,15 @@ use alloc::string::String;
 #[derive(Debug)]
 pub struct Fleet {
     pub(super) state: State,
-    scratch: Facts,
+    pub(super) scratch: Facts,
     strays: u64,
     reviews: u64,
+    /// Reports that were taken for plain ones.
+    pub(super) plain_reports: u64,
+    /// What plain reports need; known while nothing else happens.
+    pub(super) plain: Option<Plain>,
+    /// Whether no report is taken for a plain one.
+    pub(super) goes_long: bool,
 }
 
 impl Fleet {
@@ -34,7 +43,7 @@ impl Fleet {
     /// assert_eq!((fleet.name(), out.facts().len()), ("acme", 1));
     /// ```
     pub fn found(id: FleetId, name: impl Into<String>, seed: u64, now: Timestamp, out: &mut Outbox) -> Self {
-        let mut fleet = Self { state: State::default(), scratch: Facts::new(), strays: 0, reviews: 0 };
+        let mut fleet = Self::of(State::default());
         fleet.state.cache.live = true;
         fleet.state.cache.now = now;
         fleet.apply(
@@ -47,15 +56,27 @@ impl Fleet {
 
     /// The world. Never refused: what fits nothing is counted as a stray (see [`Fleet::strays`]).
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
+        self.see(now, &seen, out);
+    }
+
+    #[inline]
+    pub(super) fn see(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
+        if !self.goes_short(now, seen, out) {
+            self.go_long(now, seen, out);
+        }
+    }
+
+    fn go_long(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
+        self.plain = None;
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
-        let hook_fits = if let Observation::HookDone { order, stage, failure } = &seen {
+        let hook_fits = if let Observation::HookDone { order, stage, failure } = seen {
             self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
         } else {
             true
         };
         let state = &self.state;
-        let fits = match &seen {
+        let fits = match seen {
             Observation::HookDone { .. } => hook_fits,
             Observation::Time => true,
             Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
@@ -102,13 +123,13 @@ impl Fleet {
         if !fits {
             self.strays += 1;
         }
-        if let Observation::Read { endpoints } = &seen {
+        if let Observation::Read { endpoints } = seen {
             // Answered for; what was expected leaves no fact to say so.
             for ix in &**endpoints {
                 self.state.cache.awaited.remove(ix);
             }
         }
-        if let Observation::Answered { order, .. } = &seen
+        if let Observation::Answered { order, .. } = seen
             && let Some(resync) = &mut self.state.resync
         {
             // Answered for, whatever the answer; an answer that changed nothing leaves no fact to say so.
@@ -127,6 +148,7 @@ impl Fleet {
         let at = now.max(self.state.cache.now);
         let mut facts = Facts::new();
         let outcome = decide::command(&self.state, at, &ask, &mut facts)?;
+        self.plain = None;
         let now = self.arrive(now, out);
         self.apply_all(now, &mut facts, out);
         self.settle(now, out);
@@ -173,7 +195,15 @@ impl Fleet {
     }
 
     pub(super) fn of(state: State) -> Self {
-        Self { state, scratch: Facts::new(), strays: 0, reviews: 0 }
+        Self {
+            state,
+            scratch: Facts::new(),
+            strays: 0,
+            reviews: 0,
+            plain_reports: 0,
+            plain: None,
+            goes_long: false,
+        }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
@@ -203,6 +233,13 @@ impl Fleet {
     #[must_use]
     pub fn reviews(&self) -> u64 {
         self.reviews
+    }
+
+    /// How many reports were plain ones, which no rule had to be asked about, since this value was made. What a burst of
+    /// reports costs depends on it; the same on every machine.
+    #[must_use]
+    pub fn plain_reports(&self) -> u64 {
+        self.plain_reports
     }
 
     /// Takes note of the time: a clock that stepped back is held, a host that was away asks before it acts.

@@ -37,6 +37,7 @@ mod replay;
 mod rescue;
 mod rounds;
 mod scans;
+mod short;
 mod state;
 mod timers;
 mod views;
