@@ -33,6 +33,7 @@ mod react;
 mod reasons;
 mod reboots;
 mod recorded;
+mod recover;
 mod replay;
 mod rescue;
 mod rounds;
