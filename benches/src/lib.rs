@@ -9,4 +9,4 @@ mod timer;
 
 pub use crowd::Crowd;
 pub use rig::{Names, Order, Rig, Setup, shuffled};
-pub use timer::{Sample, sample};
+pub use timer::{Lap, Sample, sample};

@@ -120,11 +120,18 @@ impl Condition {
 #[derive(Debug, Default)]
 pub(crate) struct Conditions {
     of: BTreeMap<EndpointIx, Condition>,
+    /// How many have a cancelled reboot that nobody has said anything of yet.
+    cancelling: usize,
 }
 
 impl Conditions {
     pub(crate) fn get(&self, endpoint: EndpointIx) -> Option<&Condition> {
         self.of.get(&endpoint)
+    }
+
+    /// Whether any endpoint has a cancelled reboot under way.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.cancelling > 0
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (EndpointIx, &Condition)> + '_ {
@@ -134,7 +141,9 @@ impl Conditions {
     /// Changes the conditions of one endpoint; returns the bits it has now.
     pub(crate) fn change(&mut self, endpoint: EndpointIx, change: impl FnOnce(&mut Condition)) -> Bits {
         let condition = self.of.entry(endpoint).or_default();
+        let before = condition.cancelling;
         change(condition);
+        self.cancelling = self.cancelling + usize::from(condition.cancelling) - usize::from(before);
         let bits = condition.bits();
         if *condition == Condition::default() {
             self.of.remove(&endpoint);

@@ -323,6 +323,11 @@ impl Endpoints {
         self.conditions.get(ix)
     }
 
+    /// Whether any endpoint has a cancelled reboot under way.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.conditions.is_cancelling()
+    }
+
     pub(crate) fn conditions(&self) -> impl Iterator<Item = (EndpointIx, &Condition)> + '_ {
         self.conditions.iter()
     }

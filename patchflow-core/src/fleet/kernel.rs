@@ -3,12 +3,13 @@
 use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::replay::Replay;
+use super::short::Plain;
 use super::state::{CandidateEntry, State};
 use super::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
-use crate::rollout::{Member, Phase, RingState, RolloutState};
+use crate::rollout::Phase;
 use crate::time::Timestamp;
 use alloc::string::String;
 
@@ -19,9 +20,15 @@ use alloc::string::String;
 #[derive(Debug)]
 pub struct Fleet {
     pub(super) state: State,
-    scratch: Facts,
+    pub(super) scratch: Facts,
     strays: u64,
     reviews: u64,
+    /// Reports that were taken for plain ones.
+    pub(super) plain_reports: u64,
+    /// What plain reports need; known while nothing else happens.
+    pub(super) plain: Option<Plain>,
+    /// Whether no report is taken for a plain one.
+    pub(super) goes_long: bool,
 }
 
 impl Fleet {
@@ -34,7 +41,7 @@ impl Fleet {
     /// assert_eq!((fleet.name(), out.facts().len()), ("acme", 1));
     /// ```
     pub fn found(id: FleetId, name: impl Into<String>, seed: u64, now: Timestamp, out: &mut Outbox) -> Self {
-        let mut fleet = Self { state: State::default(), scratch: Facts::new(), strays: 0, reviews: 0 };
+        let mut fleet = Self::of(State::default());
         fleet.state.cache.live = true;
         fleet.state.cache.now = now;
         fleet.apply(
@@ -47,15 +54,27 @@ impl Fleet {
 
     /// The world. Never refused: what fits nothing is counted as a stray (see [`Fleet::strays`]).
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
+        self.see(now, &seen, out);
+    }
+
+    #[inline]
+    pub(super) fn see(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
+        if !self.goes_short(now, seen, out) {
+            self.go_long(now, seen, out);
+        }
+    }
+
+    fn go_long(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
+        self.plain = None;
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
-        let hook_fits = if let Observation::HookDone { order, stage, failure } = &seen {
+        let hook_fits = if let Observation::HookDone { order, stage, failure } = seen {
             self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
         } else {
             true
         };
         let state = &self.state;
-        let fits = match &seen {
+        let fits = match seen {
             Observation::HookDone { .. } => hook_fits,
             Observation::Time => true,
             Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
@@ -102,13 +121,13 @@ impl Fleet {
         if !fits {
             self.strays += 1;
         }
-        if let Observation::Read { endpoints } = &seen {
+        if let Observation::Read { endpoints } = seen {
             // Answered for; what was expected leaves no fact to say so.
             for ix in &**endpoints {
                 self.state.cache.awaited.remove(ix);
             }
         }
-        if let Observation::Answered { order, .. } = &seen
+        if let Observation::Answered { order, .. } = seen
             && let Some(resync) = &mut self.state.resync
         {
             // Answered for, whatever the answer; an answer that changed nothing leaves no fact to say so.
@@ -127,6 +146,7 @@ impl Fleet {
         let at = now.max(self.state.cache.now);
         let mut facts = Facts::new();
         let outcome = decide::command(&self.state, at, &ask, &mut facts)?;
+        self.plain = None;
         let now = self.arrive(now, out);
         self.apply_all(now, &mut facts, out);
         self.settle(now, out);
@@ -173,7 +193,15 @@ impl Fleet {
     }
 
     pub(super) fn of(state: State) -> Self {
-        Self { state, scratch: Facts::new(), strays: 0, reviews: 0 }
+        Self {
+            state,
+            scratch: Facts::new(),
+            strays: 0,
+            reviews: 0,
+            plain_reports: 0,
+            plain: None,
+            goes_long: false,
+        }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
@@ -203,6 +231,13 @@ impl Fleet {
     #[must_use]
     pub fn reviews(&self) -> u64 {
         self.reviews
+    }
+
+    /// How many reports were plain ones, which no rule had to be asked about, since this value was made. What a burst of
+    /// reports costs depends on it; the same on every machine.
+    #[must_use]
+    pub fn plain_reports(&self) -> u64 {
+        self.plain_reports
     }
 
     /// Takes note of the time: a clock that stepped back is held, a host that was away asks before it acts.
@@ -498,97 +533,5 @@ impl Fleet {
     #[must_use]
     pub fn reason(&self, code: u16) -> Option<(FailureKind, &str)> {
         self.state.reasons.get(code)
-    }
-}
-
-impl State {
-    /// Every endpoint that is not in service yet may have everything now.
-    fn look_at_onboarding(&mut self) {
-        let onboarding =
-            self.endpoints.conditions().filter(|(_, known)| known.onboarding && !known.onboarded);
-        self.cache.onboarding = onboarding.map(|(ix, _)| ix).collect();
-    }
-
-    /// Drops deadlines that were set into the past and no longer count.
-    fn trim_deadlines(&mut self) {
-        let Self { cache, rollouts, .. } = self;
-        cache.deadlines.trim(|due, rollout, member| {
-            let member =
-                rollouts.get(rollout as usize).and_then(|rollout| rollout.members().get(member as usize));
-            member.is_some_and(|member| member.deadline == due)
-        });
-    }
-
-    /// Finds every cache again after a replay, and puts on the agenda what a crash may have left undecided.
-    pub(crate) fn recover(&mut self) {
-        self.cache.now = self.clock;
-        self.cache.live = true;
-        self.recount_budgets();
-        self.cache.posts_due = self.posts.iter().map(|(endpoint, post)| (post.due, *endpoint)).collect();
-        for rollout in &self.rollouts {
-            for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
-            {
-                self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
-            }
-        }
-        self.recover_scans();
-        self.recover_newcomers();
-        for i in 0..self.rollouts.len() {
-            let rollout = &mut self.rollouts[i];
-            rollout.queue.again.clear();
-            rollout.queue.cursor = 0;
-            let waits_again = |member: &Member| {
-                member.phase == Phase::Waiting
-                    && (member.ring <= rollout.ring || rollout.state == RolloutState::Completed)
-            };
-            let again = rollout.members.iter().zip(0..).filter(|(member, _)| waits_again(member));
-            let again: alloc::collections::BTreeSet<_> = match rollout.current_ring().state() {
-                // The cursor finds them in plan order, those of earlier rings too.
-                RingState::Open | RingState::Pending => {
-                    again.filter(|(m, _)| m.ring < rollout.ring).map(|(_, i)| MemberIx(i)).collect()
-                }
-                RingState::Settled
-                | RingState::Held
-                | RingState::Promoted
-                | RingState::Skipped
-                | RingState::CatchUp
-                | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
-            };
-            rollout.queue.again = again;
-            rollout.queue.parked = Default::default();
-            rollout.queue.queued = false;
-            // A cancellation that a crash cut off in its middle has members left to cancel.
-            let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
-            let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
-            rollout.queue.sweep = !ended || rollout.moving > 0 || waits || rollout.takes_back;
-            rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
-            let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
-            let id = RolloutId(i as u32);
-            if rollout.queue.sweep {
-                self.count_all_waiting(id, None);
-                // As of the last fact, so that a window that closed since then is seen to have closed.
-                self.watch(self.clock, id);
-                self.put_on_agenda(id);
-            } else if joins {
-                self.put_on_agenda(id);
-            }
-        }
-        self.recover_ways();
-        // Of what was never compared nobody knows what is missing there.
-        self.look_at_onboarding();
-        let Self { cache, candidates, .. } = self;
-        cache.onboarding.retain(|ix| candidates.iter().any(|entry| entry.needs.get(*ix).is_some()));
-        let mut looks = alloc::vec::Vec::new();
-        for (i, entry) in self.candidates.iter().enumerate() {
-            if !entry.awaits_comparison() {
-                self.cache.candidate_agenda.insert(CandidateId(i as u32));
-            } else {
-                let mut due = Facts::new();
-                let look = decide::clock(self, self.clock, entry, &mut due);
-                let look = if due.is_empty() { look } else { Some(self.clock) };
-                looks.push((CandidateId(i as u32), look));
-            }
-        }
-        looks.into_iter().for_each(|(id, look)| self.cache.candidate_alarms.set(id, look));
     }
 }

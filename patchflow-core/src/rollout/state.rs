@@ -453,6 +453,12 @@ impl Rollout {
             && self.queue.parked.is_empty()
     }
 
+    /// Whether a ring has more than one member under way: one of them comes to its end, and the ring does not settle.
+    #[inline]
+    pub(crate) fn has_more_under_way(&self, ring: u8) -> bool {
+        self.rings.get(usize::from(ring)).is_some_and(|ring| ring.counts[Class::InFlight as usize] > 1)
+    }
+
     /// Whether new orders may leave as far as the rollout itself is concerned.
     pub(crate) fn may_start(&self) -> bool {
         let ring = self.current_ring().state;

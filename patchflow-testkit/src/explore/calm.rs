@@ -4,14 +4,15 @@ use super::event::{Event, is_due, latest, phase_of};
 use super::search::happen;
 use crate::model::{Live, Pair};
 use patchflow_core::rollout::{Phase, RingState, Rollout, RolloutKind, RolloutState};
+use std::collections::BTreeSet;
 
 /// Steps to rest at most.
 const STEPS_MAX: usize = 200;
 
-/// Whether nothing will move any more unless a person asks, and why is to be seen.
-fn is_quiet(pair: &Pair) -> bool {
+/// Whether nothing will move any more unless a person asks, and why is to be seen. `idle`: time alone changes nothing.
+fn is_quiet(pair: &Pair, idle: bool) -> bool {
     let live = &pair.live;
-    if is_due(live, pair.now) || !live.hooks.is_empty() {
+    if is_due(live, pair.now) && !idle || !live.hooks.is_empty() {
         return false;
     }
     if latest(live).iter().any(|order| good(live, *order, false).is_some()) {
@@ -68,8 +69,11 @@ fn good(live: &Live, order: patchflow_core::ids::OrderId, looks: bool) -> Option
 
 /// Lets the world do what it should until nothing moves any more.
 pub(super) fn rest(pair: &mut Pair, path: &mut Vec<Event>) -> Result<(), String> {
+    let mut stood = BTreeSet::new();
     for step in 0..STEPS_MAX {
-        if is_quiet(pair) {
+        // People are called again and again while nobody acknowledges; that moves nothing.
+        let idle = !stood.insert(pair.model.key());
+        if is_quiet(pair, idle) {
             return Ok(());
         }
         let hook = pair.live.hooks.first().map(|(order, stage)| Event::HookEnds(*order, *stage, false));

@@ -157,6 +157,8 @@ impl Model {
         self.end_resync();
         self.deadlines();
         self.post_deadlines();
+        // Whoever goes by another's order knows at once what it came to, whatever follows from that there.
+        while self.tend_followers() {}
         loop {
             if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
                 while self.tend(r) | self.review(r) {}

@@ -126,7 +126,16 @@ impl Model {
                     return refused(WRONG_STATE);
                 }
                 let r = self.rollouts.len();
-                if self.start_deployment(c, &draft.select)? { started(r) } else { refused(UNSOUND) }
+                if let Some(reason) = &draft.emergency {
+                    granted!(said_why(reason));
+                }
+                if !self.start_deployment(c, &draft.select)? {
+                    return refused(UNSOUND);
+                }
+                if draft.emergency.is_some() {
+                    self.hurry(r);
+                }
+                started(r)
             }
             Command::Pause { rollout } => {
                 let r = granted!(self.rollout_in(*rollout, &[RolloutState::Running]));
@@ -223,6 +232,14 @@ impl Model {
                             self.release((r, m));
                         }
                     }
+                }
+                done()
+            }
+            Command::AllowReboots { endpoint, reason } => {
+                granted!(said_why(reason));
+                let Some(e) = self.endpoint_named(endpoint.as_str()) else { return refused(NOT_FOUND) };
+                if !std::mem::take(&mut self.endpoints[e].reboots_stopped) {
+                    return refused(WRONG_STATE);
                 }
                 done()
             }

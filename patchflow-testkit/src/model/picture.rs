@@ -130,6 +130,7 @@ impl Picture {
             let active = endpoint.active().map(|(r, m)| (r.index(), m.index()));
             it.say(format!("{e}"), (endpoint.is_gone(), endpoint.environment(), endpoint.fence().0, active));
             it.say(format!("{e} is down"), endpoint.is_unavailable());
+            it.say(format!("{e} is not rebooted"), endpoint.reboots_stopped().is_some());
         }
         for candidate in fleet.candidates() {
             let c = candidate.identified().id();
@@ -188,6 +189,7 @@ impl Picture {
             let seen = (endpoint.gone, endpoint.seen.environment, endpoint.fence, model.active(e));
             it.say(format!("e{e}"), seen);
             it.say(format!("e{e} is down"), endpoint.seen.group.is_some() && model.is_down(e));
+            it.say(format!("e{e} is not rebooted"), endpoint.reboots_stopped);
         }
         for (c, candidate) in model.candidates.iter().enumerate() {
             let stage = match &candidate.stage {

@@ -34,15 +34,18 @@ impl Model {
     /// The endpoint has it: the report deadline runs from here, and progress extends it.
     fn acknowledged(&mut self, at: (usize, usize)) -> bool {
         let within = self.deploy(at).report_within_secs;
-        let due = self.later(within);
+        let patience = self.member(at).patience.filter(|_| !self.bent(Mutation::ProgressExtendsForEver));
+        let due = patience.map_or(self.later(within), |end| end.min(self.later(within)));
         match self.phase(at) {
+            // It has taken as long as it may: that it is alive does not make its outcome known.
+            Phase::Silent if patience.is_some_and(|end| end <= self.now) => {}
             Phase::Ordered | Phase::Silent => self.put(at, Phase::Running, Some(due)),
             Phase::RevertSilent | Phase::Reverting => self.put(at, Phase::Reverting, Some(due)),
             Phase::Rebooting => self.put(at, Phase::Rebooting, Some(due)),
             Phase::Running => {
-                // A chatty agent is heard again only when a tenth of the time has gone by.
-                let old = self.member(at).due.unwrap_or(due);
-                if due.since(old).as_secs() > u64::from(within / 10) {
+                // A chatty agent is heard again only when a tenth of the time has gone by, or for the last time.
+                let gained = due.since(self.member(at).due.unwrap_or(due)).as_secs();
+                if gained > u64::from(within / 10) || gained > 0 && patience == Some(due) {
                     self.put(at, Phase::Running, Some(due));
                 }
             }
@@ -146,7 +149,12 @@ impl Model {
             QueryAnswer::Queued | QueryAnswer::Running => Ok(match self.phase(at) {
                 Phase::Running => {
                     let due = self.later(self.deploy(at).report_within_secs);
-                    self.put(at, Phase::Running, Some(due));
+                    let patience =
+                        self.member(at).patience.filter(|_| !self.bent(Mutation::ProgressExtendsForEver));
+                    let due = patience.map_or(due, |end| end.min(due));
+                    if self.member(at).due.is_some_and(|old| due > old) {
+                        self.put(at, Phase::Running, Some(due));
+                    }
                     true
                 }
                 Phase::Recalling => false,

@@ -62,8 +62,16 @@ impl Model {
             }
             None => {
                 let seen = seen.clone();
-                let (gone, fence, broken, post, drained) = (false, 0, false, None, false);
-                self.endpoints.push(Endpoint { seen, gone, fence, broken, post, drained });
+                self.endpoints.push(Endpoint {
+                    seen,
+                    gone: false,
+                    fence: 0,
+                    broken: false,
+                    reboots: vec![],
+                    reboots_stopped: false,
+                    post: None,
+                    drained: false,
+                });
             }
         }
     }
@@ -83,7 +91,7 @@ impl Model {
             }
         }
         let left = &mut self.endpoints[endpoint];
-        (left.gone, left.post, left.drained) = (true, None, false);
+        (left.gone, left.post, left.drained, left.reboots_stopped) = (true, None, false, false);
         self.candidates.iter_mut().for_each(|candidate| {
             candidate.needs.remove(&endpoint);
         });

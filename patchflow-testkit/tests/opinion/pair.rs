@@ -75,7 +75,7 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         1 => (0u8..6).prop_map(VendorPulls),
         2 => (any::<u8>(), 0u8..3, any::<bool>()).prop_map(|(c, by, y)| Approves(c, by, y)),
         1 => any::<u8>().prop_map(Alerts),
-        6 => (0u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        6 => (0u8..21, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(AsksAgain),
     ]
 }
@@ -100,7 +100,7 @@ pub(crate) fn calm() -> impl Strategy<Value = Happens> {
         1 => any::<bool>().prop_map(AdoptsPolicy),
         // Starts, pauses and resumes, promotions, retries, removals, holds that are cleared.
         1 => (7u8..12, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
-        2 => (15u8..19, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        2 => (15u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
     ]
 }
 
@@ -314,7 +314,8 @@ impl Player {
                     4 => Selector::Not { of: Box::new(tag("0")) },
                     _ => Selector::All,
                 };
-                Command::Start { draft: RolloutDraft { select, ..RolloutDraft::of(candidate) } }
+                let emergency = (b / 5 % 3 == 1).then(|| reason.clone());
+                Command::Start { draft: RolloutDraft { select, emergency, ..RolloutDraft::of(candidate) } }
             }
             9 => Command::Pause { rollout },
             10 | 11 => Command::Resume { rollout },
@@ -324,6 +325,7 @@ impl Player {
             16 => Command::Retry { rollout, endpoint },
             17 => Command::Remove { rollout, endpoint },
             18 => Command::ClearHold { candidate, endpoint },
+            19 => Command::AllowReboots { endpoint, reason },
             _ => Command::Cancel { rollout, reason },
         };
         self.pair.ask(actor(b), ask);
