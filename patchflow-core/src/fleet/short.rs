@@ -8,6 +8,7 @@
 //! The long road holds the rules, all of them, and whatever is not plain takes it. That both lead to the same facts,
 //! effects and states is tested with every random history (`tests/it/histories.rs`), and asserted in debug builds.
 
+use super::conditions::Bits;
 use super::decide::{self, Facts};
 use super::outbox::Look;
 use super::state::State;
@@ -15,7 +16,7 @@ use super::{EndpointFact, Fact, Fleet, Observation, Outbox, Recorded};
 use crate::catalog::Target;
 use crate::ids::{Generation, MemberIx, OrderId, RolloutId};
 use crate::rollout::{
-    Event, Health, Inspection, Level, Member, Phase, Report, ReportKind, RingState, RolloutState,
+    Event, Health, Inspection, Level, Member, Phase, Report, ReportKind, RingState, RolloutKind, RolloutState,
 };
 use crate::time::Timestamp;
 use alloc::sync::Arc;
@@ -33,6 +34,8 @@ pub(super) struct Plain {
     /// The deadlines that reports of this moment set.
     acknowledged_due: u32,
     installed_due: u32,
+    /// How long alerts of who is verified are suppressed.
+    quiet_secs: u32,
     /// The ring whose members may become verified without anybody looking at the rollout as a whole.
     verifies: Option<u8>,
     target: Arc<Target>,
@@ -141,6 +144,7 @@ impl Fleet {
             return None;
         };
         let plain = self.knowing_plain(now, order.rollout)?;
+        let quiet_secs = plain.quiet_secs;
         let is_target = **version == *plain.target.version;
         let verifies = plain.verifies?;
         let state = &self.state;
@@ -152,7 +156,9 @@ impl Fleet {
         let endpoint = member.endpoint;
         let slot = state.endpoints.slot(endpoint)?;
         let turns = &state.cache.turns;
-        if slot.group != 0 || !turns.is_empty() && turns.contains_key(&endpoint) {
+        // The last patch of one that is not in service yet is looked at.
+        let onboarding = slot.conditions.has(Bits::ONBOARDING);
+        if slot.group != 0 || onboarding || !turns.is_empty() && turns.contains_key(&endpoint) {
             return None;
         }
         let (rollout, ix, event) = (order.rollout, order.member, Event::Verified);
@@ -160,6 +166,7 @@ impl Fleet {
         self.is_what_the_long_road_says(fact, |state, facts| decide::inspected(state, now, seen, facts));
         self.state.rollouts.get_mut(rollout.index())?.apply(now, ix, event, 0, 0)?;
         self.state.endpoints.slots.get_mut(endpoint.index())?.set_active(None);
+        self.state.note_quiet(now, endpoint, quiet_secs);
         self.moved(rollout, ix, [member.deadline, 0]);
         self.note(now, fact, out);
         Some(())
@@ -226,6 +233,10 @@ impl Fleet {
             return None;
         }
         let entry = state.candidate(rollout.candidate())?;
+        // The first install of a trial is noted.
+        if rollout.kind() == RolloutKind::Trial && entry.clock.first_install.is_none() {
+            return None;
+        }
         let deploy = &rollout.policy().deploy;
         let ring = rollout.current_ring();
         let waits =
@@ -246,6 +257,7 @@ impl Fleet {
             calm_until,
             acknowledged_due,
             installed_due,
+            quiet_secs: deploy.quiet_reserve_secs,
             verifies: verifies.then_some(rollout.ring),
             target: entry.target.clone(),
         })
