@@ -5,7 +5,7 @@ use super::state::State;
 use super::{EndpointFact, Fact, Recorded};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::Seq;
-use crate::rollout::Event;
+use crate::rollout::{Event, Phase};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 
@@ -84,12 +84,44 @@ impl State {
         self.fetch(facts);
         for (at, fact) in facts {
             let seq = self.seq.next();
-            self.evolve_endpoint(*at, fact)
-                .map_err(|state| Self::misfit(seq, &Fact::Endpoint(*fact), state))?;
+            if self.evolve_plain(*at, fact).is_none() {
+                self.evolve_endpoint(*at, fact)
+                    .map_err(|state| Self::misfit(seq, &Fact::Endpoint(*fact), state))?;
+            }
             self.seq = seq;
             self.clock = self.clock.max(*at);
         }
         Ok(())
+    }
+
+    /// What [`evolve_endpoint`](Self::evolve_endpoint) does with the plain facts, which are nearly all: nothing but the
+    /// move itself, and a free endpoint at the end. `None`, and nothing has changed, when there is more to it.
+    #[inline]
+    fn evolve_plain(&mut self, now: Timestamp, fact: &EndpointFact) -> Option<()> {
+        let EndpointFact { rollout, member: ix, event, reason, due } = *fact;
+        let is_watched = self.cache.live
+            || self.resync.is_some()
+            || !(self.attached.is_empty() && self.posts.is_empty() && self.patience.is_empty());
+        let rollout = self.rollouts.get_mut(rollout.index()).filter(|_| !is_watched)?;
+        let member = rollout.members.get_mut(ix.index())?;
+        let (phase, endpoint) = (member.phase, member.endpoint);
+        let goes_on = (event == Event::Acknowledged && phase == Phase::Ordered)
+            || (event == Event::InstallReported && matches!(phase, Phase::Ordered | Phase::Running));
+        if goes_on {
+            return member.apply(event, reason, due).map(|_| self.cache.resumes = None);
+        }
+        let ends = event == Event::Verified && phase == Phase::Installed;
+        if !ends || !rollout.bundle.is_empty() || rollout.policy.deploy.hooks.post.is_some() {
+            return None;
+        }
+        let slot = self.endpoints.slots.get_mut(endpoint.index())?;
+        if slot.group != 0 || slot.broken {
+            return None;
+        }
+        rollout.apply(now, ix, event, reason, due)?;
+        slot.set_active(None);
+        self.cache.resumes = None;
+        Some(())
     }
 
     /// Reads what the facts are about to change. Members and endpoints lie anywhere in memory; fetched together, the
