@@ -23,9 +23,27 @@ use alloc::sync::Arc;
 /// Observations whose members and endpoints are fetched together.
 const AHEAD: usize = 64;
 
+/// What the short road knows.
+#[derive(Debug, Default)]
+pub(super) struct Short {
+    /// What plain reports need; known while nothing else happens.
+    plain: Option<Plain>,
+    /// Whether no report is taken for a plain one.
+    goes_long: bool,
+    /// Reports that were taken for plain ones.
+    taken: u64,
+}
+
+impl Short {
+    /// Something else happens.
+    pub(super) fn forget(&mut self) {
+        self.plain = None;
+    }
+}
+
 /// What is the same for all plain reports of a rollout, while nothing else happens.
 #[derive(Debug)]
-pub(super) struct Plain {
+struct Plain {
     rollout: RolloutId,
     now: Timestamp,
     /// Nothing wants to be looked at before.
@@ -62,7 +80,14 @@ impl Fleet {
     /// Lets every report take the long road from now on, for tests that compare the two.
     #[doc(hidden)]
     pub fn take_long_road(&mut self) {
-        (self.goes_long, self.plain) = (true, None);
+        (self.short.goes_long, self.short.plain) = (true, None);
+    }
+
+    /// How many reports were plain ones, which no rule had to be asked about, since this value was made. What a burst of
+    /// reports costs depends on it; the same on every machine.
+    #[must_use]
+    pub fn plain_reports(&self) -> u64 {
+        self.short.taken
     }
 
     /// Whether the report was a plain one, and has been taken.
@@ -101,11 +126,7 @@ impl Fleet {
     fn reports(&mut self, now: Timestamp, order: OrderId, event: Event, out: &mut Outbox) -> Option<()> {
         let plain = self.knowing_plain(now, order.rollout)?;
         let (acknowledges, at) = (event == Event::Acknowledged, (order.rollout, order.member));
-        let (due, target) = if acknowledges {
-            (plain.acknowledged_due, None)
-        } else {
-            (plain.installed_due, Some(plain.target.clone()))
-        };
+        let due = if acknowledges { plain.acknowledged_due } else { plain.installed_due };
         let member = self.state.plain_member(order)?;
         let begins = member.phase == Phase::Ordered;
         let ends = member.phase == Phase::Running && !acknowledges && member.attempt != 0;
@@ -122,7 +143,8 @@ impl Fleet {
         member.apply(event, 0, due)?;
         self.moved(at.0, at.1, [old, due]);
         self.note(now, fact, out);
-        if let Some(target) = target {
+        if !acknowledges && let Some(plain) = &self.short.plain {
+            let target = plain.target.clone();
             out.look(self.state.seq, Look { order, endpoint, target }, self.state.endpoints.ids());
         }
         Some(())
@@ -152,7 +174,7 @@ impl Fleet {
         let endpoint = member.endpoint;
         let slot = state.endpoints.slot(endpoint)?;
         let turns = &state.cache.turns;
-        if slot.group != 0 || !turns.is_empty() && turns.contains_key(&endpoint) {
+        if slot.group != 0 || slot.broken || !turns.is_empty() && turns.contains_key(&endpoint) {
             return None;
         }
         let (rollout, ix, event) = (order.rollout, order.member, Event::Verified);
@@ -176,7 +198,7 @@ impl Fleet {
     fn note(&mut self, now: Timestamp, fact: EndpointFact, out: &mut Outbox) {
         let seq = self.state.seq.next();
         self.state.cache.resumes = None;
-        self.plain_reports += 1;
+        self.short.taken += 1;
         (self.state.seq, self.state.clock) = (seq, self.state.clock.max(now));
         out.facts.push(Recorded { seq, at: now, fact: Fact::Endpoint(fact) });
     }
@@ -184,15 +206,15 @@ impl Fleet {
     /// What is known of plain reports of this rollout now; `None` when none is plain.
     #[inline]
     fn knowing_plain(&mut self, now: Timestamp, id: RolloutId) -> Option<&Plain> {
-        if self.plain.as_ref().is_none_or(|known| known.rollout != id || known.now != now) {
+        if self.short.plain.as_ref().is_none_or(|known| known.rollout != id || known.now != now) {
             self.learn(now, id);
         }
-        self.plain.as_ref()
+        self.short.plain.as_ref()
     }
 
     #[inline(never)]
     fn learn(&mut self, now: Timestamp, id: RolloutId) {
-        let calm_until = match self.plain.take() {
+        let calm_until = match self.short.plain.take() {
             // What plain reports have set since is not due before.
             Some(Plain { calm_until, acknowledged_due, installed_due, .. }) => {
                 calm_until.min(self.state.at(acknowledged_due.min(installed_due)))
@@ -201,9 +223,9 @@ impl Fleet {
             None => return,
         };
         if now >= self.state.cache.now && now < calm_until {
-            self.plain = self.plainly(now, id, calm_until);
+            self.short.plain = self.plainly(now, id, calm_until);
         }
-        if self.plain.is_some() {
+        if self.short.plain.is_some() {
             (self.state.cache.now, self.state.cache.behind) = (now, false);
         }
     }
@@ -211,12 +233,13 @@ impl Fleet {
     /// Whether nothing is left to follow up, and no rule that watches single reports is at work.
     fn is_calm(&self) -> bool {
         let state = &self.state;
-        !self.goes_long
+        !self.short.goes_long
             && state.cache.live
             && state.cache.is_done()
             && state.resync.is_none()
             && state.attached.is_empty()
             && !state.endpoints.is_cancelling()
+            && (state.posts.is_empty() || state.endpoints.groups_are_unused())
     }
 
     fn plainly(&self, now: Timestamp, id: RolloutId, calm_until: Timestamp) -> Option<Plain> {
