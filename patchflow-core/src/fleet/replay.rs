@@ -1,11 +1,12 @@
 //! Facts into a state without deciding anything, many at once.
 
+use super::conditions::Bits;
 use super::kernel::Fleet;
 use super::state::State;
 use super::{EndpointFact, Fact, Recorded};
 use crate::error::{CorruptJournal, Flaw};
-use crate::ids::Seq;
-use crate::rollout::{Event, Phase};
+use crate::ids::{MemberIx, RolloutId, Seq};
+use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 
@@ -98,29 +99,42 @@ impl State {
     /// move itself, and a free endpoint at the end. `None`, and nothing has changed, when there is more to it.
     #[inline]
     fn evolve_plain(&mut self, now: Timestamp, fact: &EndpointFact) -> Option<()> {
-        let EndpointFact { rollout, member: ix, event, reason, due } = *fact;
+        let EndpointFact { rollout: id, member: ix, event, reason, due } = *fact;
         let is_watched = self.cache.live
             || self.resync.is_some()
             || !(self.attached.is_empty() && self.posts.is_empty() && self.patience.is_empty());
-        let rollout = self.rollouts.get_mut(rollout.index()).filter(|_| !is_watched)?;
+        let rollout = self.rollouts.get_mut(id.index()).filter(|_| !is_watched)?;
         let member = rollout.members.get_mut(ix.index())?;
-        let (phase, endpoint) = (member.phase, member.endpoint);
+        let phase = member.phase;
         let goes_on = (event == Event::Acknowledged && phase == Phase::Ordered)
             || (event == Event::InstallReported && matches!(phase, Phase::Ordered | Phase::Running));
-        if goes_on {
-            return member.apply(event, reason, due).map(|_| self.cache.resumes = None);
+        if goes_on && rollout.kind == RolloutKind::Deployment {
+            member.apply(event, reason, due)?;
+            self.cache.resumes = None;
+            return Some(());
         }
-        let ends = event == Event::Verified && phase == Phase::Installed;
-        if !ends || !rollout.bundle.is_empty() || rollout.policy.deploy.hooks.post.is_some() {
-            return None;
-        }
+        let ends = event == Event::Verified && phase == Phase::Installed && (reason, due) == (0, 0);
+        if ends { self.verify_plainly(now, id, ix) } else { None }
+    }
+
+    /// Verifies a member of a deployment that stands alone, on an endpoint nothing else is said about. `None`, and nothing
+    /// has changed, when that is not so.
+    #[inline]
+    pub(super) fn verify_plainly(&mut self, now: Timestamp, id: RolloutId, ix: MemberIx) -> Option<()> {
+        let rollout = self.rollouts.get_mut(id.index())?;
+        let endpoint = rollout.members.get(ix.index())?.endpoint;
+        let deploy = &rollout.policy.deploy;
+        let alone = rollout.bundle.is_empty() && deploy.hooks.post.is_none();
+        let quiet_secs = deploy.quiet_reserve_secs;
         let slot = self.endpoints.slots.get_mut(endpoint.index())?;
-        if slot.group != 0 || slot.broken {
+        let told = slot.group != 0 || slot.broken || slot.conditions.has(Bits::ONBOARDING);
+        if !alone || rollout.kind != RolloutKind::Deployment || told {
             return None;
         }
-        rollout.apply(now, ix, event, reason, due)?;
+        rollout.apply(now, ix, Event::Verified, 0, 0)?;
         slot.set_active(None);
         self.cache.resumes = None;
+        self.note_quiet(now, endpoint, quiet_secs);
         Some(())
     }
 

@@ -15,7 +15,7 @@ use super::{EndpointFact, Fact, Fleet, Observation, Outbox, Recorded};
 use crate::catalog::Target;
 use crate::ids::{Generation, MemberIx, OrderId, RolloutId};
 use crate::rollout::{
-    Event, Health, Inspection, Level, Member, Phase, Report, ReportKind, RingState, RolloutState,
+    Event, Health, Inspection, Level, Member, Phase, Report, ReportKind, RingState, RolloutKind, RolloutState,
 };
 use crate::time::Timestamp;
 use alloc::sync::Arc;
@@ -172,16 +172,14 @@ impl Fleet {
             return None;
         }
         let endpoint = member.endpoint;
-        let slot = state.endpoints.slot(endpoint)?;
         let turns = &state.cache.turns;
-        if slot.group != 0 || slot.broken || !turns.is_empty() && turns.contains_key(&endpoint) {
+        if !turns.is_empty() && turns.contains_key(&endpoint) {
             return None;
         }
         let (rollout, ix, event) = (order.rollout, order.member, Event::Verified);
         let fact = EndpointFact { rollout, member: ix, event, reason: 0, due: 0 };
         self.is_what_the_long_road_says(fact, |state, facts| decide::inspected(state, now, seen, facts));
-        self.state.rollouts.get_mut(rollout.index())?.apply(now, ix, event, 0, 0)?;
-        self.state.endpoints.slots.get_mut(endpoint.index())?.set_active(None);
+        self.state.verify_plainly(now, rollout, ix)?;
         self.moved(rollout, ix, [member.deadline, 0]);
         self.note(now, fact, out);
         Some(())
@@ -245,7 +243,9 @@ impl Fleet {
     fn plainly(&self, now: Timestamp, id: RolloutId, calm_until: Timestamp) -> Option<Plain> {
         let state = &self.state;
         let rollout = state.rollout(id)?;
-        if rollout.starts_no_more() || !rollout.bundle().is_empty() {
+        // Trials are few, and the first install of a candidate is noted there.
+        let is_deployment = rollout.kind() == RolloutKind::Deployment;
+        if rollout.starts_no_more() || !rollout.bundle().is_empty() || !is_deployment {
             return None;
         }
         let entry = state.candidate(rollout.candidate())?;

@@ -202,7 +202,7 @@ impl State {
     }
 
     /// Keeps until when alerts of an endpoint that was verified are suppressed, and forgets whose time is over.
-    pub(super) fn note_quiet(&mut self, at: Timestamp, endpoint: EndpointIx, reserve_secs: u32) {
+    pub(in crate::fleet) fn note_quiet(&mut self, at: Timestamp, endpoint: EndpointIx, reserve_secs: u32) {
         let now = self.secs(at);
         while self.quiet.front().is_some_and(|(until, _)| *until <= now) {
             self.quiet.pop_front();
