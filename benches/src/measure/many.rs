@@ -6,6 +6,7 @@ use std::time::Duration;
 
 const ROLLOUTS: u32 = 200;
 const CALENDARS: u32 = 10_000;
+const LOOKS: u32 = 1_000_000;
 
 pub(crate) fn run(names: &Names) {
     let n = names.count();
@@ -23,11 +24,11 @@ pub(crate) fn run(names: &Names) {
     let took = start.elapsed();
     let idle = {
         let start = Lap::start();
-        for _ in 0..10_000 {
+        for _ in 0..LOOKS {
             let later = crowd.now().plus(Duration::from_millis(1));
             crowd.pass_to(later);
         }
-        start.elapsed() / 10_000
+        start.elapsed() / LOOKS
     };
     println!("| What | |\n|---|---|");
     println!("| memberships | {members} |");

@@ -3,7 +3,7 @@
 use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::replay::Replay;
-use super::short::Plain;
+use super::short::Short;
 use super::state::{CandidateEntry, State};
 use super::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
@@ -23,12 +23,7 @@ pub struct Fleet {
     pub(super) scratch: Facts,
     strays: u64,
     reviews: u64,
-    /// Reports that were taken for plain ones.
-    pub(super) plain_reports: u64,
-    /// What plain reports need; known while nothing else happens.
-    pub(super) plain: Option<Plain>,
-    /// Whether no report is taken for a plain one.
-    pub(super) goes_long: bool,
+    pub(super) short: Short,
 }
 
 impl Fleet {
@@ -65,7 +60,7 @@ impl Fleet {
     }
 
     fn go_long(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
-        self.plain = None;
+        self.short.forget();
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
         let hook_fits = if let Observation::HookDone { order, stage, failure } = seen {
@@ -146,7 +141,7 @@ impl Fleet {
         let at = now.max(self.state.cache.now);
         let mut facts = Facts::new();
         let outcome = decide::command(&self.state, at, &ask, &mut facts)?;
-        self.plain = None;
+        self.short.forget();
         let now = self.arrive(now, out);
         self.apply_all(now, &mut facts, out);
         self.settle(now, out);
@@ -193,15 +188,7 @@ impl Fleet {
     }
 
     pub(super) fn of(state: State) -> Self {
-        Self {
-            state,
-            scratch: Facts::new(),
-            strays: 0,
-            reviews: 0,
-            plain_reports: 0,
-            plain: None,
-            goes_long: false,
-        }
+        Self { state, scratch: Facts::new(), strays: 0, reviews: 0, short: Short::default() }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
@@ -231,13 +218,6 @@ impl Fleet {
     #[must_use]
     pub fn reviews(&self) -> u64 {
         self.reviews
-    }
-
-    /// How many reports were plain ones, which no rule had to be asked about, since this value was made. What a burst of
-    /// reports costs depends on it; the same on every machine.
-    #[must_use]
-    pub fn plain_reports(&self) -> u64 {
-        self.plain_reports
     }
 
     /// Takes note of the time: a clock that stepped back is held, a host that was away asks before it acts.

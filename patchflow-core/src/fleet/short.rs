@@ -8,7 +8,6 @@
 //! The long road holds the rules, all of them, and whatever is not plain takes it. That both lead to the same facts,
 //! effects and states is tested with every random history (`tests/it/histories.rs`), and asserted in debug builds.
 
-use super::conditions::Bits;
 use super::decide::{self, Facts};
 use super::outbox::Look;
 use super::state::State;
@@ -24,9 +23,27 @@ use alloc::sync::Arc;
 /// Observations whose members and endpoints are fetched together.
 const AHEAD: usize = 64;
 
+/// What the short road knows.
+#[derive(Debug, Default)]
+pub(super) struct Short {
+    /// What plain reports need; known while nothing else happens.
+    plain: Option<Plain>,
+    /// Whether no report is taken for a plain one.
+    goes_long: bool,
+    /// Reports that were taken for plain ones.
+    taken: u64,
+}
+
+impl Short {
+    /// Something else happens.
+    pub(super) fn forget(&mut self) {
+        self.plain = None;
+    }
+}
+
 /// What is the same for all plain reports of a rollout, while nothing else happens.
 #[derive(Debug)]
-pub(super) struct Plain {
+struct Plain {
     rollout: RolloutId,
     now: Timestamp,
     /// Nothing wants to be looked at before.
@@ -34,8 +51,6 @@ pub(super) struct Plain {
     /// The deadlines that reports of this moment set.
     acknowledged_due: u32,
     installed_due: u32,
-    /// How long alerts of who is verified are suppressed.
-    quiet_secs: u32,
     /// The ring whose members may become verified without anybody looking at the rollout as a whole.
     verifies: Option<u8>,
     target: Arc<Target>,
@@ -65,7 +80,14 @@ impl Fleet {
     /// Lets every report take the long road from now on, for tests that compare the two.
     #[doc(hidden)]
     pub fn take_long_road(&mut self) {
-        (self.goes_long, self.plain) = (true, None);
+        (self.short.goes_long, self.short.plain) = (true, None);
+    }
+
+    /// How many reports were plain ones, which no rule had to be asked about, since this value was made. What a burst of
+    /// reports costs depends on it; the same on every machine.
+    #[must_use]
+    pub fn plain_reports(&self) -> u64 {
+        self.short.taken
     }
 
     /// Whether the report was a plain one, and has been taken.
@@ -104,11 +126,7 @@ impl Fleet {
     fn reports(&mut self, now: Timestamp, order: OrderId, event: Event, out: &mut Outbox) -> Option<()> {
         let plain = self.knowing_plain(now, order.rollout)?;
         let (acknowledges, at) = (event == Event::Acknowledged, (order.rollout, order.member));
-        let (due, target) = if acknowledges {
-            (plain.acknowledged_due, None)
-        } else {
-            (plain.installed_due, Some(plain.target.clone()))
-        };
+        let due = if acknowledges { plain.acknowledged_due } else { plain.installed_due };
         let member = self.state.plain_member(order)?;
         let begins = member.phase == Phase::Ordered;
         let ends = member.phase == Phase::Running && !acknowledges && member.attempt != 0;
@@ -125,7 +143,8 @@ impl Fleet {
         member.apply(event, 0, due)?;
         self.moved(at.0, at.1, [old, due]);
         self.note(now, fact, out);
-        if let Some(target) = target {
+        if !acknowledges && let Some(plain) = &self.short.plain {
+            let target = plain.target.clone();
             out.look(self.state.seq, Look { order, endpoint, target }, self.state.endpoints.ids());
         }
         Some(())
@@ -144,7 +163,6 @@ impl Fleet {
             return None;
         };
         let plain = self.knowing_plain(now, order.rollout)?;
-        let quiet_secs = plain.quiet_secs;
         let is_target = **version == *plain.target.version;
         let verifies = plain.verifies?;
         let state = &self.state;
@@ -154,19 +172,14 @@ impl Fleet {
             return None;
         }
         let endpoint = member.endpoint;
-        let slot = state.endpoints.slot(endpoint)?;
         let turns = &state.cache.turns;
-        // The last patch of one that is not in service yet is looked at.
-        let onboarding = slot.conditions.has(Bits::ONBOARDING);
-        if slot.group != 0 || onboarding || !turns.is_empty() && turns.contains_key(&endpoint) {
+        if !turns.is_empty() && turns.contains_key(&endpoint) {
             return None;
         }
         let (rollout, ix, event) = (order.rollout, order.member, Event::Verified);
         let fact = EndpointFact { rollout, member: ix, event, reason: 0, due: 0 };
         self.is_what_the_long_road_says(fact, |state, facts| decide::inspected(state, now, seen, facts));
-        self.state.rollouts.get_mut(rollout.index())?.apply(now, ix, event, 0, 0)?;
-        self.state.endpoints.slots.get_mut(endpoint.index())?.set_active(None);
-        self.state.note_quiet(now, endpoint, quiet_secs);
+        self.state.verify_plainly(now, rollout, ix)?;
         self.moved(rollout, ix, [member.deadline, 0]);
         self.note(now, fact, out);
         Some(())
@@ -183,7 +196,7 @@ impl Fleet {
     fn note(&mut self, now: Timestamp, fact: EndpointFact, out: &mut Outbox) {
         let seq = self.state.seq.next();
         self.state.cache.resumes = None;
-        self.plain_reports += 1;
+        self.short.taken += 1;
         (self.state.seq, self.state.clock) = (seq, self.state.clock.max(now));
         out.facts.push(Recorded { seq, at: now, fact: Fact::Endpoint(fact) });
     }
@@ -191,15 +204,15 @@ impl Fleet {
     /// What is known of plain reports of this rollout now; `None` when none is plain.
     #[inline]
     fn knowing_plain(&mut self, now: Timestamp, id: RolloutId) -> Option<&Plain> {
-        if self.plain.as_ref().is_none_or(|known| known.rollout != id || known.now != now) {
+        if self.short.plain.as_ref().is_none_or(|known| known.rollout != id || known.now != now) {
             self.learn(now, id);
         }
-        self.plain.as_ref()
+        self.short.plain.as_ref()
     }
 
     #[inline(never)]
     fn learn(&mut self, now: Timestamp, id: RolloutId) {
-        let calm_until = match self.plain.take() {
+        let calm_until = match self.short.plain.take() {
             // What plain reports have set since is not due before.
             Some(Plain { calm_until, acknowledged_due, installed_due, .. }) => {
                 calm_until.min(self.state.at(acknowledged_due.min(installed_due)))
@@ -208,9 +221,9 @@ impl Fleet {
             None => return,
         };
         if now >= self.state.cache.now && now < calm_until {
-            self.plain = self.plainly(now, id, calm_until);
+            self.short.plain = self.plainly(now, id, calm_until);
         }
-        if self.plain.is_some() {
+        if self.short.plain.is_some() {
             (self.state.cache.now, self.state.cache.behind) = (now, false);
         }
     }
@@ -218,25 +231,24 @@ impl Fleet {
     /// Whether nothing is left to follow up, and no rule that watches single reports is at work.
     fn is_calm(&self) -> bool {
         let state = &self.state;
-        !self.goes_long
+        !self.short.goes_long
             && state.cache.live
             && state.cache.is_done()
             && state.resync.is_none()
             && state.attached.is_empty()
             && !state.endpoints.is_cancelling()
+            && (state.posts.is_empty() || state.endpoints.groups_are_unused())
     }
 
     fn plainly(&self, now: Timestamp, id: RolloutId, calm_until: Timestamp) -> Option<Plain> {
         let state = &self.state;
         let rollout = state.rollout(id)?;
-        if rollout.starts_no_more() || !rollout.bundle().is_empty() {
+        // Trials are few, and the first install of a candidate is noted there.
+        let is_deployment = rollout.kind() == RolloutKind::Deployment;
+        if rollout.starts_no_more() || !rollout.bundle().is_empty() || !is_deployment {
             return None;
         }
         let entry = state.candidate(rollout.candidate())?;
-        // The first install of a trial is noted.
-        if rollout.kind() == RolloutKind::Trial && entry.clock.first_install.is_none() {
-            return None;
-        }
         let deploy = &rollout.policy().deploy;
         let ring = rollout.current_ring();
         let waits =
@@ -257,7 +269,6 @@ impl Fleet {
             calm_until,
             acknowledged_due,
             installed_due,
-            quiet_secs: deploy.quiet_reserve_secs,
             verifies: verifies.then_some(rollout.ring),
             target: entry.target.clone(),
         })
