@@ -156,6 +156,7 @@ struct Books {
     operations: BTreeMap<(RolloutId, MemberIx), u8>,
     /// Endpoints whose post hook is awaited, and whether a group counts them for it.
     resuming: BTreeMap<EndpointIx, (OrderId, bool)>,
+    drained: BTreeSet<EndpointIx>,
 }
 
 /// What stands in a start's way.
@@ -291,6 +292,7 @@ impl Books {
                 RichFact::EndpointLeft { endpoint } => {
                     self.scope_of.get_mut(endpoint).unwrap().1 = true;
                     self.resuming.remove(endpoint);
+                    self.drained.remove(endpoint);
                 }
                 RichFact::RolloutStarted { rollout, policy, plan, .. } => {
                     self.policy_of.insert(*rollout, self.policies[policy].clone());
@@ -359,6 +361,15 @@ impl Books {
                     | Phase::Cancelled
                     | Phase::Removed
             );
+        let hooked = self.policy_of[&fact.rollout].deploy.hooks.pre.is_some();
+        if fact.event == Event::HookAsked {
+            self.drained.insert(endpoint);
+        }
+        // Only what was drained is resumed, and once.
+        let resumes = resumes && (!hooked || self.drained.remove(&endpoint));
+        if resumes {
+            self.drained.remove(&endpoint);
+        }
         let operations = self.operations.entry(key).or_default();
         let asks = [Event::Ordered, Event::RebootOrdered, Event::RevertOrdered, Event::HookAsked];
         *operations += u8::from(asks.contains(&fact.event));
