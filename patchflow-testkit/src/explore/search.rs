@@ -186,7 +186,8 @@ pub(super) fn happen(pair: &mut Pair, event: Event) -> Result<(), String> {
 
 fn key(pair: &Pair) -> Digest {
     let due = pair.live.fleet.next_deadline().map(|at| at.as_secs() - pair.now.as_secs());
-    Digest::of(format!("{} {due:?} {}", pair.model.key(), pair.live.hooks.len()).as_bytes())
+    let (key, hooks, unheard) = (pair.model.key(), pair.live.hooks.len(), pair.now.since(pair.model.now()));
+    Digest::of(format!("{key} {due:?} {hooks} {unheard:?}").as_bytes())
 }
 
 struct Walk<'a> {

@@ -180,9 +180,10 @@ impl Model {
         self.nobody_was_left_out()
     }
 
-    /// The host crashes and is back: what stands in no fact is forgotten, and everything is looked at anew.
-    pub fn crash(&mut self) {
-        self.strays = 0;
+    /// The host crashes and is back: what stands in no fact is forgotten, the time since the last fact (`clock`) too, and
+    /// everything is looked at anew.
+    pub fn crash(&mut self, clock: Timestamp) {
+        (self.strays, self.now) = (0, clock);
         for candidate in &mut self.candidates {
             // What is only identified waits for the next comparison of inventory and catalogue.
             candidate.look = candidate.trial.is_some() || candidate.stage != state::Stage::Identified;
@@ -203,6 +204,12 @@ impl Model {
         let candidates = (0..self.candidates.len()).filter_map(|c| self.candidate_looks_at(c));
         let posts = self.endpoints.iter().filter_map(|endpoint| endpoint.post.as_ref().map(|post| post.due));
         members.chain(rollouts).chain(candidates).chain(posts).chain(self.starts_look()).min()
+    }
+
+    /// The time it stands at.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Observations that fitted nothing.

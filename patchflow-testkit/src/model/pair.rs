@@ -97,7 +97,7 @@ impl Pair {
             self.parted.push(error.to_string());
             return;
         }
-        self.model.crash();
+        self.model.crash(self.live.fleet.clock());
         self.parted = super::differences(&self.live.fleet, &self.model);
     }
 
