@@ -339,7 +339,7 @@ impl Model {
         };
         self.rollouts[r].emergency = true;
         for ring in &mut self.rollouts[r].rings {
-            if !self.mutation.is_some_and(|bent| bent == Mutation::EmergenciesBake) {
+            if self.mutation.is_none_or(|bent| bent != Mutation::EmergenciesBake) {
                 ring.gate.bake_secs_min = ring.gate.bake_secs_min.min(max);
             }
         }
