@@ -13,7 +13,7 @@ pub enum Ecosystem {
     Deb,
     /// RPM packages.
     Rpm,
-    /// Archives unpacked into versioned directories.
+    /// Archives unpacked into versioned directories; versions are ordered as people expect of most.
     Artifact,
     /// Anything else; versions are compared for equality only.
     Other,

@@ -15,12 +15,15 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 /// Relations read backwards. Built from the candidates' patches, in replay as well as live.
 #[derive(Debug, Default)]
 pub(crate) struct Kin {
     superseded_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
     conflicted_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
+    /// All candidates, by package.
+    by_package: BTreeMap<PackageName, BTreeSet<CandidateId>>,
     /// Candidates that stand on floors, by package.
     floored: BTreeMap<PackageName, BTreeSet<CandidateId>>,
 }
@@ -44,6 +47,7 @@ impl Kin {
         let Relations { supersedes, requires: _, conflicts, floors } = &patch.relations;
         supersedes.iter().for_each(|other| act(self.superseded_by.entry(other.clone()).or_default()));
         conflicts.iter().for_each(|other| act(self.conflicted_by.entry(other.clone()).or_default()));
+        act(self.by_package.entry(patch.target.package.clone()).or_default());
         if !floors.is_empty() {
             act(self.floored.entry(patch.target.package.clone()).or_default());
         }
@@ -75,6 +79,15 @@ enum Presence {
     Foreign,
     /// Nobody has compared them yet.
     Unknown,
+}
+
+/// Why a candidate must not be installed over what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Newer {
+    /// Something newer is there.
+    Present,
+    /// What is there cannot be compared with it: says why.
+    Unknown(String),
 }
 
 impl State {
@@ -278,6 +291,28 @@ impl State {
     pub(crate) fn is_replaced_there(&self, id: CandidateId, endpoint: EndpointIx) -> bool {
         !self.kin.superseded_by.is_empty()
             && self.replacing(id).into_iter().any(|by| self.presence(by, endpoint) == Presence::There)
+    }
+
+    /// What is there in a newer version than a candidate would install, or cannot be compared with it (semantics S10):
+    /// by the inventory, and by what rollouts verified since it was read. Only a rollback goes to a lower version.
+    pub(crate) fn newer_there(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> Option<Newer> {
+        let target = &*entry.target;
+        let present = entry.needs.get(endpoint).and_then(|need| entry.level(need));
+        match present.and_then(|present| target.compare_present(present)) {
+            Some(Err(bad)) => {
+                return Some(Newer::Unknown(format!("{bad}, and so nobody knows which is newer")));
+            }
+            Some(Ok(Ordering::Greater)) => return Some(Newer::Present),
+            Some(Ok(Ordering::Less | Ordering::Equal)) | None => {}
+        }
+        let others = self.kin.by_package.get(&target.package).filter(|all| all.len() > 1)?;
+        let own = entry.candidate.identified().id();
+        let newer = others.iter().filter(|other| **other != own).any(|other| {
+            let version = self.candidate(*other).map(|other| other.target.version.as_str());
+            let order = version.and_then(|version| target.compare_present(version));
+            matches!(order, Some(Ok(Ordering::Greater))) && self.presence(*other, endpoint) == Presence::There
+        });
+        newer.then_some(Newer::Present)
     }
 
     /// Whether anything at all is said about a candidate that a start must look at.

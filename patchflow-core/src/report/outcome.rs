@@ -119,7 +119,9 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
         Phase::Deferred => deferred(fleet, rollout, member, &place),
-        Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
+        Phase::Skipped => {
+            (Verify, Passed, format!("at {target} or above it already before its turn came {place}"))
+        }
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
         Phase::Held => {
             (Deploy, Stopped, format!("held back {place}{why}{}", held_besides(fleet, member, &why)))

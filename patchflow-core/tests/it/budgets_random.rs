@@ -368,6 +368,15 @@ impl Books {
                     | Phase::Cancelled
                     | Phase::Removed
             );
+        let hooked = self.policy_of[&fact.rollout].deploy.hooks.pre.is_some();
+        if fact.event == Event::HookAsked {
+            self.drained.insert(endpoint);
+        }
+        // Only what was drained is resumed, and once.
+        let resumes = resumes && (!hooked || self.drained.remove(&endpoint));
+        if resumes {
+            self.drained.remove(&endpoint);
+        }
         let operations = self.operations.entry(key).or_default();
         let asks = [Event::Ordered, Event::RebootOrdered, Event::RevertOrdered, Event::HookAsked];
         *operations += u8::from(asks.contains(&fact.event));

@@ -7,6 +7,7 @@ use super::reboot::comes_first;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::conditions::Bits;
+use crate::fleet::kin::Newer;
 use crate::fleet::observation::Standing;
 use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
@@ -223,6 +224,16 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         Some(Standing::Has) if !fresh => {}
         Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
         Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
+    }
+    match entry.and_then(|entry| state.newer_there(entry, at.member.endpoint)) {
+        None => {}
+        Some(Newer::Present) if fresh => return Some(Start::Settle(Event::Skipped, None)),
+        Some(Newer::Present) => {
+            return settle(Event::Cancelled, FailureKind::Denied, "something newer is installed there");
+        }
+        Some(Newer::Unknown(why)) => {
+            return Some(Start::Settle(held, Some((FailureKind::Denied, why.into()))));
+        }
     }
     if state.is_replaced_there(at.rollout.candidate(), at.member.endpoint) {
         let text = "what replaces it is installed there";
