@@ -8,9 +8,10 @@ use super::observation::Standing;
 use super::state::{CandidateEntry, State};
 use crate::candidate::Candidate;
 use crate::catalog::{Patch, Relations, circle, reach};
+use crate::gate::Class;
 use crate::ids::{CandidateId, EndpointIx, PatchId, RolloutId};
 use crate::package::PackageName;
-use crate::rollout::Phase;
+use crate::rollout::{Member, Phase, Rollout};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -218,8 +219,42 @@ impl State {
         Some(if unknown {
             format!("waits for {name}, of which nobody has said whether it is there")
         } else {
-            format!("waits for {name}")
+            format!("waits for {name}{}", self.why_missing(id, endpoint))
         })
+    }
+
+    /// Why a candidate that is not there does not come by itself, as the end of a sentence; empty while it may.
+    fn why_missing(&self, id: CandidateId, endpoint: EndpointIx) -> &'static str {
+        let Some(entry) = self.candidate(id) else { return "" };
+        match &entry.candidate {
+            Candidate::Rejected(_) => return ", which was turned down",
+            Candidate::Withdrawn(_) => return ", which was withdrawn",
+            Candidate::Superseded(_) => return ", which was replaced by what is not there either",
+            Candidate::Identified(_) | Candidate::Trialled(_) => return ", which is not approved yet",
+            Candidate::Approved(_) => {}
+        }
+        let goes_on = |rollout: &&Rollout| !rollout.is_over() || rollout.is_catching_up();
+        let rollouts = entry.deployments.iter().rev().filter_map(|id| self.rollout(*id)).filter(goes_on);
+        let phase = |it: &Rollout| {
+            it.member_of(endpoint).and_then(|ix| it.members().get(ix.index())).map(Member::phase)
+        };
+        let Some(phase) = rollouts.filter_map(phase).next() else {
+            return ", which no rollout brings there";
+        };
+        if phase.is_open() {
+            return "";
+        }
+        match phase.class() {
+            Class::Failed => ", which failed there",
+            Class::Held => ", which is held back there",
+            Class::Cancelled | Class::Removed => ", which was taken out there",
+            Class::Waiting
+            | Class::InFlight
+            | Class::Verified
+            | Class::Unknown
+            | Class::Deferred
+            | Class::Skipped => "",
+        }
     }
 
     /// The floors that lead up to a patch: its own, and those under a patch above it that name its version.

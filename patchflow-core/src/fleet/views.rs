@@ -388,9 +388,10 @@ impl Fleet {
             Full::Group(number) => {
                 let (down, most) = self.state.cache.groups.taken(number)?;
                 let name = self.state.endpoints.group(number)?;
+                let who = self.down_in(number);
                 Some(format!(
-                    "{down} endpoints of the group `{name}` are unavailable, at most {most} may be; it starts when one of \
-                     them is verified, or looked after by a person"
+                    "{down} endpoints of the group `{name}` are unavailable, at most {most} may be ({who}); it starts when \
+                     one of them is verified, or looked after by a person"
                 ))
             }
             Full::Ring { ring: number, .. } => {
@@ -410,6 +411,26 @@ impl Fleet {
         }
     }
 
+    /// Who of a group is unavailable and why; beyond the first ones they are counted.
+    fn down_in(&self, number: u32) -> String {
+        const SHOWN: usize = 3;
+        let of_group = |it: &EndpointView<'_>| it.slot.group == number && !it.slot.gone && it.slot.is_down();
+        let why = |it: &EndpointView<'_>| {
+            let at = it.active().and_then(|(rollout, member)| self.state.member(rollout, member));
+            match at {
+                Some(at) => at.member.phase.sentence(),
+                None if self.state.posts.contains_key(&it.ix) => "being resumed by its post hook",
+                None => "failed or rolled back, and not looked after since",
+            }
+        };
+        let mut names: Vec<_> =
+            self.endpoints().filter(of_group).map(|it| format!("{}: {}", it.id, why(&it))).collect();
+        let more = names.len().saturating_sub(SHOWN);
+        names.truncate(SHOWN);
+        let names = names.join("; ");
+        if more == 0 { names } else { format!("{names}; and {more} more") }
+    }
+
     /// The last instant at which it was told anything, that nothing came of it included.
     #[must_use]
     pub(crate) fn last_seen_at(&self) -> Timestamp {
@@ -419,12 +440,32 @@ impl Fleet {
     /// Whether the window of a member is open for it now, and if not, when.
     #[must_use]
     pub(crate) fn turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
-        let Some(at) = self.state.member(rollout, member) else { return MemberTurn::Never };
+        let rollout = self.state.rollout(rollout);
+        let needed = rollout.map_or(0, |rollout| decide::needed_secs(&self.state, rollout));
+        self.turn_for(rollout.and_then(|it| self.state.member(it.id(), member)), needed)
+    }
+
+    /// The same for the reboot that a member waits for.
+    #[must_use]
+    pub(crate) fn reboot_turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
+        let at = self.state.member(rollout, member);
+        let reserve = at.map_or(0, |at| at.rollout.policy().deploy.reboot_reserve_secs);
+        self.turn_for(at, reserve.into())
+    }
+
+    /// Whether a member leaves its reboot to others of its bundle that are still to be installed.
+    #[must_use]
+    pub(crate) fn leaves_its_reboot(&self, rollout: RolloutId, member: MemberIx) -> bool {
+        let at = self.state.member(rollout, member).filter(|at| !at.rollout.bundle().is_empty());
+        at.is_some_and(|at| self.state.leaves_its_reboot(self.last_seen_at(), at))
+    }
+
+    fn turn_for(&self, at: Option<decide::At<'_>>, needed: u64) -> MemberTurn {
+        let Some(at) = at else { return MemberTurn::Never };
         let (now, endpoint) = (self.state.cache.now, at.member.endpoint);
         let Some(schedule) = self.state.schedule_for(at.rollout, self.state.calendar_of(endpoint)) else {
             return MemberTurn::NoCalendar;
         };
-        let needed = decide::needed_secs(&self.state, at.rollout);
         let Some(opening) = Opening::after(schedule, now, needed) else { return MemberTurn::Never };
         let starts = self.state.spread(at.rollout, endpoint, opening);
         match (opening.opens > now, starts > now) {

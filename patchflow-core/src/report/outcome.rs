@@ -1,7 +1,7 @@
 //! Where one member of a rollout stands, in one sentence: the piece that explanations and outcomes share.
 
 use super::document::{Step, StepState};
-use super::waiting::{attached, deferred, draining, waiting};
+use super::waiting::{attached, deferred, draining, reboot_waits, retry, waiting};
 use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
@@ -61,7 +61,8 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         }
         Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
         Phase::Backoff => {
-            (Deploy, Open, format!("failed{attempts} {place}, to be tried again{}{why}", by(" from", due)))
+            let next = retry(fleet, rollout, member);
+            (Deploy, Open, format!("failed{attempts} {place}{why}; to be tried again{next}"))
         }
         Phase::Silent => (
             Deploy,
@@ -82,7 +83,12 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             format!("installed {place} by the installer's word, waiting for the inventory to show it"),
         ),
         Phase::RebootPending => {
-            (Verify, Open, format!("installed {place}, waiting for a reboot{}", reboot_words(fleet, member)))
+            let waits = reboot_waits(fleet, rollout, member);
+            (
+                Verify,
+                Open,
+                format!("installed {place}, waiting for a reboot{}{waits}", reboot_words(fleet, member)),
+            )
         }
         Phase::Rebooting if member.attempts() == 0 => {
             (Deploy, Open, format!("rebooting before the install {place}{}", reboot_words(fleet, member)))
