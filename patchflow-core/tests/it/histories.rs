@@ -4,8 +4,8 @@ use crate::world::{policy, start};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Persisted, Recorded, Request,
-    Standing,
+    Command, Effect, EndpointSeen, Fleet, HookRun, NeedSeen, Observation, Outbox, Persisted, Recorded,
+    Request, Standing,
 };
 use patchflow_core::gate::Counts;
 use patchflow_core::ids::{
@@ -48,6 +48,8 @@ enum Happens {
     Turns(u8, u8),
     /// Another machine tells itself under a name, or another manager is there.
     Replaces(u8, u8),
+    /// A hook comes to its end, or fails.
+    Hooks(u8, bool),
     /// The people at an endpoint put an operation off.
     PutsOff(u8, u32),
 }
@@ -77,6 +79,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         6 => (0u8..31, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(Alerts),
         3 => (any::<u8>(), 0u8..9).prop_map(|(e, c)| Turns(e, c)),
+        5 => (any::<u8>(), any::<bool>()).prop_map(|(h, f)| Hooks(h, f)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
         2 => (any::<u8>(), 0u32..90_000).prop_map(|(o, s)| PutsOff(o, s)),
     ]
@@ -89,6 +92,7 @@ struct Story {
     journal: Vec<Recorded>,
     orders: Vec<Order>,
     effects: Vec<Effect>,
+    hooks: Vec<HookRun>,
     asked: u64,
 }
 
@@ -99,8 +103,8 @@ impl Story {
         if goes_long {
             fleet.take_long_road();
         }
-        let (journal, orders, effects) = (vec![], vec![], vec![]);
-        let mut story = Self { fleet, out, now: start(), journal, orders, effects, asked: 0 };
+        let (journal, orders, effects, hooks) = (vec![], vec![], vec![], vec![]);
+        let mut story = Self { fleet, out, now: start(), journal, orders, effects, hooks, asked: 0 };
         let mut policy = policy();
         policy.retry.on.push(FailureKind::ScriptFailed);
         policy.rollback.on_failure =
@@ -120,6 +124,10 @@ impl Story {
         policy.endpoints.scan_every_secs = (seed % 4 > 1).then_some(40_000);
         policy.reboot.preflight = seed.is_multiple_of(3);
         policy.reboot.max_reboots = 1 + (seed % 2) as u8;
+        if seed % 4 == 2 {
+            policy.deploy.hooks.pre = Some("drain".into());
+            policy.deploy.hooks.post = (seed % 8 == 2).then(|| "resume".into());
+        }
         policy.relations.superseded =
             [OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move][seed as usize % 3];
         policy.catch_up.newcomers = !seed.is_multiple_of(3);
@@ -227,6 +235,9 @@ impl Story {
             if let Effect::Submit(order) = &effect {
                 self.check_order(order);
                 self.orders.push(order.clone());
+            }
+            if let Effect::RunHook(run) = &effect {
+                self.hooks.push(run.clone());
             }
             self.effects.push(effect);
         }
@@ -372,6 +383,14 @@ impl Story {
                     5 => Observation::RebootsPending { endpoints, pending: false },
                     _ => Observation::Read { endpoints },
                 });
+            }
+            Happens::Hooks(h, fails) => {
+                // The latest hooks are the likely ones to come to an end.
+                let len = self.hooks.len();
+                let Some(run) = len.checked_sub(1 + usize::from(h) % len.clamp(1, 4)) else { return };
+                let (order, stage) = (self.hooks[run].order, self.hooks[run].stage);
+                let failure = fails.then(|| Failure::new(FailureKind::Other, "would not drain"));
+                self.see(Observation::HookDone { order, stage, failure });
             }
             Happens::PutsOff(o, secs) => {
                 let until = self.now.plus_secs(secs.into());
