@@ -226,6 +226,13 @@ impl State {
     /// Why a candidate that is not there does not come by itself, as the end of a sentence; empty while it may.
     fn why_missing(&self, id: CandidateId, endpoint: EndpointIx) -> &'static str {
         let Some(entry) = self.candidate(id) else { return "" };
+        let member = |it: &Rollout| {
+            it.member_of(endpoint).and_then(|ix| it.members().get(ix.index())).map(Member::phase)
+        };
+        let trial = entry.trial.and_then(|(trial, _)| self.rollout(trial)).and_then(member);
+        if trial.is_some_and(Phase::is_open) {
+            return "";
+        }
         match &entry.candidate {
             Candidate::Rejected(_) => return ", which was turned down",
             Candidate::Withdrawn(_) => return ", which was withdrawn",
@@ -235,10 +242,7 @@ impl State {
         }
         let goes_on = |rollout: &&Rollout| !rollout.is_over() || rollout.is_catching_up();
         let rollouts = entry.deployments.iter().rev().filter_map(|id| self.rollout(*id)).filter(goes_on);
-        let phase = |it: &Rollout| {
-            it.member_of(endpoint).and_then(|ix| it.members().get(ix.index())).map(Member::phase)
-        };
-        let Some(phase) = rollouts.filter_map(phase).next() else {
+        let Some(phase) = rollouts.filter_map(member).next() else {
             return ", which no rollout brings there";
         };
         if phase.is_open() {
