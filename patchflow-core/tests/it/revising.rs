@@ -5,7 +5,7 @@ use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::{FailureKind, Refusal};
 use patchflow_core::fleet::{Command, Fleet, Request};
-use patchflow_core::gate::Counts;
+use patchflow_core::gate::{Counts, Limits, OnMaxHold};
 use patchflow_core::ids::{Actor, CandidateId, RequestId, Revision, RolloutId};
 use patchflow_core::plan::{Placement, PlanRevision};
 use patchflow_core::policy::{Amount, Approval, Policy, RingPolicy};
@@ -175,6 +175,32 @@ fn a_revision_that_contradicts_the_plan_is_refused_with_every_finding_at_once() 
     assert_eq!(world.fleet.baseline(), before);
     let nothing = revise(rollout, &[]);
     assert_eq!(findings(world.ask("ada", &[], nothing)).len(), 1);
+}
+
+#[test]
+fn a_ring_that_is_held_is_judged_by_the_gates_of_a_revision_when_their_time_comes() {
+    let asks = |on_max_hold, hold_secs_max| {
+        let mut policy = at_once();
+        policy.name = format!("{on_max_hold:?}");
+        for ring in &mut policy.rings {
+            // Nobody tells alerts.
+            ring.gate = Limits { max_alerts: Some(0), on_max_hold, hold_secs_max, ..ring.gate.clone() };
+        }
+        policy
+    };
+    let (mut world, _, rollout) = begun(asks(OnMaxHold::Ask, 600));
+    world.pass(4 * 3600);
+    assert_eq!(of(&world, rollout).rings()[0].state(), RingState::Held);
+    let policy = Box::new(asks(OnMaxHold::Halt, 24 * 3600));
+    world.ask("ada", &[], Command::AdoptPolicy { policy }).unwrap();
+    let revision = PlanRevision { adopt_policy: true, place: vec![] };
+    let reason = "nobody answers".into();
+    world.ask("ada", &[], Command::Revise { rollout, revision, reason }).unwrap();
+    world.pass(12 * 3600);
+    assert_eq!(of(&world, rollout).state(), RolloutState::Running);
+    world.pass(12 * 3600);
+    assert_eq!(of(&world, rollout).state(), RolloutState::Halted);
+    replays(&world);
 }
 
 #[test]
