@@ -11,4 +11,4 @@ mod timer;
 pub use crowd::Crowd;
 pub use estate::{Estate, INSTALLED, Sharing, VERSIONS};
 pub use rig::{Names, Order, Rig, Setup, shuffled};
-pub use timer::{Sample, sample};
+pub use timer::{Lap, Sample, sample};

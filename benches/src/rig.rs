@@ -30,6 +30,8 @@ pub(crate) const BEFORE: &str = "3.0.21-1";
 pub(crate) const AFTER: &str = "3.0.22-1";
 /// Endpoint facts that are packed at once, as a host does it.
 const PACKED_AT_ONCE: usize = 4096;
+/// Reports that come in one message of an agent's gateway.
+const HEARD_AT_ONCE: usize = 64;
 
 /// The host's names of endpoints, made beforehand, since they are the host's memory and not the fleet's.
 #[derive(Clone, Debug)]
@@ -371,10 +373,12 @@ impl Rig {
     }
 
     fn sweep_of(&mut self, operation: u8, members: &[u32], seen: impl Fn(OrderId) -> Observation<'static>) {
+        let mut heard = Vec::with_capacity(HEARD_AT_ONCE);
         for chunk in members.chunks(PACKED_AT_ONCE) {
-            for member in chunk {
-                let seen = seen(Self::order(*member, operation));
-                self.observe(seen);
+            for some in chunk.chunks(HEARD_AT_ONCE) {
+                heard.clear();
+                heard.extend(some.iter().map(|member| seen(Self::order(*member, operation))));
+                self.fleet.observe_all(self.now, &heard, &mut self.out);
             }
             self.pack();
         }

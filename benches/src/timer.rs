@@ -36,13 +36,43 @@ impl Sample {
     }
 }
 
+/// Time that this thread has had a processor for, where the kernel tells it, else time that has passed: what others do
+/// on the machine at the same time counts only as far as they take caches and memory away.
+#[derive(Clone, Copy, Debug)]
+pub struct Lap {
+    began: Instant,
+    had: Option<Duration>,
+}
+
+impl Lap {
+    /// Begins.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { had: processor_time(), began: Instant::now() }
+    }
+
+    /// How long it has taken.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let passed = self.began.elapsed();
+        let worked = processor_time().zip(self.had).map(|(now, had)| now.saturating_sub(had));
+        // The kernel brings its count up to date with each tick only.
+        worked.filter(|_| passed > Duration::from_millis(50)).unwrap_or(passed)
+    }
+}
+
+fn processor_time() -> Option<Duration> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
 /// Runs something several times, each on a value made for it. Neither making that value nor dropping the result is
 /// timed.
 pub fn sample<S, T>(runs: usize, mut prepare: impl FnMut() -> S, mut run: impl FnMut(S) -> T) -> Sample {
     let mut took = Vec::with_capacity(runs);
     for _ in 0..runs.max(1) {
         let prepared = black_box(prepare());
-        let start = Instant::now();
+        let start = Lap::start();
         let result = run(prepared);
         took.push(start.elapsed());
         drop(black_box(result));

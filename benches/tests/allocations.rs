@@ -63,6 +63,7 @@ fn steady_state(names: &Names) {
     ] {
         wave(&mut rig, warm);
         let (facts, bytes, reviews) = (rig.facts, rig.journal_bytes, rig.fleet.reviews());
+        let plain = rig.fleet.plain_reports();
         let region = Region::new(ALLOCATOR);
         wave(&mut rig, steady);
         let stats = region.change();
@@ -79,6 +80,9 @@ fn steady_state(names: &Names) {
         assert!(allocations <= 8 * frames + 8, "{name}: {allocations} allocations for {facts} facts");
         // Reports that break no limit and settle no ring leave the rollout as a whole alone; the last one may not.
         assert!(reviews <= 2, "{name}: the rollout was looked at {reviews} times for {facts} facts");
+        // And nearly all of them go the short road: only the last one, which settles the ring, may not.
+        let long = steady.len() as u64 - (rig.fleet.plain_reports() - plain);
+        assert!(long <= 1, "{name}: {long} of {} reports went the long road", steady.len());
         assert!(bytes <= JOURNAL_BYTES_MAX, "{name}: {bytes:.2} bytes of journal a fact");
     }
     assert_eq!(rig.in_phase(Phase::Verified), members.len());

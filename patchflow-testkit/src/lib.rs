@@ -2,6 +2,7 @@
 //! simulated world around a real fleet.
 
 pub mod conformance;
+pub mod explore;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod model;

@@ -70,7 +70,7 @@ const OF_ROLLOUTS: [(&str, &str); 6] = [
 ];
 
 /// The same for everything else.
-const OF_OTHERS: [(&str, &str); 26] = [
+const OF_OTHERS: [(&str, &str); 27] = [
     ("expect hold on ", "expect no hold on "),
     ("question to ", "question to somebody-else-than-"),
     (" attached", " reverting"),
@@ -81,6 +81,7 @@ const OF_OTHERS: [(&str, &str); 26] = [
     (" rejected", " withdrawn"),
     (" not ", " "),
     (" verified", " reverting"),
+    (" silent", " rebooting"),
     (" unknown", " rebooting"),
     (" failed", " rebooting"),
     (" rolled_back", " removed"),

@@ -1,8 +1,8 @@
 //! Reports through the front door, packed into the journal's buffer.
 
 use crate::millions;
-use patchflow_benches::{Names, Order, Rig, Sample, Setup};
-use std::time::{Duration, Instant};
+use patchflow_benches::{Lap, Names, Order, Rig, Sample, Setup};
+use std::time::Duration;
 
 pub(crate) fn run(names: &Names, runs: usize) {
     let n = names.count();
@@ -24,7 +24,7 @@ pub(crate) fn run(names: &Names, runs: usize) {
             let begun = (rig.facts, rig.journal_bytes);
             for (i, sweep) in sweeps.into_iter().enumerate() {
                 let before = (rig.facts, rig.journal_bytes);
-                let start = Instant::now();
+                let start = Lap::start();
                 sweep(&mut rig, &members);
                 let elapsed = start.elapsed();
                 all += elapsed;

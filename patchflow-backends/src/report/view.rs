@@ -6,7 +6,7 @@ use super::gantt::{Gantt, gantt};
 use askama::Template;
 use patchflow_core::catalog::Severity;
 use patchflow_core::inventory::Environment;
-use patchflow_core::policy::{Approval, OnFailure, OnHalt, Policy, RingSize, StartMode};
+use patchflow_core::policy::{Approval, OnFailure, OnHalt, OnRevoke, Policy, RingSize, StartMode};
 use patchflow_core::report::{
     CandidateSummary, EndpointSummary, Explanation, Outcome, ReportDocument, RingSummary, RolloutSummary,
     Share, StepState, Summary, TimelineEntry, TimelineKind, Tone, failure_words,
@@ -549,6 +549,9 @@ impl PolicyView {
             OnHalt::Ring => "on a halt the whole ring is rolled back".into(),
             OnHalt::Rollout => "on a halt the whole rollout is rolled back".into(),
         });
+        if policy.rollback.on_revoke == OnRevoke::RollBack {
+            rules.push("what was installed under a revoked approval is rolled back".into());
+        }
         rules.push(match policy.rollback.on_failure {
             OnFailure::Leave => "what failed for good stays as it is".into(),
             OnFailure::RollBack => "what failed for good is rolled back".into(),

@@ -131,6 +131,7 @@ fn endpoint(i: u32, id: &str) -> EndpointSummary {
     EndpointSummary {
         ix: EndpointIx(i),
         id: id.into(),
+        onboarding: false,
         environment: if non_production { Environment::NonProduction } else { Environment::Production },
         unreachable_since: None,
         stale_since: None,

@@ -1,7 +1,7 @@
 //! Patches and what they aim at.
 //!
-//! Version orders stand in [`version`]. Applicability joins this room with the advisory readers; until then a level is
-//! compared for equality only, which can hold a patch back but never passes a wrong version.
+//! Version orders stand in [`version`]. Nothing is installed over something newer, and what cannot be compared is held;
+//! a level that was to be reached is compared for equality only, which never passes a wrong version.
 
 mod advisory;
 mod merge;

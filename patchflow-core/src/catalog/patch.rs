@@ -1,5 +1,6 @@
 //! A patch: one change to one or more packages, as its source publishes it.
 
+use super::version::{BadVersion, Scheme};
 use super::{Category, Severity};
 use crate::digest::Digest;
 use crate::ids::PatchId;
@@ -7,6 +8,7 @@ use crate::package::PackageName;
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,31 @@ pub struct Target {
     pub package: PackageName,
     /// The exact version to install.
     pub version: String,
+}
+
+impl Target {
+    /// Whose rules order the versions of the package; `None` where nobody's are known, so that versions are compared for
+    /// equality only.
+    #[must_use]
+    pub fn scheme(&self) -> Option<Scheme> {
+        Scheme::of(self.package.ecosystem)
+    }
+
+    /// How a version that is there stands to this one: older, the same, or newer. `None` where nothing orders them.
+    ///
+    /// ```
+    /// use core::cmp::Ordering;
+    /// let target = patchflow_core::doc::patch("curl", "7.88.1-10+deb12u5").target;
+    /// assert_eq!(target.compare_present("7.88.1-10+deb12u12"), Some(Ok(Ordering::Greater)));
+    /// assert!(target.compare_present("unknown version").unwrap().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadVersion`] when one of the two is no version of the package's scheme.
+    #[must_use]
+    pub fn compare_present(&self, present: &str) -> Option<Result<Ordering, BadVersion>> {
+        self.scheme().map(|scheme| scheme.compare(present, &self.version))
+    }
 }
 
 impl fmt::Display for Target {

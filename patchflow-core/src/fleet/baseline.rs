@@ -72,11 +72,15 @@ struct Snapshot {
     resync: Option<Timestamp>,
     clock_steps: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    quiet: Vec<(u32, EndpointIx)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     starts: Vec<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attached: Vec<(Follower, (RolloutId, MemberIx))>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     posts: Vec<(EndpointIx, Post)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    drained: Vec<EndpointIx>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,6 +133,8 @@ struct RolloutSnapshot {
     levels: Vec<Arc<str>>,
     #[serde(default)]
     select: Selector,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    takes_back: bool,
     #[serde(default)]
     catch_up_stopped: Option<Halt>,
     #[serde(default)]
@@ -209,8 +215,10 @@ impl State {
             // Which answers are still awaited is found again: those that are open are asked for anew.
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
+            quiet: self.quiet.iter().copied().collect(),
             starts: self.starts.iter().copied().collect(),
             posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
+            drained: self.drained.iter().copied().collect(),
             attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
@@ -289,6 +297,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         rings: rollout.rings.clone(),
         levels: rollout.levels.clone(),
         select: rollout.select.clone(),
+        takes_back: rollout.takes_back,
         catch_up_stopped: rollout.catch_up_stopped.clone(),
         catch_up_failures: rollout.catch_up_failures,
         unplaced: rollout.unplaced.iter().copied().collect(),
@@ -360,9 +369,11 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         policies: snapshot.policies.into_iter().map(|policy| (policy.digest(), policy)).collect(),
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
+        quiet: snapshot.quiet.into(),
         starts: snapshot.starts.into(),
         attached: snapshot.attached.into_iter().collect(),
         posts: snapshot.posts.into_iter().collect(),
+        drained: snapshot.drained.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {
@@ -410,6 +421,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.rings = rollout.rings;
         restored.levels = rollout.levels;
         restored.select = rollout.select;
+        restored.takes_back = rollout.takes_back;
         restored.catch_up_stopped = rollout.catch_up_stopped;
         restored.catch_up_failures = rollout.catch_up_failures;
         restored.unplaced = rollout.unplaced.into_iter().collect();

@@ -71,14 +71,13 @@ impl State {
     pub(crate) fn leaves_its_reboot(&self, now: Timestamp, at: At<'_>) -> bool {
         self.mates(at.rollout.id(), at.member.endpoint).any(|mate| match mate.member.phase {
             Phase::RebootPending => mate.rollout.id() > at.rollout.id(),
-            Phase::Waiting => decide::may_come(self, now, mate),
+            Phase::Waiting | Phase::Backoff => decide::may_come(self, now, mate),
+            Phase::Silent => self.may_run_until(now, mate).is_some(),
             Phase::Ordered
             | Phase::Running
             | Phase::Recalling
             | Phase::Installed
             | Phase::Rebooting
-            | Phase::Backoff
-            | Phase::Silent
             | Phase::Reverting
             | Phase::Reverted
             | Phase::RevertSilent
@@ -94,6 +93,27 @@ impl State {
             | Phase::Removed
             | Phase::Attached => false,
         })
+    }
+
+    /// Until when a silent operation may still be at work: it is asked after, or has not taken as long as it may. After
+    /// that the part is unknown, and the others do not wait for it.
+    pub(crate) fn may_run_until(&self, now: Timestamp, at: At<'_>) -> Option<Timestamp> {
+        if at.member.deadline != 0 {
+            return Some(self.at(at.member.deadline));
+        }
+        let end = self.patience.ends.get(&(at.rollout.id(), at.ix)).map(|end| self.at(*end));
+        end.filter(|end| *end > now)
+    }
+
+    /// When the first of the silent ones of a bundle on an endpoint has taken as long as it may.
+    pub(crate) fn silence_ends(
+        &self,
+        now: Timestamp,
+        id: RolloutId,
+        endpoint: EndpointIx,
+    ) -> Option<Timestamp> {
+        let silent = self.mates(id, endpoint).filter(|mate| mate.member.phase == Phase::Silent);
+        silent.filter_map(|mate| self.may_run_until(now, mate)).min()
     }
 
     /// How many of a bundle are to be installed from this one on; each must fit into the window.

@@ -73,6 +73,9 @@ pub(crate) struct Condition {
     pub(crate) owned: bool,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(crate) onboarding: bool,
+    /// It is not in service yet, and has what was approved for it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) onboarded: bool,
     /// It waits for a reboot that no order of this fleet asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reboot_pending_since: Option<Timestamp>,
@@ -102,7 +105,7 @@ impl Condition {
             (self.stale_since.is_some(), Bits::STALE),
             (self.quarantine.is_some(), Bits::QUARANTINED),
             (self.manager.is_some() && !self.owned, Bits::MANAGED),
-            (self.onboarding, Bits::ONBOARDING),
+            (self.onboarding && !self.onboarded, Bits::ONBOARDING),
             (self.reboot_pending_since.is_some(), Bits::REBOOT_PENDING),
             (self.reboots_stopped.is_some(), Bits::REBOOTS_STOPPED),
             (self.scan.is_some_and(|scan| scan.due != 0), Bits::ASKED),
@@ -117,11 +120,18 @@ impl Condition {
 #[derive(Debug, Default)]
 pub(crate) struct Conditions {
     of: BTreeMap<EndpointIx, Condition>,
+    /// How many have a cancelled reboot that nobody has said anything of yet.
+    cancelling: usize,
 }
 
 impl Conditions {
     pub(crate) fn get(&self, endpoint: EndpointIx) -> Option<&Condition> {
         self.of.get(&endpoint)
+    }
+
+    /// Whether any endpoint has a cancelled reboot under way.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.cancelling > 0
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (EndpointIx, &Condition)> + '_ {
@@ -131,7 +141,9 @@ impl Conditions {
     /// Changes the conditions of one endpoint; returns the bits it has now.
     pub(crate) fn change(&mut self, endpoint: EndpointIx, change: impl FnOnce(&mut Condition)) -> Bits {
         let condition = self.of.entry(endpoint).or_default();
+        let before = condition.cancelling;
         change(condition);
+        self.cancelling = self.cancelling + usize::from(condition.cancelling) - usize::from(before);
         let bits = condition.bits();
         if *condition == Condition::default() {
             self.of.remove(&endpoint);

@@ -138,12 +138,16 @@ pub enum NoticeKind {
     PathLapsed,
     /// A patch was withdrawn; says where it is and where it is on its way.
     Withdrawn,
+    /// What was installed under a revoked approval is rolled back; says where it is and where it is on its way.
+    RolledBack,
     /// A way back has not been tried for too long.
     DrillOverdue,
     /// A post hook failed or was late.
     HookFailed,
     /// An endpoint is not rebooted any more, or a cancelled reboot may still happen.
     RebootsStopped,
+    /// An endpoint has what it must have before its service.
+    Onboarded,
     /// Two machines report under one name.
     Quarantined,
     /// A rollout came to its end.

@@ -314,12 +314,18 @@ impl Endpoints {
             }
             condition.manager.clone_from(&seen.managed_by);
             condition.onboarding = seen.onboarding;
+            condition.onboarded &= seen.onboarding;
         });
     }
 
     /// What stands against an endpoint; `None` when nothing does.
     pub(crate) fn condition(&self, ix: EndpointIx) -> Option<&Condition> {
         self.conditions.get(ix)
+    }
+
+    /// Whether any endpoint has a cancelled reboot under way.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.conditions.is_cancelling()
     }
 
     pub(crate) fn conditions(&self) -> impl Iterator<Item = (EndpointIx, &Condition)> + '_ {
@@ -490,6 +496,12 @@ impl<'a> EndpointView<'a> {
     pub fn held_by_manager(&self) -> Option<&'a str> {
         let condition = self.condition.filter(|known| !known.owned)?;
         condition.manager.as_deref()
+    }
+
+    /// Whether it is not in service yet, and is being brought to the approved patches.
+    #[must_use]
+    pub fn is_onboarding(&self) -> bool {
+        self.slot.conditions.has(Bits::ONBOARDING)
     }
 
     /// Since when it waits for a reboot that no order of this fleet asked for.

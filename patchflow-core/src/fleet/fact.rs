@@ -165,6 +165,11 @@ pub enum RichFact {
         /// As it is now.
         seen: EndpointSeen,
     },
+    /// An endpoint that is not in service yet has every patch that is approved for it: it may go into service.
+    EndpointOnboarded {
+        /// The endpoint.
+        endpoint: EndpointIx,
+    },
     /// Two machines report under one name: no orders until a person has looked.
     EndpointQuarantined {
         /// The endpoint.
@@ -318,6 +323,15 @@ pub enum RichFact {
         /// Why.
         end: EndReason,
     },
+    /// What was installed under an approval that was taken back is rolled back, wherever it is still there.
+    RollbackAsked {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Who took the approval back.
+        by: Arc<str>,
+        /// Why.
+        reason: String,
+    },
     /// Another candidate took its place.
     CandidateSuperseded {
         /// The one that was replaced.
@@ -375,6 +389,20 @@ pub enum RichFact {
         endpoints: u32,
         /// When the next of the others passes, if it is not done by then.
         next: Option<Timestamp>,
+    },
+    /// A critical candidate has half its time left, or less, for its first install on a non-production endpoint.
+    FirstInstallNeared {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Until when it should be there.
+        due: Timestamp,
+    },
+    /// A critical candidate was not installed on any non-production endpoint in time.
+    FirstInstallOverdue {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Until when it should have been there.
+        due: Timestamp,
     },
     /// A candidate must not be installed any more.
     CandidateWithdrawn {

@@ -105,12 +105,7 @@ impl Fleet {
 impl State {
     /// A member starts: with its pre hook when there is one and it is not drained already, else with its order.
     fn begin(&self, now: Timestamp, at: decide::At<'_>, due: u32) -> super::Fact {
-        let hooks = &at.rollout.policy().deploy.hooks;
-        if hooks.pre.is_some() && matches!(at.member.phase, Phase::Waiting | Phase::Deferred) {
-            let late = self.due(now.plus_secs(hooks.pre_secs_max.into()));
-            return at.fact(Event::HookAsked, 0, late);
-        }
-        at.fact(Event::Ordered, 0, due)
+        decide::drain(self, now, at).unwrap_or_else(|| at.fact(Event::Ordered, 0, due))
     }
 
     /// How a rollout stands to others: emergencies first, then priority, then due date, then its number.

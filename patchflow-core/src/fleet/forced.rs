@@ -3,6 +3,7 @@
 use super::openings::{Opening, Turn};
 use super::state::State;
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::policy::Onboarding;
 use crate::rollout::Rollout;
 use crate::time::Timestamp;
 
@@ -12,7 +13,7 @@ impl State {
         let entry = self.candidate(rollout.candidate())?;
         let risk = entry.candidate.identified().risk();
         let day = entry.needs.get(endpoint).map_or(0, |need| need.day);
-        risk.due_there(self.day_began(day))
+        risk.due_there(self.day_began(day), self.due_limits())
     }
 
     /// What an emergency or a passed due date makes of a turn that would not come yet.
@@ -32,7 +33,8 @@ impl State {
         let Some(at) = self.member(id, ix) else { return turn };
         let policy = at.rollout.policy();
         let is_emergency = at.rollout.emergency().is_some();
-        let mut passes = is_emergency && policy.emergency.passes_windows;
+        let mut passes = is_emergency && policy.emergency.passes_windows
+            || policy.catch_up.onboarding == Onboarding::AtAnyTime && self.is_onboarding(at.member.endpoint);
         let thaws = is_emergency && policy.emergency.overrides_freeze;
         let mut look_again = later;
         if !passes && policy.clock.enforce_at_deadline {

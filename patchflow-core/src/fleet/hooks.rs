@@ -7,7 +7,7 @@ use super::decide::{self, Facts, Start};
 use super::effect::{HookRun, HookStage};
 use super::openings::Turn;
 use super::state::{Post, State};
-use super::{Effect, Fleet, Outbox, RichFact};
+use super::{Effect, Fact, Fleet, Outbox, RichFact};
 use crate::error::FailureKind;
 use crate::gate::Class;
 use crate::ids::{EndpointIx, MemberIx, OrderId, RolloutId};
@@ -34,8 +34,7 @@ impl Fleet {
             return false;
         }
         if let Some(failure) = failure {
-            let reason = self.state.reason(facts, failure.kind, &failure.detail);
-            facts.push(at.fact(Event::HookFailed, reason, 0));
+            decide::not_drained(&self.state, now, at, (failure.kind, &failure.detail), facts);
             return true;
         }
         let hooks = &at.rollout.policy().deploy.hooks;
@@ -43,7 +42,14 @@ impl Fleet {
         let turn = self.state.turn(now, order.rollout, order.member, needed);
         let Some(at) = self.state.member(order.rollout, order.member) else { return false };
         let goes = decide::goes_on(&self.state, now, at.rollout) && matches!(turn, Turn::Open { .. });
-        facts.push(match decide::start(&self.state, now, at, turn) {
+        let start = decide::start(&self.state, now, at, turn);
+        if goes && matches!(start, Start::Reboot) {
+            decide::reboot(&self.state, now, at, facts);
+            if facts.iter().any(|fact| matches!(fact, Fact::Endpoint(_))) {
+                return true;
+            }
+        }
+        facts.push(match start {
             Start::Order { due } if goes => at.fact(Event::Ordered, 0, due),
             // Whatever stands against it is said when it is looked at again.
             Start::Order { .. }
@@ -97,6 +103,10 @@ impl State {
     ) {
         let Some(rollout) = self.rollout(id) else { return };
         let hooks = &rollout.policy().deploy.hooks;
+        if to == Phase::Draining {
+            self.drained.extend(rollout.members().get(ix.index()).map(|member| member.endpoint));
+            return;
+        }
         if hooks.post.is_none() || !(from.occupies() || from == Phase::Backoff) {
             return;
         }
@@ -104,7 +114,13 @@ impl State {
             || matches!(to.class(), Class::Waiting | Class::Deferred | Class::Cancelled | Class::Removed);
         let Some(member) = self.member(id, ix).filter(|_| ends) else { return };
         let (endpoint, order) = (member.member.endpoint, self.order_id(member));
+        // Where there is a pre hook, only what was drained is resumed, and once; of a bundle when the last one lets go.
+        let bundled = !rollout.bundle().is_empty() && self.left_with(id, endpoint).is_some();
+        if bundled || (hooks.pre.is_some() && !self.drained.contains(&endpoint)) {
+            return;
+        }
         let due = self.due(at.plus_secs(hooks.post_secs_max.into()));
+        self.drained.remove(&endpoint);
         let slot = self.endpoints.slot(endpoint);
         let before = self.posts.get(&endpoint).copied();
         let broken = before.map_or(slot.is_some_and(|slot| slot.broken), |before| before.broken);

@@ -3,12 +3,13 @@
 use super::decide::{self, Facts};
 use super::openings::Turn;
 use super::replay::Replay;
-use super::state::State;
+use super::short::Short;
+use super::state::{CandidateEntry, State};
 use super::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};
-use crate::rollout::{Member, Phase, RingState, RolloutState};
+use crate::rollout::Phase;
 use crate::time::Timestamp;
 use alloc::string::String;
 
@@ -19,9 +20,10 @@ use alloc::string::String;
 #[derive(Debug)]
 pub struct Fleet {
     pub(super) state: State,
-    scratch: Facts,
+    pub(super) scratch: Facts,
     strays: u64,
     reviews: u64,
+    pub(super) short: Short,
 }
 
 impl Fleet {
@@ -34,7 +36,7 @@ impl Fleet {
     /// assert_eq!((fleet.name(), out.facts().len()), ("acme", 1));
     /// ```
     pub fn found(id: FleetId, name: impl Into<String>, seed: u64, now: Timestamp, out: &mut Outbox) -> Self {
-        let mut fleet = Self { state: State::default(), scratch: Facts::new(), strays: 0, reviews: 0 };
+        let mut fleet = Self::of(State::default());
         fleet.state.cache.live = true;
         fleet.state.cache.now = now;
         fleet.apply(
@@ -47,15 +49,27 @@ impl Fleet {
 
     /// The world. Never refused: what fits nothing is counted as a stray (see [`Fleet::strays`]).
     pub fn observe(&mut self, now: Timestamp, seen: Observation<'_>, out: &mut Outbox) {
+        self.see(now, &seen, out);
+    }
+
+    #[inline]
+    pub(super) fn see(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
+        if !self.goes_short(now, seen, out) {
+            self.go_long(now, seen, out);
+        }
+    }
+
+    fn go_long(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) {
+        self.short.forget();
         let now = self.arrive(now, out);
         let mut facts = core::mem::take(&mut self.scratch);
-        let hook_fits = if let Observation::HookDone { order, stage, failure } = &seen {
+        let hook_fits = if let Observation::HookDone { order, stage, failure } = seen {
             self.hook_done(now, *order, *stage, failure.as_ref(), &mut facts)
         } else {
             true
         };
         let state = &self.state;
-        let fits = match &seen {
+        let fits = match seen {
             Observation::HookDone { .. } => hook_fits,
             Observation::Time => true,
             Observation::Reported(report) => decide::reported(state, now, report, &mut facts),
@@ -87,6 +101,7 @@ impl Fleet {
             Observation::Withdrawn { patch, reason } => decide::withdrawn(state, patch, reason, &mut facts),
             Observation::Needs { candidate, needs } => decide::needs(state, *candidate, needs, &mut facts),
             Observation::Identified => {
+                self.state.look_at_onboarding();
                 let all = (0..self.state.candidates.len()).map(|i| CandidateId(i as u32));
                 self.state.cache.candidate_agenda.extend(all);
                 true
@@ -101,13 +116,13 @@ impl Fleet {
         if !fits {
             self.strays += 1;
         }
-        if let Observation::Read { endpoints } = &seen {
+        if let Observation::Read { endpoints } = seen {
             // Answered for; what was expected leaves no fact to say so.
             for ix in &**endpoints {
                 self.state.cache.awaited.remove(ix);
             }
         }
-        if let Observation::Answered { order, .. } = &seen
+        if let Observation::Answered { order, .. } = seen
             && let Some(resync) = &mut self.state.resync
         {
             // Answered for, whatever the answer; an answer that changed nothing leaves no fact to say so.
@@ -126,6 +141,7 @@ impl Fleet {
         let at = now.max(self.state.cache.now);
         let mut facts = Facts::new();
         let outcome = decide::command(&self.state, at, &ask, &mut facts)?;
+        self.short.forget();
         let now = self.arrive(now, out);
         self.apply_all(now, &mut facts, out);
         self.settle(now, out);
@@ -172,7 +188,7 @@ impl Fleet {
     }
 
     pub(super) fn of(state: State) -> Self {
-        Self { state, scratch: Facts::new(), strays: 0, reviews: 0 }
+        Self { state, scratch: Facts::new(), strays: 0, reviews: 0, short: Short::default() }
     }
 
     /// After a crash: what was under way. Questions and looks only; an order is never sent again blindly.
@@ -221,7 +237,7 @@ impl Fleet {
         let promised = self.next_deadline().filter(|promised| now > *promised);
         if promised.is_some() {
             let mut facts = Facts::new();
-            decide::resync_start(&self.state, now, promised, &mut facts);
+            decide::resync_start(&self.state, now, last, promised, &mut facts);
             self.state.cache.now = now;
             self.apply_all(now, &mut facts, out);
         }
@@ -279,6 +295,14 @@ impl Fleet {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if let Some(candidate) = self.state.cache.clock_agenda.pop_first() {
+                let Some(entry) = self.state.candidate(candidate) else { continue };
+                let look = decide::clock(&self.state, now, entry, &mut facts).filter(|look| *look > now);
+                self.state.cache.candidate_alarms.set(candidate, look);
+                self.apply_all(now, &mut facts, out);
+            } else if let Some(endpoint) = self.state.cache.onboarding.pop_first() {
+                decide::onboarded(&self.state, now, endpoint, &mut facts);
+                self.apply_all(now, &mut facts, out);
             } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
                 decide::drills(&self.state, now, &mut facts);
                 self.apply_all(now, &mut facts, out);
@@ -305,7 +329,10 @@ impl Fleet {
             self.state.cache.tending.push(call);
         }
         while let Some(id) = self.state.cache.candidate_alarms.take_due(now) {
-            self.state.cache.candidate_agenda.insert(id);
+            let cache = &mut self.state.cache;
+            // What is only identified waits for the next comparison: time alone tells of its dates, and starts nothing.
+            let waits = self.state.candidates.get(id.index()).is_some_and(CandidateEntry::awaits_comparison);
+            if waits { &mut cache.clock_agenda } else { &mut cache.candidate_agenda }.insert(id);
         }
     }
 
@@ -320,7 +347,11 @@ impl Fleet {
                 else {
                     continue;
                 };
-                if at.member.phase == Phase::Backoff {
+                if at.member.phase == Phase::Deferred && !at.rollout.is_catching_up() {
+                    // Looked at when the rollout has completed.
+                    continue;
+                }
+                if matches!(at.member.phase, Phase::Backoff | Phase::Deferred) {
                     // A retry that is due takes its turn; that is no fact, its order will be.
                     self.state.rollouts[rollout.index()].queue.again.insert(member);
                     self.state.put_on_agenda(rollout);
@@ -349,7 +380,7 @@ impl Fleet {
         decide::tend(&self.state, now, at, sweep, facts);
         if facts.is_empty()
             && matches!(at.member.phase, Phase::Failed | Phase::Verified)
-            && decide::is_to_be_reverted(at)
+            && decide::is_to_be_reverted(&self.state, at)
         {
             self.await_turn(rollout, member);
         }
@@ -370,6 +401,10 @@ impl Fleet {
         }
         let Some(at) = self.state.member(rollout, member) else { return };
         if !at.rollout.bundle().is_empty() && self.state.leaves_its_reboot(now, at) {
+            let endpoint = at.member.endpoint();
+            if let Some(end) = self.state.silence_ends(now, rollout, endpoint) {
+                self.state.wake_at(end, rollout, member);
+            }
             return;
         }
         let reserve = u64::from(at.rollout.policy().deploy.reboot_reserve_secs);
@@ -478,88 +513,5 @@ impl Fleet {
     #[must_use]
     pub fn reason(&self, code: u16) -> Option<(FailureKind, &str)> {
         self.state.reasons.get(code)
-    }
-}
-
-impl State {
-    /// Drops deadlines that were set into the past and no longer count.
-    fn trim_deadlines(&mut self) {
-        let Self { cache, rollouts, .. } = self;
-        cache.deadlines.trim(|due, rollout, member| {
-            let member =
-                rollouts.get(rollout as usize).and_then(|rollout| rollout.members().get(member as usize));
-            member.is_some_and(|member| member.deadline == due)
-        });
-    }
-
-    /// Finds every cache again after a replay, and puts on the agenda what a crash may have left undecided.
-    pub(crate) fn recover(&mut self) {
-        self.cache.now = self.clock;
-        self.cache.live = true;
-        self.recount_budgets();
-        self.cache.posts_due = self.posts.iter().map(|(endpoint, post)| (post.due, *endpoint)).collect();
-        for rollout in &self.rollouts {
-            for (i, member) in rollout.members().iter().enumerate().filter(|(_, member)| member.deadline != 0)
-            {
-                self.cache.deadlines.moved(rollout.id().0, i as u32, [0, member.deadline], |_| true);
-            }
-        }
-        self.recover_scans();
-        self.recover_newcomers();
-        for i in 0..self.rollouts.len() {
-            let rollout = &mut self.rollouts[i];
-            rollout.queue.again.clear();
-            rollout.queue.cursor = 0;
-            let waits_again = |member: &Member| {
-                member.phase == Phase::Waiting
-                    && (member.ring <= rollout.ring || rollout.state == RolloutState::Completed)
-            };
-            let again = rollout.members.iter().zip(0..).filter(|(member, _)| waits_again(member));
-            let again: alloc::collections::BTreeSet<_> = match rollout.current_ring().state() {
-                // The cursor finds them in plan order, those of earlier rings too.
-                RingState::Open | RingState::Pending => {
-                    again.filter(|(m, _)| m.ring < rollout.ring).map(|(_, i)| MemberIx(i)).collect()
-                }
-                RingState::Settled
-                | RingState::Held
-                | RingState::Promoted
-                | RingState::Skipped
-                | RingState::CatchUp
-                | RingState::Halted => again.map(|(_, i)| MemberIx(i)).collect(),
-            };
-            rollout.queue.again = again;
-            rollout.queue.parked = Default::default();
-            rollout.queue.queued = false;
-            // A cancellation that a crash cut off in its middle has members left to cancel.
-            let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
-            let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
-            rollout.queue.sweep = !ended || rollout.moving > 0 || waits;
-            rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
-            let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
-            let id = RolloutId(i as u32);
-            if rollout.queue.sweep {
-                self.count_all_waiting(id, None);
-                // As of the last fact, so that a window that closed since then is seen to have closed.
-                self.watch(self.clock, id);
-                self.put_on_agenda(id);
-            } else if joins {
-                self.put_on_agenda(id);
-            }
-        }
-        self.recover_ways();
-        let mut looks = alloc::vec::Vec::new();
-        for (i, entry) in self.candidates.iter().enumerate() {
-            // What is only identified waits for the next comparison of inventory and catalogue.
-            if entry.trial.is_some() || !matches!(entry.candidate, crate::candidate::Candidate::Identified(_))
-            {
-                self.cache.candidate_agenda.insert(CandidateId(i as u32));
-            } else {
-                let mut due = Facts::new();
-                let look = decide::clock(self, self.clock, entry, &mut due);
-                let look = if due.is_empty() { look } else { Some(self.clock) };
-                looks.push((CandidateId(i as u32), look));
-            }
-        }
-        looks.into_iter().for_each(|(id, look)| self.cache.candidate_alarms.set(id, look));
     }
 }

@@ -8,19 +8,23 @@ use super::observation::Standing;
 use super::state::{CandidateEntry, State};
 use crate::candidate::Candidate;
 use crate::catalog::{Patch, Relations, circle, reach};
+use crate::gate::Class;
 use crate::ids::{CandidateId, EndpointIx, PatchId, RolloutId};
 use crate::package::PackageName;
-use crate::rollout::Phase;
+use crate::rollout::{Member, Phase, Rollout};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 /// Relations read backwards. Built from the candidates' patches, in replay as well as live.
 #[derive(Debug, Default)]
 pub(crate) struct Kin {
     superseded_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
     conflicted_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
+    /// All candidates, by package.
+    by_package: BTreeMap<PackageName, BTreeSet<CandidateId>>,
     /// Candidates that stand on floors, by package.
     floored: BTreeMap<PackageName, BTreeSet<CandidateId>>,
 }
@@ -44,6 +48,7 @@ impl Kin {
         let Relations { supersedes, requires: _, conflicts, floors } = &patch.relations;
         supersedes.iter().for_each(|other| act(self.superseded_by.entry(other.clone()).or_default()));
         conflicts.iter().for_each(|other| act(self.conflicted_by.entry(other.clone()).or_default()));
+        act(self.by_package.entry(patch.target.package.clone()).or_default());
         if !floors.is_empty() {
             act(self.floored.entry(patch.target.package.clone()).or_default());
         }
@@ -75,6 +80,15 @@ enum Presence {
     Foreign,
     /// Nobody has compared them yet.
     Unknown,
+}
+
+/// Why a candidate must not be installed over what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Newer {
+    /// Something newer is there.
+    Present,
+    /// What is there cannot be compared with it: says why.
+    Unknown(String),
 }
 
 impl State {
@@ -205,8 +219,46 @@ impl State {
         Some(if unknown {
             format!("waits for {name}, of which nobody has said whether it is there")
         } else {
-            format!("waits for {name}")
+            format!("waits for {name}{}", self.why_missing(id, endpoint))
         })
+    }
+
+    /// Why a candidate that is not there does not come by itself, as the end of a sentence; empty while it may.
+    fn why_missing(&self, id: CandidateId, endpoint: EndpointIx) -> &'static str {
+        let Some(entry) = self.candidate(id) else { return "" };
+        let member = |it: &Rollout| {
+            it.member_of(endpoint).and_then(|ix| it.members().get(ix.index())).map(Member::phase)
+        };
+        let trial = entry.trial.and_then(|(trial, _)| self.rollout(trial)).and_then(member);
+        if trial.is_some_and(Phase::is_open) {
+            return "";
+        }
+        match &entry.candidate {
+            Candidate::Rejected(_) => return ", which was turned down",
+            Candidate::Withdrawn(_) => return ", which was withdrawn",
+            Candidate::Superseded(_) => return ", which was replaced by what is not there either",
+            Candidate::Identified(_) | Candidate::Trialled(_) => return ", which is not approved yet",
+            Candidate::Approved(_) => {}
+        }
+        let goes_on = |rollout: &&Rollout| !rollout.is_over() || rollout.is_catching_up();
+        let rollouts = entry.deployments.iter().rev().filter_map(|id| self.rollout(*id)).filter(goes_on);
+        let Some(phase) = rollouts.filter_map(member).next() else {
+            return ", which no rollout brings there";
+        };
+        if phase.is_open() {
+            return "";
+        }
+        match phase.class() {
+            Class::Failed => ", which failed there",
+            Class::Held => ", which is held back there",
+            Class::Cancelled | Class::Removed => ", which was taken out there",
+            Class::Waiting
+            | Class::InFlight
+            | Class::Verified
+            | Class::Unknown
+            | Class::Deferred
+            | Class::Skipped => "",
+        }
     }
 
     /// The floors that lead up to a patch: its own, and those under a patch above it that name its version.
@@ -278,6 +330,28 @@ impl State {
     pub(crate) fn is_replaced_there(&self, id: CandidateId, endpoint: EndpointIx) -> bool {
         !self.kin.superseded_by.is_empty()
             && self.replacing(id).into_iter().any(|by| self.presence(by, endpoint) == Presence::There)
+    }
+
+    /// What is there in a newer version than a candidate would install, or cannot be compared with it (semantics S10):
+    /// by the inventory, and by what rollouts verified since it was read. Only a rollback goes to a lower version.
+    pub(crate) fn newer_there(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> Option<Newer> {
+        let target = &*entry.target;
+        let present = entry.needs.get(endpoint).and_then(|need| entry.level(need));
+        match present.and_then(|present| target.compare_present(present)) {
+            Some(Err(bad)) => {
+                return Some(Newer::Unknown(format!("{bad}, and so nobody knows which is newer")));
+            }
+            Some(Ok(Ordering::Greater)) => return Some(Newer::Present),
+            Some(Ok(Ordering::Less | Ordering::Equal)) | None => {}
+        }
+        let others = self.kin.by_package.get(&target.package).filter(|all| all.len() > 1)?;
+        let own = entry.candidate.identified().id();
+        let newer = others.iter().filter(|other| **other != own).any(|other| {
+            let version = self.candidate(*other).map(|other| other.target.version.as_str());
+            let order = version.and_then(|version| target.compare_present(version));
+            matches!(order, Some(Ok(Ordering::Greater))) && self.presence(*other, endpoint) == Presence::There
+        });
+        newer.then_some(Newer::Present)
     }
 
     /// Whether anything at all is said about a candidate that a start must look at.

@@ -32,8 +32,6 @@ pub struct Outbox {
     looks: VecDeque<(Seq, Look)>,
     /// The names that the looks mean.
     names: Names,
-    /// Looks that have been given their names, first come first out.
-    named: VecDeque<(Seq, InspectOrder)>,
 }
 
 /// An inspection that does not hold the endpoint's name yet. A name is a place in memory of its own, and so a look at it
@@ -45,7 +43,7 @@ pub(crate) struct Look {
     pub(crate) target: Arc<Target>,
 }
 
-/// How many looks are given their names at once.
+/// How many names are fetched at once.
 const AT_ONCE: usize = 64;
 
 impl Outbox {
@@ -87,19 +85,22 @@ impl Outbox {
         }
         let effects = self.effects.partition_point(|(seq, _)| *seq <= done.through);
         let looks = self.looks.partition_point(|(seq, _)| *seq <= done.through);
-        Released { outbox: self, effects, looks }
+        Released { outbox: self, effects, looks, fetched: 0 }
     }
 
     pub(super) fn react(&mut self, seq: Seq, reaction: Reaction, names: &Names) {
         match reaction {
             Reaction::Effect(effect) => self.effects.push_back((seq, effect)),
-            Reaction::Look(look) => {
-                if self.names.len() != names.len() || !self.names.is_copy_of(names) {
-                    self.take_names(names);
-                }
-                self.looks.push_back((seq, look));
-            }
+            Reaction::Look(look) => self.look(seq, look, names),
         }
+    }
+
+    #[inline]
+    pub(super) fn look(&mut self, seq: Seq, look: Look, names: &Names) {
+        if self.names.len() != names.len() || !self.names.is_copy_of(names) {
+            self.take_names(names);
+        }
+        self.looks.push_back((seq, look));
     }
 
     #[cold]
@@ -108,28 +109,27 @@ impl Outbox {
             return self.names.catch_up(names);
         }
         // Looks of another fleet, which this outbox held before, keep that one's names.
-        while !self.looks.is_empty() {
-            self.name_looks(AT_ONCE);
+        while let Some((seq, look)) = self.looks.pop_front() {
+            self.effects.extend(self.named(look).map(|effect| (seq, effect)));
         }
-        let named = self.named.drain(..).map(|(seq, look)| (seq, Effect::Inspect(look)));
-        self.effects.extend(named);
         self.effects.make_contiguous().sort_by_key(|(seq, _)| *seq);
         self.names = names.clone();
     }
 
-    /// Gives the next looks their names.
-    fn name_looks(&mut self, at_most: usize) {
-        let Self { looks, names, named, .. } = self;
-        let next = at_most.min(looks.len()).min(AT_ONCE);
-        // Fetches the names, all at once, so that the second pass does not wait for each of them.
-        let first = |look: &Look| names.get(look.endpoint).and_then(|id| id.as_str().bytes().next());
-        let touched =
-            looks.iter().take(next).filter_map(|(_, look)| first(look)).fold(0, |all, one| all ^ one);
-        core::hint::black_box(touched);
-        named.extend(looks.drain(..next).filter_map(|(seq, Look { order, endpoint, target })| {
-            let endpoint = names.get(endpoint)?.clone();
-            Some((seq, InspectOrder { order, endpoint, target, reverting_to: None }))
-        }));
+    /// Fetches the names of the next looks, all at once, so that giving them does not wait for each.
+    fn fetch_names(&self, at_most: usize) -> usize {
+        let next = at_most.min(self.looks.len()).min(AT_ONCE);
+        let first = |look: &Look| self.names.get(look.endpoint).and_then(|id| id.as_str().bytes().next());
+        let names = self.looks.iter().take(next).filter_map(|(_, look)| first(look));
+        core::hint::black_box(names.fold(0, |all, one| all ^ one));
+        next
+    }
+
+    /// The look in full.
+    #[inline]
+    fn named(&self, Look { order, endpoint, target }: Look) -> Option<Effect> {
+        let endpoint = self.names.get(endpoint)?.clone();
+        Some(Effect::Inspect(InspectOrder { order, endpoint, target, reverting_to: None }))
     }
 }
 
@@ -138,6 +138,8 @@ struct Released<'a> {
     outbox: &'a mut Outbox,
     effects: usize,
     looks: usize,
+    /// Looks whose names have been fetched.
+    fetched: usize,
 }
 
 impl Iterator for Released<'_> {
@@ -145,15 +147,18 @@ impl Iterator for Released<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Effect> {
-        let Self { outbox, effects, looks } = self;
-        if outbox.named.is_empty() && *looks > 0 {
-            outbox.name_looks(*looks);
-        }
-        let effect = if *effects > 0 { outbox.effects.front().map(|(seq, _)| *seq) } else { None };
-        let look = outbox.named.front().map(|(seq, _)| *seq);
-        if look.is_some_and(|look| effect.is_none_or(|effect| look < effect)) {
-            *looks -= 1;
-            return outbox.named.pop_front().map(|(_, look)| Effect::Inspect(look));
+        let Self { outbox, effects, looks, fetched } = self;
+        if *looks > 0 {
+            let look = outbox.looks.front().map(|(seq, _)| *seq);
+            let effect = if *effects > 0 { outbox.effects.front().map(|(seq, _)| *seq) } else { None };
+            if effect.is_none_or(|effect| look < Some(effect)) {
+                if *fetched == 0 {
+                    *fetched = outbox.fetch_names(*looks);
+                }
+                (*looks, *fetched) = (*looks - 1, fetched.saturating_sub(1));
+                let (_, look) = outbox.looks.pop_front()?;
+                return outbox.named(look);
+            }
         }
         *effects = effects.checked_sub(1)?;
         outbox.effects.pop_front().map(|(_, effect)| effect)
@@ -167,10 +172,8 @@ impl Iterator for Released<'_> {
 impl Drop for Released<'_> {
     fn drop(&mut self) {
         // What was not taken is gone, as the outbox says.
-        let ready = self.outbox.named.len().min(self.looks);
-        self.outbox.named.clear();
         let Outbox { looks, effects, .. } = &mut *self.outbox;
-        looks.drain(..(self.looks - ready).min(looks.len()));
+        looks.drain(..self.looks.min(looks.len()));
         effects.drain(..self.effects.min(effects.len()));
     }
 }

@@ -31,6 +31,12 @@ impl Patience {
         self.ends.is_empty()
     }
 
+    /// Whether the member's deadline was extended, or has passed.
+    #[inline]
+    pub(crate) fn has_end(&self, rollout: RolloutId, member: MemberIx) -> bool {
+        !self.ends.is_empty() && self.ends.contains_key(&(rollout, member))
+    }
+
     pub(crate) fn deferrals(&self, rollout: RolloutId, member: MemberIx) -> Deferrals {
         self.deferrals.get(&(rollout, member)).copied().unwrap_or_default()
     }

@@ -221,6 +221,20 @@ impl State {
                 );
                 act(self.notice(NoticeKind::DeadlinePassed, None, Some(*candidate), text));
             }
+            RichFact::FirstInstallNeared { candidate, due } => {
+                let text = format!(
+                    "{} should be on a first non-production endpoint until {due}, and is not",
+                    self.title(*candidate)
+                );
+                act(self.notice(NoticeKind::DeadlineNeared, None, Some(*candidate), text));
+            }
+            RichFact::FirstInstallOverdue { candidate, due } => {
+                let text = format!(
+                    "{} was to be on a first non-production endpoint until {due}, and is on none",
+                    self.title(*candidate)
+                );
+                act(self.notice(NoticeKind::DeadlinePassed, None, Some(*candidate), text));
+            }
             RichFact::OperatorCalled { rollout, member, level, until } => {
                 let Some(at) = self.member(*rollout, *member) else { return };
                 let Some(name) = self.name_of(at) else { return };
@@ -256,6 +270,16 @@ impl State {
                     self.listed(&in_flight)
                 );
                 act(self.notice(NoticeKind::Withdrawn, None, Some(*candidate), text));
+            }
+            RichFact::RollbackAsked { candidate, by, reason } => {
+                let [installed, in_flight] = self.reached(*candidate);
+                let text = format!(
+                    "{by} revoked the approval of {}: {reason}; it is rolled back on {}, and under way on {}",
+                    self.title(*candidate),
+                    self.listed(&installed),
+                    self.listed(&in_flight)
+                );
+                act(self.notice(NoticeKind::RolledBack, None, Some(*candidate), text));
             }
             RichFact::DrillOverdue { path, last } => {
                 let last =
@@ -323,6 +347,11 @@ impl State {
                 self.scans(&self.of_turn(*turn, *turns).collect(), act);
             }
             RichFact::ScansAsked { endpoints, .. } => self.scans(endpoints, act),
+            RichFact::EndpointOnboarded { endpoint } => {
+                let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
+                let text = format!("{name} has every patch that is approved for it, and may go into service");
+                act(self.notice(NoticeKind::Onboarded, None, None, text));
+            }
             RichFact::EndpointQuarantined { endpoint, reason } => {
                 let name = self.endpoints.id(*endpoint).map_or("", EndpointId::as_str);
                 let text = format!("{name} is in quarantine: {reason}");

@@ -1,11 +1,12 @@
 //! Facts into a state without deciding anything, many at once.
 
+use super::conditions::Bits;
 use super::kernel::Fleet;
 use super::state::State;
 use super::{EndpointFact, Fact, Recorded};
 use crate::error::{CorruptJournal, Flaw};
-use crate::ids::Seq;
-use crate::rollout::Event;
+use crate::ids::{MemberIx, RolloutId, Seq};
+use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 
@@ -84,12 +85,57 @@ impl State {
         self.fetch(facts);
         for (at, fact) in facts {
             let seq = self.seq.next();
-            self.evolve_endpoint(*at, fact)
-                .map_err(|state| Self::misfit(seq, &Fact::Endpoint(*fact), state))?;
+            if self.evolve_plain(*at, fact).is_none() {
+                self.evolve_endpoint(*at, fact)
+                    .map_err(|state| Self::misfit(seq, &Fact::Endpoint(*fact), state))?;
+            }
             self.seq = seq;
             self.clock = self.clock.max(*at);
         }
         Ok(())
+    }
+
+    /// What [`evolve_endpoint`](Self::evolve_endpoint) does with the plain facts, which are nearly all: nothing but the
+    /// move itself, and a free endpoint at the end. `None`, and nothing has changed, when there is more to it.
+    #[inline]
+    fn evolve_plain(&mut self, now: Timestamp, fact: &EndpointFact) -> Option<()> {
+        let EndpointFact { rollout: id, member: ix, event, reason, due } = *fact;
+        let is_watched = self.cache.live
+            || self.resync.is_some()
+            || !(self.attached.is_empty() && self.posts.is_empty() && self.patience.is_empty());
+        let rollout = self.rollouts.get_mut(id.index()).filter(|_| !is_watched)?;
+        let member = rollout.members.get_mut(ix.index())?;
+        let phase = member.phase;
+        let goes_on = (event == Event::Acknowledged && phase == Phase::Ordered)
+            || (event == Event::InstallReported && matches!(phase, Phase::Ordered | Phase::Running));
+        if goes_on && rollout.kind == RolloutKind::Deployment {
+            member.apply(event, reason, due)?;
+            self.cache.resumes = None;
+            return Some(());
+        }
+        let ends = event == Event::Verified && phase == Phase::Installed && (reason, due) == (0, 0);
+        if ends { self.verify_plainly(now, id, ix) } else { None }
+    }
+
+    /// Verifies a member of a deployment that stands alone, on an endpoint nothing else is said about. `None`, and nothing
+    /// has changed, when that is not so.
+    #[inline]
+    pub(super) fn verify_plainly(&mut self, now: Timestamp, id: RolloutId, ix: MemberIx) -> Option<()> {
+        let rollout = self.rollouts.get_mut(id.index())?;
+        let endpoint = rollout.members.get(ix.index())?.endpoint;
+        let deploy = &rollout.policy.deploy;
+        let alone = rollout.bundle.is_empty() && deploy.hooks.post.is_none();
+        let quiet_secs = deploy.quiet_reserve_secs;
+        let slot = self.endpoints.slots.get_mut(endpoint.index())?;
+        let told = slot.group != 0 || slot.broken || slot.conditions.has(Bits::ONBOARDING);
+        if !alone || rollout.kind != RolloutKind::Deployment || told {
+            return None;
+        }
+        rollout.apply(now, ix, Event::Verified, 0, 0)?;
+        slot.set_active(None);
+        self.cache.resumes = None;
+        self.note_quiet(now, endpoint, quiet_secs);
+        Some(())
     }
 
     /// Reads what the facts are about to change. Members and endpoints lie anywhere in memory; fetched together, the

@@ -68,15 +68,15 @@ impl State {
         all.map(|i| EndpointIx(i as u32)).filter(here)
     }
 
-    /// When the next turn comes, in seconds since the fleet's epoch.
+    /// When the next turn comes, in seconds since the fleet's epoch; none comes after the last second that they count.
     pub(crate) fn next_turn_at(&self) -> Option<u32> {
         let (policy, _) = self.policy.as_ref().filter(|_| self.endpoints.len() > 0)?;
         let (policy, rounds) = (&policy.endpoints, &self.rounds);
         if rounds.turn + 1 < rounds.turns || rounds.wanted {
             let pause = policy.scan_spread_secs / rounds.turns.max(1);
-            return Some(if rounds.turns == 0 { 0 } else { rounds.asked_at.saturating_add(pause.max(1)) });
+            return if rounds.turns == 0 { Some(0) } else { rounds.asked_at.checked_add(pause.max(1)) };
         }
-        policy.scan_every_secs.map(|every| rounds.started_at.saturating_add(every))
+        policy.scan_every_secs.and_then(|every| rounds.started_at.checked_add(every))
     }
 
     /// Those of a turn that were not answered for and are not known to be stale already.

@@ -69,6 +69,18 @@ pub(crate) struct Clock {
     pub(crate) told: Option<Timestamp>,
     /// When the next one passes.
     pub(crate) next: Option<Timestamp>,
+    /// That the first install on a non-production endpoint is nearly due.
+    #[serde(default)]
+    pub(crate) first_warned: bool,
+    /// That it is overdue.
+    #[serde(default)]
+    pub(crate) first_told: bool,
+    /// When it was there.
+    #[serde(default)]
+    pub(crate) first_install: Option<Timestamp>,
+    /// Since when the candidate is critical, when it was not from the start.
+    #[serde(default)]
+    pub(crate) critical_since: Option<Timestamp>,
 }
 
 /// A question to people that is open.
@@ -81,6 +93,11 @@ pub(crate) struct Ask {
 }
 
 impl CandidateEntry {
+    /// Whether it waits for a comparison of inventory and catalogue that has not been told in full.
+    pub(crate) fn awaits_comparison(&self) -> bool {
+        self.trial.is_none() && matches!(self.candidate, Candidate::Identified(_))
+    }
+
     pub(crate) fn level(&self, need: Need) -> Option<&Arc<str>> {
         self.levels.get(usize::from(need.level).checked_sub(1)?)
     }
@@ -128,6 +145,8 @@ pub(crate) struct State {
     pub(crate) rounds: Rounds,
     pub(crate) reboots: RebootLog,
     pub(crate) patience: Patience,
+    /// Endpoints verified a short while ago, and until when their alerts are suppressed, in seconds since the epoch.
+    pub(crate) quiet: VecDeque<(u32, EndpointIx)>,
     /// Open calls to operators.
     pub(crate) calls: BTreeMap<(RolloutId, MemberIx), Call>,
     /// Ways back that have ended and that somebody was told of.
@@ -149,6 +168,8 @@ pub(crate) struct State {
     pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
     /// Post hooks that are awaited, by their endpoints.
     pub(crate) posts: BTreeMap<EndpointIx, Post>,
+    /// Endpoints whose pre hook was asked for, and their post hook not since.
+    pub(crate) drained: BTreeSet<EndpointIx>,
     pub(crate) cache: Cache,
 }
 
@@ -184,6 +205,8 @@ pub(crate) struct Cache {
     pub(crate) call_alarms: Alarms<(RolloutId, MemberIx)>,
     /// When a way back becomes overdue for a drill that nobody has been told of.
     pub(crate) drill_look: Option<Timestamp>,
+    /// Endpoints not in service that may have everything now.
+    pub(crate) onboarding: BTreeSet<EndpointIx>,
     /// Members to look at for what their phase leaves to do.
     pub(crate) tending: Vec<(RolloutId, MemberIx)>,
     /// Whether facts come from decisions; in replay the caches are left alone and found again at its end.
@@ -193,6 +216,8 @@ pub(crate) struct Cache {
     /// Whether the clock is behind the latest time, and that has been told.
     pub(crate) behind: bool,
     pub(crate) candidate_agenda: BTreeSet<CandidateId>,
+    /// Candidates of which only the dates are looked at.
+    pub(crate) clock_agenda: BTreeSet<CandidateId>,
 }
 
 impl Cache {
@@ -201,7 +226,9 @@ impl Cache {
     pub(crate) fn is_done(&self) -> bool {
         self.rollout_agenda.is_empty()
             && self.tending.is_empty()
+            && self.onboarding.is_empty()
             && self.candidate_agenda.is_empty()
+            && self.clock_agenda.is_empty()
             && self.budgets.is_quiet()
             && self.groups.is_quiet()
     }

@@ -78,6 +78,7 @@ impl Timers {
         Some(found)
     }
 
+    #[cold]
     fn look_up(&self, due: u32, rollout: u32) -> Option<u32> {
         self.by_key
             .find(key_hash(due, rollout), |i| {
@@ -88,6 +89,7 @@ impl Timers {
     }
 
     /// Sets a timer.
+    #[inline]
     pub(crate) fn arm(&mut self, due: u32, rollout: u32, member: u32) {
         let at = match self.find(due, rollout) {
             Some(at) => at as usize,
@@ -98,6 +100,7 @@ impl Timers {
         bucket.members.push(member);
     }
 
+    #[cold]
     fn begin(&mut self, due: u32, rollout: u32) -> usize {
         let Self { buckets, by_key, order, kept, first, .. } = self;
         let at = buckets.len();
@@ -112,14 +115,24 @@ impl Timers {
     }
 
     /// Lets go of one timer of a second and rollout; `counts` says of an entry whether it still does.
+    #[inline]
     pub(crate) fn disarm(&mut self, due: u32, rollout: u32, counts: impl Fn(u32) -> bool) {
         let Some(at) = self.find(due, rollout) else { return };
         let bucket = &mut self.buckets[at as usize];
         bucket.live = bucket.live.saturating_sub(1);
+        if bucket.live == 0 || bucket.members.len() > 4 * bucket.live as usize + LEFT_BEHIND {
+            self.clean(at, counts);
+        }
+    }
+
+    /// Drops what a bucket counts no more, or the bucket.
+    #[cold]
+    fn clean(&mut self, at: u32, counts: impl Fn(u32) -> bool) {
+        let bucket = &mut self.buckets[at as usize];
         if bucket.live == 0 {
             let members = self.end(at);
             self.keep(members);
-        } else if bucket.members.len() > 4 * bucket.live as usize + LEFT_BEHIND {
+        } else {
             bucket.members.retain(|member| counts(*member));
             bucket.members.shrink_to(2 * bucket.members.len());
         }
@@ -184,6 +197,7 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// A member's deadline was `old` and is `new`; 0 is none. `counts` says of another member of the rollout whether its
     /// deadline is still this one.
+    #[inline]
     pub(crate) fn moved(
         &mut self,
         rollout: u32,

@@ -1,7 +1,7 @@
 //! What a host may look at while it holds the fleet.
 
 use super::Fleet;
-use super::decide::{self, Full};
+use super::decide::{self, At, Full};
 use super::endpoints::EndpointView;
 use super::needs::Need;
 use super::observation::Standing;
@@ -15,6 +15,7 @@ use crate::ids::{
 };
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
+use crate::risk::DueDates;
 use crate::rollout::{Member, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
@@ -225,6 +226,49 @@ impl Fleet {
         self.state.missing_before(self.state.candidate(id)?, endpoint, &[])
     }
 
+    /// The limits that due dates are counted by now: those of the policy that holds, else the field's.
+    pub(crate) fn due_limits(&self) -> &dyn DueDates {
+        self.state.due_limits()
+    }
+
+    /// Until when a critical candidate should have its first install on a non-production endpoint; `None` when it has
+    /// it, or needs none.
+    #[must_use]
+    pub fn first_install_due(&self, id: CandidateId) -> Option<Timestamp> {
+        decide::first_install_due(&self.state, self.state.candidate(id)?)
+    }
+
+    /// Until when alerts of an endpoint are suppressed, as far as is known now; `None` when they are not. They are from
+    /// the start of an operation to its verification, and for the reserve after it; not while an order waits to be
+    /// begun or an install for its reboot, and not once it is silent or has failed. Gates count them in any case: tell
+    /// them all with [`Observation::Alerts`](crate::fleet::Observation::Alerts).
+    #[must_use]
+    pub fn quiet_until(&self, endpoint: EndpointIx) -> Option<Timestamp> {
+        let slot = self.state.endpoints.slot(endpoint)?;
+        let at = slot.active().and_then(|(rollout, member)| self.state.member(rollout, member));
+        let under_way = at.filter(|at| at.member.phase().is_quiet() && at.member.deadline != 0).map(|at| {
+            let reserve = at.rollout.policy().deploy.quiet_reserve_secs;
+            self.state.at(at.member.deadline).plus_secs(reserve.into())
+        });
+        let now = self.state.secs(self.last_seen_at());
+        let verified = self.state.quiet.iter().filter(|(until, whose)| *whose == endpoint && *until > now);
+        under_way.into_iter().chain(verified.map(|(until, _)| self.state.at(*until))).max()
+    }
+
+    /// Whether something else has taken the place of what a member installed, so that it is not taken back any more.
+    pub(crate) fn is_replaced(&self, rollout: &Rollout, member: &Member) -> bool {
+        let ix = rollout.member_of(member.endpoint());
+        ix.is_some_and(|ix| super::decide::is_replaced(&self.state, At { rollout, ix, member }))
+    }
+
+    /// Whether a member waits for the snapshot that its policy requires, and whether its way back is a snapshot that
+    /// must not be restored there.
+    pub(crate) fn snapshot(&self, rollout: &Rollout, member: &Member) -> (bool, bool) {
+        let Some(ix) = rollout.member_of(member.endpoint()) else { return (false, false) };
+        let at = At { rollout, ix, member };
+        (decide::lacks_snapshot(&self.state, at), decide::is_refused_snapshot(&self.state, at))
+    }
+
     /// Why a candidate goes nowhere: its relations lead back to it. `None` when they do not.
     #[must_use]
     pub fn held_for(&self, id: CandidateId) -> Option<&str> {
@@ -344,15 +388,16 @@ impl Fleet {
             Full::Group(number) => {
                 let (down, most) = self.state.cache.groups.taken(number)?;
                 let name = self.state.endpoints.group(number)?;
+                let who = self.down_in(number);
                 Some(format!(
-                    "{down} endpoints of the group `{name}` are unavailable, at most {most} may be; it starts when one of \
-                     them is verified, or looked after by a person"
+                    "{down} endpoints of the group `{name}` are unavailable, at most {most} may be ({who}); it starts when \
+                     one of them is verified, or looked after by a person"
                 ))
             }
             Full::Ring { ring: number, .. } => {
                 let ring = at.rollout.rings().get(usize::from(number))?;
                 let (name, taken, verified) = (ring.name(), ring.operating, ring.counts().verified);
-                let policy = at.rollout.policy().rings.get(usize::from(number))?;
+                let policy = at.rollout.ring_policy(number)?;
                 if verified < policy.probe_first {
                     let probes = policy.probe_first;
                     return Some(format!(
@@ -366,6 +411,26 @@ impl Fleet {
         }
     }
 
+    /// Who of a group is unavailable and why; beyond the first ones they are counted.
+    fn down_in(&self, number: u32) -> String {
+        const SHOWN: usize = 3;
+        let of_group = |it: &EndpointView<'_>| it.slot.group == number && !it.slot.gone && it.slot.is_down();
+        let why = |it: &EndpointView<'_>| {
+            let at = it.active().and_then(|(rollout, member)| self.state.member(rollout, member));
+            match at {
+                Some(at) => at.member.phase.sentence(),
+                None if self.state.posts.contains_key(&it.ix) => "being resumed by its post hook",
+                None => "failed or rolled back, and not looked after since",
+            }
+        };
+        let mut names: Vec<_> =
+            self.endpoints().filter(of_group).map(|it| format!("{}: {}", it.id, why(&it))).collect();
+        let more = names.len().saturating_sub(SHOWN);
+        names.truncate(SHOWN);
+        let names = names.join("; ");
+        if more == 0 { names } else { format!("{names}; and {more} more") }
+    }
+
     /// The last instant at which it was told anything, that nothing came of it included.
     #[must_use]
     pub(crate) fn last_seen_at(&self) -> Timestamp {
@@ -375,12 +440,32 @@ impl Fleet {
     /// Whether the window of a member is open for it now, and if not, when.
     #[must_use]
     pub(crate) fn turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
-        let Some(at) = self.state.member(rollout, member) else { return MemberTurn::Never };
+        let rollout = self.state.rollout(rollout);
+        let needed = rollout.map_or(0, |rollout| decide::needed_secs(&self.state, rollout));
+        self.turn_for(rollout.and_then(|it| self.state.member(it.id(), member)), needed)
+    }
+
+    /// The same for the reboot that a member waits for.
+    #[must_use]
+    pub(crate) fn reboot_turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
+        let at = self.state.member(rollout, member);
+        let reserve = at.map_or(0, |at| at.rollout.policy().deploy.reboot_reserve_secs);
+        self.turn_for(at, reserve.into())
+    }
+
+    /// Whether a member leaves its reboot to others of its bundle that are still to be installed.
+    #[must_use]
+    pub(crate) fn leaves_its_reboot(&self, rollout: RolloutId, member: MemberIx) -> bool {
+        let at = self.state.member(rollout, member).filter(|at| !at.rollout.bundle().is_empty());
+        at.is_some_and(|at| self.state.leaves_its_reboot(self.last_seen_at(), at))
+    }
+
+    fn turn_for(&self, at: Option<decide::At<'_>>, needed: u64) -> MemberTurn {
+        let Some(at) = at else { return MemberTurn::Never };
         let (now, endpoint) = (self.state.cache.now, at.member.endpoint);
         let Some(schedule) = self.state.schedule_for(at.rollout, self.state.calendar_of(endpoint)) else {
             return MemberTurn::NoCalendar;
         };
-        let needed = decide::needed_secs(&self.state, at.rollout);
         let Some(opening) = Opening::after(schedule, now, needed) else { return MemberTurn::Never };
         let starts = self.state.spread(at.rollout, endpoint, opening);
         match (opening.opens > now, starts > now) {

@@ -104,7 +104,27 @@ impl FramePacker {
 
     /// Adds a fact. `false` when the frame must be finished first, and then nothing was added: it is full, or the
     /// fact comes more than 32 767 ms after the one before it, or earlier. A new frame takes every fact.
+    #[inline]
     pub fn push(&mut self, fact: &EndpointFact, at: Timestamp) -> bool {
+        let millis = at.as_millis();
+        let is_next = millis == self.last_millis && fact.rollout == self.rollout && fact.reason == 0;
+        let event = fact.event as u32;
+        if is_next
+            && event < WIDE
+            && self.dues[(event & EVENT_MASK) as usize] == fact.due
+            && fact.member.0 <= MEMBER_MAX
+            && self.facts != 0
+            && usize::from(self.facts) < FRAME_FACTS_MAX
+        {
+            // A burst of reports: one word.
+            self.facts += 1;
+            self.word(fact.member.0 | (event << MEMBER_BITS));
+            return true;
+        }
+        self.push_any(fact, at)
+    }
+
+    fn push_any(&mut self, fact: &EndpointFact, at: Timestamp) -> bool {
         let millis = at.as_millis();
         if self.facts == 0 {
             self.begin(fact.rollout, at);
@@ -124,11 +144,6 @@ impl FramePacker {
         let start = if wide { event | (WIDE << MEMBER_BITS) } else { fact.member.0 | (event << MEMBER_BITS) };
         self.facts += 1;
         self.last_millis = millis;
-        if !wide && !dated && detail == 0 {
-            // A burst of reports: one word.
-            self.word(start);
-            return true;
-        }
         self.word(start | (u32::from(detail != 0) * DETAIL) | (u32::from(dated) * DUE));
         if detail != 0 {
             self.word(detail);

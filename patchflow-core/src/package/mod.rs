@@ -50,7 +50,7 @@ pub enum Ecosystem {
     Gem,
     /// Products and updates of Windows: named as its list of installed programs names them, updates by their KB number.
     Windows,
-    /// Archives unpacked into versioned directories.
+    /// Archives unpacked into versioned directories; versions are ordered as people expect of most.
     Artifact,
     /// Anything else; versions are compared for equality only.
     Other,

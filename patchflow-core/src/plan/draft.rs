@@ -277,8 +277,37 @@ fn sort_by_spread(chosen: &mut [usize], starters: &[Starter<'_>], hash: SpreadHa
         (hash & !low) | (*i as u64 & low)
     };
     let mut keys: Vec<u64> = chosen.iter().map(key).collect();
-    keys.sort_unstable();
+    sort_hashes(&mut keys);
     chosen.iter_mut().zip(keys).for_each(|(place, key)| *place = (key & low) as usize);
+}
+
+/// Sorts numbers whose upper bits are a hash, and so lie evenly: dealt out by those bits into heaps of some hundred each,
+/// which are then sorted where they lie, in a core's nearest cache.
+fn sort_hashes(keys: &mut Vec<u64>) {
+    const HEAP: usize = 256;
+    let bits = (keys.len() / HEAP).checked_ilog2().unwrap_or(0).min(12);
+    if bits < 2 {
+        return keys.sort_unstable();
+    }
+    let heap = |key: u64| (key >> (u64::BITS - bits)) as usize;
+    let mut ends = vec![0_usize; 1 << bits];
+    keys.iter().for_each(|key| ends[heap(*key)] += 1);
+    let mut sum = 0;
+    for end in &mut ends {
+        (*end, sum) = (sum, sum + *end);
+    }
+    let mut dealt = vec![0_u64; keys.len()];
+    for key in &*keys {
+        let place = &mut ends[heap(*key)];
+        dealt[*place] = *key;
+        *place += 1;
+    }
+    let mut from = 0;
+    for end in ends {
+        dealt[from..end].sort_unstable();
+        from = end;
+    }
+    *keys = dealt;
 }
 
 pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<DealtRing>) -> PlanFact {
@@ -296,7 +325,8 @@ pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<De
     for DealtRing { name, gate, chosen, mirror } in rings {
         let size = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         fact.rings.push(PlanRingFact { name, size, gate, mirror });
-        for (endpoint, level, path) in chosen.into_iter().map(|i| levels.packed[i]) {
+        for (endpoint, packed) in chosen.into_iter().map(|i| levels.packed[i]) {
+            let (level, path) = (packed >> 3, RollbackPath::from_code(packed as u16 & 7));
             fact.members.push(endpoint);
             let prior = (level as usize).checked_sub(1).map_or(0, |level| {
                 *codes[level].get_or_insert_with(|| {
@@ -323,8 +353,8 @@ pub(super) fn assemble(starters: &[Starter<'_>], select: Selector, rings: Vec<De
 /// What a plan takes over of each starter, packed: rings are read in the order of the hash, and that is fast only where
 /// little memory is jumped about in.
 struct Levels {
-    /// Endpoint, number of its version from 1 or 0 for none, way back.
-    packed: Vec<(EndpointIx, u32, RollbackPath)>,
+    /// Endpoint; number of its version from 1, or 0 for none, above 3 bits of way back.
+    packed: Vec<(EndpointIx, u32)>,
     texts: Vec<Arc<str>>,
 }
 
@@ -347,8 +377,35 @@ impl Levels {
         };
         let packed = starters
             .iter()
-            .map(|starter| (starter.endpoint, starter.present.map_or(0, &mut level), starter.path))
+            .map(|starter| {
+                let level = starter.present.map_or(0, &mut level);
+                (starter.endpoint, level << 3 | starter.path as u32)
+            })
             .collect();
         Self { packed, texts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dealing_hashes_into_heaps_sorts_them() {
+        for n in [0, 1, 2, 255, 1023, 1024, 5000, 300_000_u64] {
+            let hash = SpreadHash::new(n);
+            let mut keys: Vec<u64> = (0..n).map(|i| hash.of(&[i])).collect();
+            let mut sorted = keys.clone();
+            sorted.sort_unstable();
+            sort_hashes(&mut keys);
+            assert_eq!(keys, sorted);
+        }
+    }
+
+    #[test]
+    fn keys_that_do_not_lie_evenly_are_sorted_too() {
+        let mut keys: Vec<u64> = (0..3000).rev().collect();
+        sort_hashes(&mut keys);
+        assert!(keys.is_sorted() && keys.len() == 3000);
     }
 }

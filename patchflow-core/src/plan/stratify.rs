@@ -52,8 +52,9 @@ impl Choice {
     /// The chosen and the rest, both in the order they had.
     pub(super) fn split(&self, mut left: Vec<usize>, size: usize) -> (Vec<usize>, Vec<usize>) {
         if self.chosen.is_empty() {
-            let rest = left.split_off(size);
-            return (left, rest);
+            // The rest stays where it is in memory: fresh pages cost more than a move.
+            let chosen = left.drain(..size).collect();
+            return (chosen, left);
         }
         let mut at = self.chosen.iter();
         left.into_iter().partition(|_| at.next().copied().unwrap_or(false))

@@ -13,12 +13,27 @@ pub struct CatchUpPolicy {
     pub newcomers: bool,
     /// Whether members that could not start in time are tried again after the rollout has completed.
     pub deferred: bool,
+    /// What becomes of endpoints that are not in service yet.
+    pub onboarding: Onboarding,
     /// Ends it on the first failed or unknown endpoint beyond this many.
     pub max_failures: u32,
 }
 
 impl Default for CatchUpPolicy {
     fn default() -> Self {
-        Self { newcomers: true, deferred: true, max_failures: 5 }
+        Self { newcomers: true, deferred: true, onboarding: Onboarding::InWindows, max_failures: 5 }
     }
+}
+
+/// What becomes of endpoints that are not in service yet. No ring takes them, and no gate counts them. Completed
+/// rollouts bring them the patches that are approved, as long as they bring anybody along at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Onboarding {
+    /// Nothing: the host says when they go into service.
+    Leave,
+    /// They are brought to the approved patches in their windows.
+    InWindows,
+    /// They are brought to them at any time: nobody works there yet. A freeze still holds.
+    AtAnyTime,
 }

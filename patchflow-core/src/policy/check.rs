@@ -55,7 +55,7 @@ impl Policy {
         self.rollback.check(&mut say);
         self.check_people(&mut say);
         self.deploy.check(&mut say);
-        self.clock.check(&mut say);
+        self.clock.check(&self.calendars, &mut say);
         super::operators::check(&self.operators, &mut say);
         self.budgets.check(&mut say);
         self.endpoints.check(&mut say);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// crash it is asked for again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookPolicy {
-    /// Before the order, such as `drain`. When it fails or is late, the endpoint is not started but deferred.
+    /// Before the order, and before a reboot that comes first, such as `drain`. When it fails or is late, the endpoint is
+    /// not started but deferred; catch-up runs it anew after the waits of [`RetryPolicy`](super::RetryPolicy).
     pub pre: Option<String>,
     /// How long it may take, in seconds; not 0.
     pub pre_secs_max: u32,

@@ -37,7 +37,8 @@ pub fn summarize(fleet: &Fleet, history: &History) -> Summary {
         .collect();
     // One pass over all outcomes, not one for each candidate.
     let mut shares: BTreeMap<CandidateId, Share> = BTreeMap::new();
-    for (endpoint, outcome) in endpoints.iter().flat_map(|e| e.outcomes.iter().map(move |of| (e, of))) {
+    let in_service = endpoints.iter().filter(|endpoint| !endpoint.onboarding);
+    for (endpoint, outcome) in in_service.flat_map(|e| e.outcomes.iter().map(move |of| (e, of))) {
         let share = shares.entry(outcome.candidate).or_default();
         share.part += u32::from(is_compliant(endpoint, outcome));
         share.whole += 1;
@@ -76,6 +77,7 @@ fn of_endpoint(
         scope: endpoint.attributes().scope.to_string(),
         unreachable_since: endpoint.unreachable_since(),
         stale_since: endpoint.stale_since(),
+        onboarding: endpoint.is_onboarding(),
         outcomes: outcomes.collect(),
     }
 }
@@ -180,7 +182,7 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
             Some(class) => add(&mut counts, class),
             None => untouched += 1,
         }
-        if live.contains(&outcome.candidate) {
+        if live.contains(&outcome.candidate) && !endpoint.onboarding {
             compliance.whole += 1;
             compliance.part += u32::from(is_compliant(endpoint, outcome));
         }
@@ -232,7 +234,7 @@ fn patched_in(fleet: &Fleet, history: &History, endpoint: EndpointIx, outcome: &
         exposed_since: risk.exposed_since.max(needed),
         clock_started: risk.clock_started.max(needed),
         verified,
-        due: risk.due_there(needed),
+        due: risk.due_there(needed, fleet.due_limits()),
     })
 }
 

@@ -71,6 +71,8 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
             stopped(Deploy, "held away from this endpoint since a rollback, until a person clears the hold")
         } else if let Some(text) = condition_sentence(&there) {
             open(Deploy, text)
+        } else if there.is_onboarding() && there.environment() == Environment::Production {
+            open(Deploy, "not in service yet; it is brought to the patches whose rollouts have completed")
         } else if there.environment() == Environment::NonProduction {
             open(Deploy, "not chosen for the trial; rollouts are made over production endpoints")
         } else {
@@ -117,10 +119,22 @@ fn stages_before(fleet: &Fleet, candidate: &Candidate, chain: &mut Vec<Step>) {
     }
 }
 
+/// Until when its first install on non-production is, or was, due.
+fn first_install(fleet: &Fleet, identified: &Identified) -> String {
+    match fleet.first_install_due(identified.id()) {
+        Some(due) if due <= fleet.last_seen_at() => {
+            format!("; its first install there was due {due}, and has not come")
+        }
+        Some(due) => format!("; its first install there is due {due}"),
+        None => String::new(),
+    }
+}
+
 fn trial(fleet: &Fleet, identified: &Identified) -> Step {
     use PipelineStage::Test;
+    let first = first_install(fleet, identified);
     match fleet.trial_of(identified.id()) {
-        None => open(Test, "waiting for its trial on non-production endpoints"),
+        None => open(Test, format!("waiting for its trial on non-production endpoints{first}")),
         Some((id, failed)) => {
             let rollout = fleet.rollout(id);
             let counts = rollout.map(crate::rollout::Rollout::counts).unwrap_or_default();
@@ -128,11 +142,15 @@ fn trial(fleet: &Fleet, identified: &Identified) -> Step {
                 let why = rollout
                     .and_then(|rollout| rollout.halt())
                     .map_or("its gate was not passed", |h| &h.reason);
-                stopped(Test, format!("the trial failed: {why}"))
+                stopped(Test, format!("the trial failed: {why}{first}"))
             } else {
                 open(
                     Test,
-                    format!("in trial: {} of {} endpoints verified", counts.verified, counts.counted()),
+                    format!(
+                        "in trial: {} of {} endpoints verified{first}",
+                        counts.verified,
+                        counts.counted()
+                    ),
                 )
             }
         }

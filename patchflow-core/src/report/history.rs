@@ -212,6 +212,10 @@ impl History {
                 };
                 self.of_candidate(at, kind, *candidate, text);
             }
+            RichFact::RollbackAsked { candidate, by, reason } => {
+                let text = format!("rolled back wherever it is, after {by} revoked its approval: {reason}");
+                self.of_candidate(at, Stopped, *candidate, text);
+            }
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.of_candidate(at, Stopped, *candidate, format!("superseded by candidate {by}"));
             }
@@ -230,6 +234,14 @@ impl History {
                     *candidate,
                     format!("due {due}, {endpoints} endpoints still need it"),
                 );
+            }
+            RichFact::FirstInstallNeared { candidate, due } => {
+                let text = format!("its first install on a non-production endpoint is due {due}");
+                self.of_candidate(at, Waits, *candidate, text);
+            }
+            RichFact::FirstInstallOverdue { candidate, due } => {
+                let text = format!("it was due {due} on a first non-production endpoint, and is on none");
+                self.of_candidate(at, Stopped, *candidate, text);
             }
             RichFact::DeadlinePassed { candidate, due, endpoints, .. } => {
                 let text = format!("was due {due}, {endpoints} endpoints are past their date");
@@ -387,6 +399,10 @@ impl History {
             RichFact::ClockSteppedBack { .. } => {
                 let text = "the clock stepped back and was held".into();
                 self.timeline.push(TimelineEntry { at, kind: Waits, candidate: None, rollout: None, text });
+            }
+            RichFact::EndpointOnboarded { .. } => {
+                let text = "an endpoint has what it must have before its service".into();
+                self.timeline.push(TimelineEntry { at, kind: Passed, candidate: None, rollout: None, text });
             }
             RichFact::EndpointQuarantined { reason, .. } => {
                 let text = format!("an endpoint went into quarantine: {reason}");

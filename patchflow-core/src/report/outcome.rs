@@ -1,12 +1,13 @@
 //! Where one member of a rollout stands, in one sentence: the piece that explanations and outcomes share.
 
 use super::document::{Step, StepState};
-use super::waiting::{attached, deferred, draining, waiting};
+use super::waiting::{attached, deferred, draining, reboot_waits, retry, waiting};
 use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
 use crate::ids::EndpointIx;
-use crate::rollout::{Member, Phase, Rollout, RolloutKind};
+use crate::plan::RollbackPath;
+use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -33,7 +34,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     use PipelineStage::{Deploy, Verify};
     use StepState::{Open, Passed, Stopped};
     let phase = member.phase();
-    let place = place(rollout, member);
+    let place = place(fleet, rollout, member);
     let prior = rollout.prior_version(member);
     let target =
         fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
@@ -60,7 +61,8 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
         }
         Phase::Recalling => (Deploy, Open, format!("being recalled before it starts {place}")),
         Phase::Backoff => {
-            (Deploy, Open, format!("failed{attempts} {place}, to be tried again{}{why}", by(" from", due)))
+            let next = retry(fleet, rollout, member);
+            (Deploy, Open, format!("failed{attempts} {place}{why}; to be tried again{next}"))
         }
         Phase::Silent => (
             Deploy,
@@ -81,7 +83,12 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             format!("installed {place} by the installer's word, waiting for the inventory to show it"),
         ),
         Phase::RebootPending => {
-            (Verify, Open, format!("installed {place}, waiting for a reboot{}", reboot_words(fleet, member)))
+            let waits = reboot_waits(fleet, rollout, member);
+            (
+                Verify,
+                Open,
+                format!("installed {place}, waiting for a reboot{}{waits}", reboot_words(fleet, member)),
+            )
         }
         Phase::Rebooting if member.attempts() == 0 => {
             (Deploy, Open, format!("rebooting before the install {place}{}", reboot_words(fleet, member)))
@@ -90,7 +97,10 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             let words = (put_off(fleet, rollout, member), reboot_words(fleet, member));
             (Verify, Open, format!("installed {place}, rebooting{}{}", words.0, words.1))
         }
-        Phase::Verified => (Verify, Passed, format!("verified at {target} {place}{attempts}{from}")),
+        Phase::Verified => {
+            let back = taken_back(fleet, rollout, member);
+            (Verify, Passed, format!("verified at {target} {place}{attempts}{from}{back}"))
+        }
         Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
         Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
         Phase::Reverted => (
@@ -103,18 +113,25 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             Open,
             format!("silent during its rollback to {back}: the outcome is unknown and asked after{why}"),
         ),
-        Phase::RolledBack => (
-            failed_at,
-            Stopped,
-            format!("rolled back to {back}{attempts} and held there until a person clears the hold{why}"),
-        ),
+        Phase::RolledBack => {
+            let then = if fleet.is_held(rollout.candidate(), member.endpoint()) {
+                "and held there until a person clears the hold"
+            } else {
+                "and not held there any more; a person can let it try again while the rollout goes on, or start another one"
+            };
+            (failed_at, Stopped, format!("rolled back to {back}{attempts} {then}{why}"))
+        }
         Phase::NeedsOperator => {
             (failed_at, Stopped, format!("neither forward nor back by itself, an operator must act{why}"))
         }
         Phase::Deferred => deferred(fleet, rollout, member, &place),
-        Phase::Skipped => (Verify, Passed, format!("at {target} already before its turn came {place}")),
+        Phase::Skipped => {
+            (Verify, Passed, format!("at {target} or above it already before its turn came {place}"))
+        }
         Phase::Cancelled => (Deploy, Stopped, format!("never started {place}: {}", stopped(rollout))),
-        Phase::Held => (Deploy, Stopped, format!("held back {place}{why}")),
+        Phase::Held => {
+            (Deploy, Stopped, format!("held back {place}{why}{}", held_besides(fleet, member, &why)))
+        }
         Phase::Draining => (Deploy, Open, draining(rollout, &place, due)),
         Phase::Attached => (Deploy, Open, attached(fleet, rollout, member, &place)),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
@@ -145,7 +162,12 @@ fn attempts(member: &Member) -> String {
     }
 }
 
-pub(super) fn place(rollout: &Rollout, member: &Member) -> String {
+pub(super) fn place(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    if fleet.endpoint(member.endpoint()).is_some_and(|there| there.is_onboarding())
+        && rollout.rings().get(usize::from(member.ring())).is_some_and(|r| r.state() == RingState::CatchUp)
+    {
+        return "outside rings, before its service".into();
+    }
     match rollout.kind() {
         RolloutKind::Trial => "in the trial".into(),
         RolloutKind::Deployment => rollout
@@ -169,6 +191,21 @@ pub(super) fn stopped(rollout: &Rollout) -> String {
     }
 }
 
+/// What becomes of an endpoint that has a patch whose approval was taken back.
+fn taken_back(fleet: &Fleet, rollout: &Rollout, member: &Member) -> &'static str {
+    if !rollout.takes_back() {
+        ""
+    } else if fleet.is_replaced(rollout, member) {
+        "; its approval was revoked, and something else has taken its place there since"
+    } else if fleet.snapshot(rollout, member).1 {
+        "; its approval was revoked, and restoring a snapshot would lose its own state"
+    } else if member.path() == RollbackPath::None {
+        "; its approval was revoked, and no way back is known there"
+    } else {
+        "; its approval was revoked, and it is rolled back as soon as the endpoint is free and in contact"
+    }
+}
+
 /// Until when the people at the endpoint put the operation off, when that is still to come.
 fn put_off(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     rollout
@@ -188,6 +225,19 @@ fn reboot_words(fleet: &Fleet, member: &Member) -> String {
     format!("{stopped}{unsure}")
 }
 
+/// Who has to let an endpoint go besides what held a member back: another manager may have come since.
+fn held_besides(fleet: &Fleet, member: &Member, why: &str) -> String {
+    let Some(there) = fleet.endpoint(member.endpoint()) else { return String::new() };
+    match there.held_by_manager().filter(|manager| !why.contains(manager)) {
+        Some(manager) => format!("; {}", patches_too(&there, manager)),
+        None => String::new(),
+    }
+}
+
+fn patches_too(endpoint: &EndpointView<'_>, manager: &str) -> String {
+    format!("{manager} patches {} too, until ownership is declared", endpoint.id())
+}
+
 /// What of an endpoint's own state keeps every order back, as a part of a sentence; `None` when nothing does.
 pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> {
     let name = endpoint.id();
@@ -195,7 +245,7 @@ pub(super) fn condition_sentence(endpoint: &EndpointView<'_>) -> Option<String> 
         return Some(format!("{name} is in quarantine until a person clears it: {reason}"));
     }
     if let Some(manager) = endpoint.held_by_manager() {
-        return Some(format!("{manager} patches {name} too, until ownership is declared"));
+        return Some(patches_too(endpoint, manager));
     }
     if let Some(since) = endpoint.unreachable_since() {
         return Some(format!("{name} is unreachable since {since}"));

@@ -164,6 +164,9 @@ pub struct EndpointSummary {
     pub unreachable_since: Option<Timestamp>,
     /// Since when what is known of it is too old to go by.
     pub stale_since: Option<Timestamp>,
+    /// Whether it is not in service yet; until then it is in no share of what is compliant.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub onboarding: bool,
     /// One for every candidate that is or was applicable.
     pub outcomes: Vec<Outcome>,
 }

@@ -35,14 +35,17 @@ pub(super) fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> Stri
             }
         }
     }
-    format!("waiting {}: {}", place(rollout, member), in_the_way(fleet, rollout, member))
+    format!("waiting {}: {}", place(fleet, rollout, member), in_the_way(fleet, rollout, member))
 }
 
 /// The ring whose turn it is, and what it lacks.
 fn ring_before(fleet: &Fleet, rollout: &Rollout) -> String {
     let current = rollout.current_ring();
     let verdict = judge(current.gate(), &rollout.standing(), fleet.last_seen_at());
-    let said = verdict.sentence(current.gate());
+    let mut said = verdict.sentence(current.gate());
+    if verdict.rule == Rule::Unsettled {
+        said.push_str(&standing_still(fleet, rollout));
+    }
     let name = current.name();
     let Decision::Hold { until: Some(until) } = verdict.decision else {
         return match current.state() {
@@ -97,25 +100,16 @@ fn in_the_way(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {
         return format!("its way back held until {until} and must be looked at again");
     }
+    if fleet.snapshot(rollout, member).0 {
+        return "the policy requires a snapshot to go back to, and none is known there; it goes on when there is one"
+            .into();
+    }
     if let Some(missing) = fleet.waits_for(rollout.candidate(), member.endpoint()) {
         return missing;
     }
     let Some(ix) = rollout.member_of(member.endpoint()) else { return String::new() };
-    match fleet.turn(rollout.id(), ix) {
-        MemberTurn::NoCalendar => {
-            let calendar =
-                fleet.endpoint(member.endpoint()).and_then(|endpoint| endpoint.calendar()).unwrap_or("");
-            return format!(
-                "it names the calendar `{calendar}`, which the rollout's policy does not have; give it another, or revise \
-                 the rollout"
-            );
-        }
-        MemberTurn::Never => return "no maintenance window is long enough; the calendar must change".into(),
-        MemberTurn::Opens(at) => return format!("the next maintenance window opens {at}"),
-        MemberTurn::Spread(at) => {
-            return format!("starts are spread over the window, and its place is at {at}");
-        }
-        MemberTurn::Open => {}
+    if let Some(closed) = closed(fleet, member, fleet.turn(rollout.id(), ix)) {
+        return closed;
     }
     let busy = fleet.rollouts().filter(|other| other.id() != rollout.id()).find_map(|other| {
         let theirs = other.members().get(other.member_of(member.endpoint())?.index())?;
@@ -137,6 +131,74 @@ fn in_the_way(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
         return full;
     }
     "it is next when the fleet is looked at again".into()
+}
+
+/// What the calendar says against a start now.
+fn closed(fleet: &Fleet, member: &Member, turn: MemberTurn) -> Option<String> {
+    Some(match turn {
+        MemberTurn::NoCalendar => {
+            let calendar =
+                fleet.endpoint(member.endpoint()).and_then(|endpoint| endpoint.calendar()).unwrap_or("");
+            format!(
+                "it names the calendar `{calendar}`, which the rollout's policy does not have; give it another, or revise \
+                 the rollout"
+            )
+        }
+        MemberTurn::Never => "no maintenance window is long enough; the calendar must change".into(),
+        MemberTurn::Opens(at) => format!("the next maintenance window opens {at}"),
+        MemberTurn::Spread(at) => format!("starts are spread over the window, and its place is at {at}"),
+        MemberTurn::Open => return None,
+    })
+}
+
+/// From when a failed attempt is tried again, and what else that waits for.
+pub(super) fn retry(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    if rollout.state() == RolloutState::Paused {
+        return ": a person paused the rollout; it goes on when a person resumes it".into();
+    }
+    match fleet.due(member).filter(|due| *due > fleet.last_seen_at()) {
+        None => format!(": {}", in_the_way(fleet, rollout, member)),
+        Some(due) => {
+            let ix = rollout.member_of(member.endpoint());
+            let turn = ix.map_or(MemberTurn::Open, |ix| fleet.turn(rollout.id(), ix));
+            let never = matches!(turn, MemberTurn::NoCalendar | MemberTurn::Never);
+            let closed = closed(fleet, member, turn).filter(|_| never);
+            format!(" from {due}{}", closed.map_or_else(String::new, |closed| format!(", but {closed}")))
+        }
+    }
+}
+
+/// What a reboot waits for, as the end of a sentence.
+pub(super) fn reboot_waits(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    let Some(there) = fleet.endpoint(member.endpoint()) else { return String::new() };
+    let Some(ix) = rollout.member_of(member.endpoint()) else { return String::new() };
+    if let Some(since) = there.unreachable_since() {
+        return format!("; {} is unreachable since {since}", there.id());
+    }
+    if let Some(reason) = there.quarantine() {
+        return format!("; {} is in quarantine until a person clears it: {reason}", there.id());
+    }
+    if fleet.leaves_its_reboot(rollout.id(), ix) {
+        return "; others of its bundle come first, and one reboot is for all".into();
+    }
+    let closed = closed(fleet, member, fleet.reboot_turn(rollout.id(), ix));
+    closed.map_or_else(String::new, |closed| format!("; {closed}"))
+}
+
+/// Members in flight on whose endpoints nothing runs: each keeps its ring from settling and says what it waits for.
+fn standing_still(fleet: &Fleet, rollout: &Rollout) -> String {
+    const SHOWN: usize = 3;
+    let ring = rollout.current_ring();
+    let stands =
+        |member: &&Member| matches!(member.phase(), Phase::Backoff | Phase::RebootPending | Phase::Attached);
+    let still = rollout.members().get(ring.range()).unwrap_or_default().iter().filter(stands);
+    let mut said = String::new();
+    for member in still.take(SHOWN) {
+        let name = fleet.endpoint_id(member.endpoint()).map_or("?", |id| id.as_str());
+        let step = super::outcome::member_step(fleet, rollout, member);
+        said.push_str(&format!("; {name}: {}", step.text));
+    }
+    said
 }
 
 fn not_permitted(fleet: &Fleet, rollout: &Rollout) -> Option<&'static str> {
@@ -168,10 +230,14 @@ pub(super) fn deferred(
     let brought = rollout.policy().catch_up.deferred;
     match rollout.state() {
         RolloutState::Completed if rollout.is_catching_up() && brought => {
-            let text = format!(
-                "the rollout has completed and brings it along; {}",
-                in_the_way(fleet, rollout, member)
-            );
+            let again = fleet.due(member).filter(|again| *again > fleet.last_seen_at());
+            let text = match again {
+                Some(again) => format!("the rollout has completed, and its hook is run again from {again}"),
+                None => format!(
+                    "the rollout has completed and brings it along; {}",
+                    in_the_way(fleet, rollout, member)
+                ),
+            };
             told(StepState::Open, text)
         }
         RolloutState::Completed if rollout.catch_up_stopped().is_some() => {
@@ -216,12 +282,18 @@ pub(super) fn attached(fleet: &Fleet, rollout: &Rollout, member: &Member, place:
             "{place}: another rollout of the same patch had the endpoint, and its outcome counts here too"
         );
     };
+    let waits = if theirs.phase() == Phase::Backoff {
+        retry(fleet, other, theirs)
+    } else if theirs.phase() == Phase::RebootPending {
+        reboot_waits(fleet, other, theirs)
+    } else {
+        by(", due by", fleet.due(theirs))
+    };
     format!(
-        "attached {place}: {} has ordered the same patch there ({}{}), and its outcome counts here too; when nothing comes of \
-         it, this rollout orders it itself",
+        "attached {place}: {} has ordered the same patch there ({}{waits}), and its outcome counts here too; when nothing \
+         comes of it, this rollout orders it itself",
         other.id(),
         theirs.phase(),
-        by(", due by", fleet.due(theirs))
     )
 }
 

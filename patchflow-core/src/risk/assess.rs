@@ -36,14 +36,29 @@ pub struct DueLimits {
     pub moderate_secs: u32,
 }
 
+/// When a patch of a priority is due that may take from an instant on: plain limits, or a policy with its cycles.
+pub trait DueDates {
+    /// The due date that is counted from `from`; `None` at low, which has none.
+    fn due(&self, priority: Priority, from: Timestamp) -> Option<Timestamp>;
+}
+
+impl DueDates for DueLimits {
+    fn due(&self, priority: Priority, from: Timestamp) -> Option<Timestamp> {
+        self.of(priority).map(|secs| from.plus_secs(secs.into()))
+    }
+}
+
 impl Default for DueLimits {
-    /// The field's: 7 days, 30 days, and 30 days as the end of a monthly cycle.
     fn default() -> Self {
-        Self { critical_secs: 7 * DAY_SECS, high_secs: 30 * DAY_SECS, moderate_secs: 30 * DAY_SECS }
+        Self::STANDARD
     }
 }
 
 impl DueLimits {
+    /// The field's: 7 days, 30 days, and 30 days as the end of a monthly cycle.
+    pub const STANDARD: Self =
+        Self { critical_secs: 7 * DAY_SECS, high_secs: 30 * DAY_SECS, moderate_secs: 30 * DAY_SECS };
+
     /// The limit of a priority, in seconds; `None` at low, which has none.
     #[must_use]
     pub const fn of(&self, priority: Priority) -> Option<u32> {
@@ -73,7 +88,7 @@ impl DueLimits {
 /// assert_eq!((rated.exposed_since, rated.due), (on("01"), Some(on("11"))));
 /// ```
 #[must_use]
-pub fn assess(patch: &Patch, first_seen: Timestamp, limits: &DueLimits) -> Assessment {
+pub fn assess(patch: &Patch, first_seen: Timestamp, limits: &dyn DueDates) -> Assessment {
     rate(&Inputs::of_patch(patch), &RiskRules::default(), limits, first_seen).assessment
 }
 
@@ -81,8 +96,8 @@ impl Assessment {
     /// This rating of the same patch after an older one, made at `now`: the clocks neither restart nor pause, so the
     /// due date is the earlier of the old one and the new limit counted from the new rating.
     #[must_use]
-    pub fn after(self, older: &Self, now: Timestamp, limits: &DueLimits) -> Self {
-        let anew = limits.of(self.priority).map(|secs| now.plus_secs(secs.into()));
+    pub fn after(self, older: &Self, now: Timestamp, limits: &dyn DueDates) -> Self {
+        let anew = limits.due(self.priority, now);
         Self {
             exposed_since: self.exposed_since.min(older.exposed_since),
             clock_started: self.clock_started.min(older.clock_started),
@@ -107,9 +122,13 @@ impl Assessment {
     }
 
     /// Until when it should be verified on an endpoint on which it was first needed at `applicable`: an endpoint's
-    /// clock starts at the later of that day and the patch's.
+    /// clock starts at the later of that day and the patch's. Under the limits that gave its due date it is what they
+    /// give anew, so that the end of a cycle stays one; otherwise it is as much later as the clock started.
     #[must_use]
-    pub fn due_there(&self, applicable: Timestamp) -> Option<Timestamp> {
+    pub fn due_there(&self, applicable: Timestamp, limits: &dyn DueDates) -> Option<Timestamp> {
+        if self.due.is_some() && self.due == limits.due(self.priority, self.clock_started) {
+            return limits.due(self.priority, self.clock_started.max(applicable));
+        }
         let later = applicable.since(self.clock_started);
         self.due.map(|due| due.plus(later))
     }
@@ -173,7 +192,7 @@ mod tests {
         let mut update = patch("openssl", "3.0.22");
         update.released = Some(on(4));
         let rated = assess(&update, on(5), &DueLimits::default());
-        assert_eq!(rated.due_there(on(1)), Some(on(11)));
-        assert_eq!(rated.due_there(on(8)), Some(on(15)));
+        assert_eq!(rated.due_there(on(1), &DueLimits::default()), Some(on(11)));
+        assert_eq!(rated.due_there(on(8), &DueLimits::default()), Some(on(15)));
     }
 }

@@ -11,7 +11,7 @@ mod priority;
 mod rate;
 mod rules;
 
-pub use assess::{Assessment, DueLimits, assess};
+pub use assess::{Assessment, DueDates, DueLimits, assess};
 pub use cvss::{BadScore, BadVector, CvssVersion, Score, VECTOR_BYTES_MAX, Vector};
 pub use inputs::{Catalogues, Input, Inputs, Reads, Told};
 pub use likelihood::{BadLikelihood, Likelihood};

@@ -46,6 +46,11 @@ impl Member {
         RollbackPath::from_code(self.prior >> 13)
     }
 
+    /// Another way back to the level that is recorded.
+    pub(crate) const fn renew_path(&mut self, path: RollbackPath) {
+        self.prior = (path as u16) << 13 | (self.prior & 0x1fff);
+    }
+
     /// The index of the prior level in the rollout's table; `None` when nothing was installed.
     pub(crate) const fn level(&self) -> Option<usize> {
         let code = self.prior & 0x1fff;

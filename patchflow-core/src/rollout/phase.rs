@@ -58,6 +58,35 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether something is being done on the endpoint, so that its alerts say nothing new.
+    pub(crate) const fn is_quiet(self) -> bool {
+        match self {
+            Self::Draining
+            | Self::Running
+            | Self::Recalling
+            | Self::Installed
+            | Self::Rebooting
+            | Self::Reverting
+            | Self::Reverted => true,
+            Self::Waiting
+            | Self::Ordered
+            | Self::Attached
+            | Self::RebootPending
+            | Self::Backoff
+            | Self::Verified
+            | Self::Silent
+            | Self::Failed
+            | Self::RevertSilent
+            | Self::RolledBack
+            | Self::NeedsOperator
+            | Self::Deferred
+            | Self::Skipped
+            | Self::Cancelled
+            | Self::Held
+            | Self::Removed => false,
+        }
+    }
+
     /// All phases, in the order of their numbers.
     pub const ALL: [Self; 23] = [
         Self::Waiting,

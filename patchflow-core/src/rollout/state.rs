@@ -77,6 +77,8 @@ pub struct Rollout {
     pub(crate) moving: u32,
     /// Members that wait for a reboot; kept only where rollouts of a bundle wait for each other's.
     pub(crate) reboots_pending: u32,
+    /// Whether everybody who has it is rolled back, because its approval was taken back.
+    pub(crate) takes_back: bool,
     /// Why those who came too late are not brought along any more.
     pub(crate) catch_up_stopped: Option<Halt>,
     /// Members that became failed or unknown since it completed, less those that recovered.
@@ -154,6 +156,7 @@ impl Rollout {
             unplaced: BTreeSet::new(),
             moving: 0,
             reboots_pending: 0,
+            takes_back: false,
             catch_up_stopped: None,
             catch_up_failures: 0,
             index: HashTable::new(),
@@ -350,6 +353,12 @@ impl Rollout {
         self.halt.as_ref()
     }
 
+    /// Whether everybody who has it is rolled back, because its approval was taken back.
+    #[must_use]
+    pub fn takes_back(&self) -> bool {
+        self.takes_back
+    }
+
     /// Who called it an emergency, and why.
     #[must_use]
     pub fn emergency(&self) -> Option<&Emergency> {
@@ -444,6 +453,12 @@ impl Rollout {
             && self.queue.parked.is_empty()
     }
 
+    /// Whether a ring has more than one member under way: one of them comes to its end, and the ring does not settle.
+    #[inline]
+    pub(crate) fn has_more_under_way(&self, ring: u8) -> bool {
+        self.rings.get(usize::from(ring)).is_some_and(|ring| ring.counts[Class::InFlight as usize] > 1)
+    }
+
     /// Whether new orders may leave as far as the rollout itself is concerned.
     pub(crate) fn may_start(&self) -> bool {
         let ring = self.current_ring().state;
@@ -471,8 +486,15 @@ impl Rollout {
         })
     }
 
-    fn ring_policy(&self, number: u8) -> Option<&crate::policy::RingPolicy> {
-        self.policy.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)
+    /// What the policy says about a ring, by its name: after a revision the policy may have more rings, or others before
+    /// it. One that the policy does not name has no bounds of its own.
+    pub(crate) fn ring_policy(&self, number: u8) -> Option<&crate::policy::RingPolicy> {
+        let name =
+            self.rings.get(usize::from(number)).filter(|_| self.kind == RolloutKind::Deployment)?.name();
+        let rings = &self.policy.rings;
+        // Nearly always it stands where it stood when the plan was made.
+        let same = rings.get(usize::from(number)).filter(|ring| ring.name == name);
+        same.or_else(|| rings.iter().find(|ring| ring.name == name))
     }
 
     /// Opens the lanes of rings that have room again.

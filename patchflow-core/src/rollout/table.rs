@@ -95,7 +95,7 @@ events! {
     Attached = 28,
     /// That order came to nothing; the member waits again.
     Detached = 29,
-    /// The pre hook was asked for; due: when it is late.
+    /// The pre hook was asked for, before the order or before a reboot that comes first; due: when it is late.
     HookAsked = 30,
     /// The pre hook failed or was late: the member does not start.
     HookFailed = 31,
@@ -257,6 +257,7 @@ impl Phase {
             Self::Removed => &[],
             Self::Draining => &[
                 (E::Ordered, Self::Ordered),
+                (E::RebootOrdered, Self::Rebooting),
                 (E::HookFailed, Self::Deferred),
                 (E::HookUndone, Self::Waiting),
                 (E::Removed, Self::Removed),

@@ -143,6 +143,31 @@ impl Schedule {
         None
     }
 
+    /// The first window that begins after `after`, as an occurrence of its own: from when until when. Neither what it
+    /// touches nor a freeze changes it; of several that begin at once it is the longest. `None` without windows.
+    ///
+    /// ```
+    /// use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
+    /// let week = WeeklyWindow { day: Weekday::Monday, opens_minute: 0, open_minutes: 7 * 1440 };
+    /// let weeks = Schedule::Weekly { windows: vec![week], freezes: vec![] };
+    /// let at = |text: &str| text.parse().unwrap();
+    /// let next = Some((at("2026-11-23T00:00:00Z"), at("2026-11-30T00:00:00Z")));
+    /// assert_eq!(weeks.next_occurrence(at("2026-11-18T12:00:00Z")), next);
+    /// assert_eq!(weeks.next_occurrence(at("2026-11-16T00:00:00Z")), next, "the one that begins then does not begin after");
+    /// ```
+    #[must_use]
+    pub fn next_occurrence(&self, after: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let windows = match self {
+            Self::Anytime { .. } => return None,
+            Self::Weekly { windows, .. } => windows,
+        };
+        let next = windows.iter().map(|window| {
+            let opens = window.last_start(after).plus_secs(WEEK_MILLIS as u64 / 1000);
+            (opens, opens.plus_secs(u64::from(window.open_minutes) * 60))
+        });
+        next.min_by_key(|(opens, closes)| (*opens, core::cmp::Reverse(*closes)))
+    }
+
     /// Whether it is open at all times.
     #[must_use]
     pub fn is_always_open(&self) -> bool {

@@ -156,6 +156,7 @@ struct Books {
     operations: BTreeMap<(RolloutId, MemberIx), u8>,
     /// Endpoints whose post hook is awaited, and whether a group counts them for it.
     resuming: BTreeMap<EndpointIx, (OrderId, bool)>,
+    drained: BTreeSet<EndpointIx>,
 }
 
 /// What stands in a start's way.
@@ -291,6 +292,7 @@ impl Books {
                 RichFact::EndpointLeft { endpoint } => {
                     self.scope_of.get_mut(endpoint).unwrap().1 = true;
                     self.resuming.remove(endpoint);
+                    self.drained.remove(endpoint);
                 }
                 RichFact::RolloutStarted { rollout, policy, plan, .. } => {
                     self.policy_of.insert(*rollout, self.policies[policy].clone());
@@ -348,7 +350,14 @@ impl Books {
         }
         let takes = matches!(fact.event, Event::Ordered | Event::RevertOrdered | Event::HookAsked);
         let placed = to.is_operating() && (placed || (takes && !from.is_operating()));
-        let resumes = self.policy_of[&fact.rollout].deploy.hooks.post.is_some()
+        if to == Phase::Draining {
+            self.drained.insert(endpoint);
+        }
+        // Where there is a pre hook, only what was drained is resumed, and once.
+        let hooks = &self.policy_of[&fact.rollout].deploy.hooks;
+        let may_resume = hooks.pre.is_none() || self.drained.contains(&endpoint);
+        let resumes = hooks.post.is_some()
+            && may_resume
             && (from.occupies() || from == Phase::Backoff)
             && matches!(
                 to,
@@ -359,10 +368,20 @@ impl Books {
                     | Phase::Cancelled
                     | Phase::Removed
             );
+        let hooked = self.policy_of[&fact.rollout].deploy.hooks.pre.is_some();
+        if fact.event == Event::HookAsked {
+            self.drained.insert(endpoint);
+        }
+        // Only what was drained is resumed, and once.
+        let resumes = resumes && (!hooked || self.drained.remove(&endpoint));
+        if resumes {
+            self.drained.remove(&endpoint);
+        }
         let operations = self.operations.entry(key).or_default();
         let asks = [Event::Ordered, Event::RebootOrdered, Event::RevertOrdered, Event::HookAsked];
         *operations += u8::from(asks.contains(&fact.event));
         if resumes {
+            self.drained.remove(&endpoint);
             let order = OrderId {
                 fleet: FleetId(1),
                 generation: patchflow_core::ids::Generation(0),

@@ -122,6 +122,35 @@ fn a_part_that_fails_keeps_back_what_stands_on_it_and_not_the_reboot() {
 }
 
 #[test]
+fn a_part_that_falls_silent_is_unknown_and_keeps_the_reboot_back_only_while_it_may_run() {
+    for crashes in [false, true] {
+        let mut lenient = policy();
+        lenient.deploy.duration_secs_max = 2 * HOUR as u32;
+        for ring in &mut lenient.rings {
+            (ring.gate.max_failure_percent, ring.gate.min_success_percent) = (None, Percent::whole(1));
+        }
+        let (mut world, parts) = three_parts(lenient);
+        let rollouts = start(&mut world, parts).unwrap();
+        let pilot = world.ring(rollouts[0], 0)[0].clone();
+        world.pass(30);
+        world.script.insert(format!("reboot:{pilot}"), Does::WantsReboot);
+        world.script.insert(pilot.clone(), Does::GoesSilent);
+        // Its report was due after 20 minutes, the answer after 20 more; it may be at work for two hours.
+        world.pass(HOUR);
+        let phases = |world: &World| rollouts.map(|id| world.phase(id, &pilot));
+        assert_eq!(phases(&world), [Phase::RebootPending, Phase::Silent, Phase::Waiting]);
+        if crashes {
+            world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+        }
+        world.pass(HOUR + 300);
+        assert_eq!(ordered(&world, &pilot).last().unwrap(), "reboot");
+        assert_eq!(phases(&world), [Phase::Verified, Phase::Silent, Phase::Waiting], "{crashes}");
+        assert_eq!(world.fleet.rollout(rollouts[1]).unwrap().counts().unknown, 1, "it stays unknown");
+        replays(&world);
+    }
+}
+
+#[test]
 fn a_rollout_of_a_bundle_that_is_halted_lets_the_reboots_of_the_others_go() {
     let (mut world, parts) = three_parts(policy());
     let rollouts = start(&mut world, parts).unwrap();

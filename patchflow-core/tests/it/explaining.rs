@@ -4,6 +4,7 @@
 use crate::budgets::at_once;
 use crate::world::{Does, World};
 use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Command, EndpointSeen, Observation};
 use patchflow_core::gate::Percent;
 use patchflow_core::ids::{CandidateId, RolloutId};
@@ -151,4 +152,89 @@ fn whoever_waits_after_the_approval_has_ended_says_so() {
     says(&world, Phase::Waiting, &["waiting for 1 of role", "no rule matches"]);
     let unknown = explain(&world.fleet, world.fleet.endpoint_ix("prod-0").unwrap(), CandidateId(9));
     assert!(unknown.sentence().contains("there is no such candidate"));
+}
+
+/// An endpoint that names a calendar from now on.
+fn goes_by(world: &mut World, name: &str, calendar: &str) {
+    let calendar = Some(calendar.into());
+    let seen = EndpointSeen { calendar, ..EndpointSeen::new(name, Environment::Production) };
+    world.see(Observation::Endpoints { endpoints: vec![seen].into() });
+}
+
+#[test]
+fn whoever_cannot_go_on_by_itself_says_what_for() {
+    let lacks = "it names the calendar `moon`, which the rollout's policy does not have";
+    // A retry, before it is due and afterwards.
+    let mut policy = at_once();
+    (policy.retry.backoff_secs, policy.retry.on) = (600, vec![FailureKind::Busy]);
+    let mut retried = World::new(1, 0, policy.clone());
+    retried.script.insert("prod-0".into(), Does::Fails(FailureKind::Busy));
+    retried.publish(patch("openssl", "2.0"));
+    retried.pass(70);
+    goes_by(&mut retried, "prod-0", "moon");
+    says(&retried, Phase::Backoff, &["to be tried again from 2026-", lacks]);
+    retried.pass(3600);
+    says(&retried, Phase::Backoff, &["to be tried again: it names the calendar `moon`"]);
+    // A reboot.
+    let mut rebooted = World::new(1, 0, at_once());
+    rebooted.script.insert("prod-0".into(), Does::WantsReboot);
+    rebooted.publish(patch("openssl", "2.0"));
+    rebooted.pass(30);
+    goes_by(&mut rebooted, "prod-0", "moon");
+    rebooted.pass(3600);
+    says(&rebooted, Phase::RebootPending, &["waiting for a reboot", lacks]);
+    // A retry in a rollout that is paused, and who goes by its order.
+    let mut paused = World::new(1, 0, policy);
+    paused.script.insert("prod-0".into(), Does::Fails(FailureKind::Busy));
+    let candidate = paused.publish(patch("openssl", "2.0"));
+    paused.pass(70);
+    paused.ask("ada", &["owner"], Command::Pause { rollout: FIRST }).unwrap();
+    let said = explain(&paused.fleet, paused.fleet.endpoint_ix("prod-0").unwrap(), candidate);
+    assert!(said.deciding().unwrap().text.contains("a person paused the rollout"), "{said:?}");
+    paused.ask("ada", &["owner"], Command::Start { draft: RolloutDraft::of(candidate) }).unwrap();
+    let words = ["r0 has ordered the same patch there", "a person paused the rollout"];
+    says(&paused, Phase::Attached, &words);
+}
+
+#[test]
+fn whoever_waits_for_a_prerequisite_that_will_not_come_says_why() {
+    let mut world = World::new(1, 0, at_once());
+    let lower = world.publish(patch("libc", "2.0"));
+    world.ask("ada", &["owner"], Command::Withdraw { candidate: lower, reason: "it burns".into() }).unwrap();
+    let mut upper = patch("openssl", "2.0");
+    upper.relations.requires = vec!["libc=2.0".into()];
+    world.publish(upper);
+    says(&world, Phase::Waiting, &["waits for libc=2.0, which was withdrawn"]);
+}
+
+#[test]
+fn whoever_waits_for_its_group_says_for_whom() {
+    let mut world = World::new(2, 0, at_once());
+    let seen = (0..2).map(|i| EndpointSeen {
+        group: Some("db".into()),
+        ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
+    });
+    world.see(Observation::Endpoints { endpoints: seen.collect::<Vec<_>>().into() });
+    world.script.extend((0..2).map(|i| (format!("prod-{i}"), Does::GoesSilent)));
+    world.publish(patch("openssl", "2.0"));
+    world.pass(3 * 3600);
+    let said = said(&world, Phase::Waiting);
+    let of_group = "1 endpoints of the group `db` are unavailable, at most 1 may be (prod-";
+    assert!(said.contains(of_group) && said.contains(": silent past its report deadline"), "{said}");
+}
+
+#[test]
+fn a_ring_that_does_not_settle_names_those_who_stand_still() {
+    let mut policy = at_once();
+    policy.rings = vec![RingPolicy::percent("pilot", 50), RingPolicy::percent("broad", 100)];
+    let mut world = World::new(2, 0, policy);
+    world.script.extend((0..2).map(|i| (format!("prod-{i}"), Does::WantsReboot)));
+    world.publish(patch("openssl", "2.0"));
+    world.pass(30);
+    let pilot = world.ring(FIRST, 0)[0].clone();
+    goes_by(&mut world, &pilot, "moon");
+    world.pass(3600);
+    let stands =
+        format!("{pilot}: installed in ring pilot, waiting for a reboot; it names the calendar `moon`");
+    says(&world, Phase::Waiting, &["ring broad opens after ring pilot", &stands]);
 }

@@ -128,6 +128,39 @@ fn a_host_that_was_away_for_three_days_asks_first_and_halts_nothing() {
 }
 
 #[test]
+fn a_host_that_comes_back_just_after_a_deadline_asks_first_too() {
+    for (late, asks) in [(0, false), (14, true), (890, true)] {
+        let mut world = World::new(40, 2, policy());
+        let candidate = world.publish(patch("webd", "1.1"));
+        world.pass(690);
+        let rollout = world.deployment_of(candidate);
+        let pilot = world.ring(rollout, 0);
+        let due = pilot.iter().map(|name| {
+            let at = world.fleet.rollout(rollout).unwrap();
+            let member = at.member_of(world.fleet.endpoint_ix(name).unwrap()).unwrap();
+            world.fleet.due(&at.members()[member.index()]).unwrap()
+        });
+        // Twenty minutes for the report: nobody is heard of for longer than a host may be away.
+        let due = due.min().unwrap();
+        assert!(due.since(world.now).as_secs() > 900);
+        world.lose_everything_on_its_way();
+        let orders: Vec<_> = world.orders.iter().map(Order::id).collect();
+        orders.into_iter().for_each(|order| {
+            world.done.insert(order, patchflow_core::rollout::QueryAnswer::Done);
+        });
+        world.now = due.plus_secs(late);
+        world.see(Observation::Time);
+        assert_eq!(world.fleet.resync_until().is_some(), asks, "{late} s late");
+        if asks {
+            world.pass(24 * 3600);
+            let silent = |r: &&patchflow_core::fleet::Recorded| matches!(&r.fact, Fact::Endpoint(fact) if fact.event == patchflow_core::rollout::Event::WentSilent);
+            assert_eq!(world.journal.iter().filter(silent).count(), 0);
+            assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
+        }
+    }
+}
+
+#[test]
 fn a_host_that_slept_because_nothing_was_due_was_not_away() {
     let mut world = World::new(40, 2, policy());
     world.publish(patch("webd", "1.1"));

@@ -3,9 +3,12 @@
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::{FailureKind, Refusal};
-use patchflow_core::fleet::Command;
-use patchflow_core::gate::Rule;
+use patchflow_core::fleet::{Command, Fleet};
+use patchflow_core::gate::{Percent, Rule};
+use patchflow_core::ids::{CandidateId, RolloutId};
+use patchflow_core::plan::RolloutDraft;
 use patchflow_core::policy::{OnFailure, OnHalt};
+use patchflow_core::report::explain;
 use patchflow_core::rollout::{Order, Phase, RolloutState};
 
 fn sick_everywhere_in_production(world: &mut World, n: u32) {
@@ -61,6 +64,69 @@ fn a_hold_keeps_the_patch_away_until_a_person_clears_it() {
     world.ask("ada", &[], Command::ClearHold { candidate, endpoint: victim.as_str().into() }).unwrap();
     world.pass(3600);
     assert_eq!(world.phase(rollout, &victim), Phase::Verified);
+}
+
+/// A rollout that has completed over one member that was rolled back.
+fn completed_over_a_rollback(catches_up: bool) -> (World, CandidateId, RolloutId, String) {
+    let mut policy = policy();
+    policy.rollback.on_failure = OnFailure::RollBack;
+    (policy.catch_up.newcomers, policy.catch_up.deferred) = (catches_up, catches_up);
+    policy.rings.iter_mut().for_each(|ring| {
+        ring.gate.max_failure_percent = None;
+        ring.gate.min_success_percent = Percent::whole(0);
+    });
+    let mut world = World::new(40, 2, policy);
+    world.script.insert("prod-7".into(), Does::Sickens);
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(12 * 3600);
+    let rollout = world.deployment_of(candidate);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
+    assert_eq!(world.phase(rollout, "prod-7"), Phase::RolledBack);
+    world.script.clear();
+    (world, candidate, rollout, "prod-7".into())
+}
+
+#[test]
+fn a_cleared_hold_lets_catch_up_take_a_rolled_back_member_on() {
+    let (mut world, candidate, rollout, victim) = completed_over_a_rollback(true);
+    let retry = Command::Retry { rollout, endpoint: victim.as_str().into() };
+    let refused = world.ask("ada", &[], retry).unwrap_err().to_string();
+    assert!(refused.contains("clear its hold first"), "{refused}");
+    world.ask("ada", &[], Command::ClearHold { candidate, endpoint: victim.as_str().into() }).unwrap();
+    world.pass(3600);
+    assert_eq!(world.phase(rollout, &victim), Phase::Verified);
+    let replayed = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert_eq!(replayed.baseline(), world.fleet.baseline());
+}
+
+#[test]
+fn where_nobody_is_brought_along_a_cleared_hold_leaves_the_member_to_another_rollout() {
+    let (mut world, candidate, rollout, victim) = completed_over_a_rollback(false);
+    world.ask("ada", &[], Command::ClearHold { candidate, endpoint: victim.as_str().into() }).unwrap();
+    world.pass(3600);
+    assert_eq!(world.phase(rollout, &victim), Phase::RolledBack);
+    let said = format!("{:?}", explain(&world.fleet, world.fleet.endpoint_ix(&victim).unwrap(), candidate));
+    assert!(said.contains("not held there any more"), "{said}");
+    let retry = Command::Retry { rollout, endpoint: victim.as_str().into() };
+    let refused = world.ask("ada", &[], retry).unwrap_err().to_string();
+    assert!(refused.contains("start another rollout"), "{refused}");
+    let draft = RolloutDraft::of(candidate);
+    world.ask("ada", &[], Command::Start { draft }).unwrap();
+    world.pass(3600);
+    assert_eq!(world.phase(world.deployment_of(candidate), &victim), Phase::Verified);
+}
+
+#[test]
+fn a_cleared_hold_gives_the_member_to_the_latest_rollout_that_means_it() {
+    let (mut world, candidate, first, victim) = completed_over_a_rollback(true);
+    let draft = RolloutDraft::of(candidate);
+    world.ask("ada", &[], Command::Start { draft }).unwrap();
+    let second = world.deployment_of(candidate);
+    world.ask("ada", &[], Command::ClearHold { candidate, endpoint: victim.as_str().into() }).unwrap();
+    assert_eq!(world.phase(first, &victim), Phase::RolledBack);
+    world.pass(12 * 3600);
+    assert_eq!(world.phase(second, &victim), Phase::Verified);
+    assert_eq!(world.installs_of(&victim), 2, "one of each rollout");
 }
 
 #[test]

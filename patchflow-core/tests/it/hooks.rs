@@ -9,7 +9,7 @@ use patchflow_core::ids::RolloutId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::policy::{OnFailure, Policy};
 use patchflow_core::report::explain;
-use patchflow_core::rollout::{Event, Phase};
+use patchflow_core::rollout::{Event, Phase, Report, ReportKind};
 
 fn hooked() -> Policy {
     let mut policy = at_once();
@@ -188,6 +188,107 @@ fn after_a_crash_hooks_are_asked_for_again_and_orders_are_not() {
     world.pass(100);
     assert_eq!(phases(&world), [Phase::Verified; 2]);
     assert_eq!(world.hooks.iter().filter(|hook| *hook == "pre:prod-1").count(), 2, "drained again");
+}
+
+#[test]
+fn whoever_could_not_be_drained_is_drained_anew_after_longer_and_longer_waits() {
+    let mut policy = hooked();
+    policy.retry.backoff_secs = 600;
+    policy.retry.backoff_secs_max = 3000;
+    policy.retry.jitter = patchflow_core::gate::Percent::whole(10);
+    policy.catch_up.max_failures = 100;
+    let mut world = World::new(4, 0, policy);
+    world.script.extend((1..4).map(|i| (format!("pre:prod-{i}"), Does::Fails(FailureKind::Other))));
+    let candidate = world.publish(patch("openssl", "2.0"));
+    world.pass(3600);
+    let rollout = world.fleet.rollout(RolloutId(0)).unwrap();
+    assert!(rollout.is_catching_up(), "{:?}", rollout.state());
+    let waits = rollout.members().iter().find(|member| member.phase() == Phase::Deferred).unwrap();
+    let said = format!("{:?}", explain(&world.fleet, waits.endpoint(), candidate));
+    assert!(said.contains("its hook is run again from 2026-11-21T"), "{said}");
+    // A restart of the host makes nobody's turn come sooner.
+    world.fleet = patchflow_core::fleet::Fleet::replay(world.journal.iter().cloned()).unwrap();
+    world.pass(4 * 3600);
+    for member in 0..4 {
+        let asked = world.journal.iter().filter_map(|recorded| match &recorded.fact {
+            Fact::Endpoint(fact) if fact.event == Event::HookAsked && fact.member.0 == member => {
+                Some(recorded.at)
+            }
+            _ => None,
+        });
+        let asked: Vec<_> = asked.collect();
+        let waits: Vec<_> = asked.windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect();
+        if asked.len() == 1 {
+            continue;
+        }
+        // Ten seconds of the hook, then 10, 20, 40, and at most 50 minutes, each a tenth longer at most.
+        let least = [610, 1210, 2410, 3010, 3010];
+        assert!(waits.len() >= 5, "{waits:?}");
+        for (wait, least) in waits.iter().zip(least) {
+            assert!((least..=least + least / 10).contains(wait), "{waits:?}");
+        }
+    }
+    world.script.clear();
+    world.pass(3600);
+    assert_eq!(phases(&world), [Phase::Verified; 4]);
+}
+
+#[test]
+fn an_endpoint_is_drained_before_the_reboot_that_comes_first_too() {
+    let mut policy = hooked();
+    policy.reboot.preflight = true;
+    let mut world = cluster(2, policy);
+    let endpoints: Vec<_> = world.fleet.endpoints().map(|endpoint| endpoint.ix()).collect();
+    world.see(Observation::RebootsPending { endpoints: endpoints.into(), pending: true });
+    world.publish(patch("openssl", "2.0"));
+    assert_eq!((count(&world, Phase::Draining), world.orders.len()), (1, 0), "drained before anything else");
+    let first = world.hooks[0].trim_start_matches("pre:").to_owned();
+    world.pass(10);
+    assert_eq!((count(&world, Phase::Rebooting), world.orders.len()), (1, 1));
+    assert_eq!(count(&world, Phase::Waiting), 1, "the other one of the group is up");
+    world.pass(30);
+    assert_eq!(world.hooks, [format!("pre:{first}"), format!("post:{first}")], "resumed until its install");
+    world.pass(3600);
+    assert_eq!(phases(&world), [Phase::Verified; 2]);
+    let of = |stage: &str| world.hooks.iter().filter(|hook| hook.starts_with(stage)).count();
+    assert_eq!((of("pre"), of("post")), (4, 4), "a reboot and an install each: {:?}", world.hooks);
+    let replayed = patchflow_core::fleet::Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert_eq!(replayed.baseline(), world.fleet.baseline());
+}
+
+#[test]
+fn a_reboot_that_comes_first_and_cannot_be_drained_is_no_start() {
+    let mut policy = hooked();
+    policy.reboot.preflight = true;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("pre:prod-0".into(), Does::Fails(FailureKind::Other));
+    let endpoints: Vec<_> = world.fleet.endpoints().map(|endpoint| endpoint.ix()).collect();
+    world.see(Observation::RebootsPending { endpoints: endpoints.into(), pending: true });
+    world.publish(patch("openssl", "2.0"));
+    world.pass(60);
+    assert_eq!((phases(&world), world.orders.len()), (vec![Phase::Deferred], 0));
+}
+
+#[test]
+fn what_was_not_drained_is_not_resumed() {
+    // Its order comes to nothing, it is resumed, and only then says that it did the work after all.
+    let mut world = World::new(1, 0, hooked());
+    world.script.insert("prod-0".into(), Does::Offline);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(11);
+    let order = world.orders[0].id();
+    let rollout = RolloutId(0);
+    world.pass(1801);
+    world.ask("ada", &["owner"], Command::Pause { rollout }).unwrap();
+    world.pass(60);
+    assert_eq!((phases(&world), world.hooks.len()), (vec![Phase::Waiting], 2));
+    world.script.clear();
+    world.levels.insert("prod-0".into(), "2.0".into());
+    world.see(Observation::Reported(Report { order, kind: ReportKind::Done }));
+    world.pass(60);
+    assert_eq!(phases(&world), [Phase::Verified]);
+    let of = |stage: &str| world.hooks.iter().filter(|hook| hook.starts_with(stage)).count();
+    assert_eq!(of("pre"), of("post"), "{:?}", world.hooks);
 }
 
 #[test]

@@ -224,6 +224,7 @@ fn rich() -> Vec<RichFact> {
                 ..seen("web-1", Environment::Production)
             },
         },
+        RichFact::EndpointOnboarded { endpoint: EndpointIx(3) },
         RichFact::EndpointQuarantined { endpoint: EndpointIx(0), reason: "two machines".into() },
         RichFact::QuarantineCleared {
             endpoint: EndpointIx(0),
@@ -307,6 +308,7 @@ fn rich() -> Vec<RichFact> {
             by: bo.clone(),
             reason: "breaks the proxy".into(),
         },
+        RichFact::RollbackAsked { candidate: CANDIDATE, by: Arc::from("ada"), reason: "it eats mail".into() },
         RichFact::ApprovalEnded { candidate: CANDIDATE, end: EndReason::Expired },
         RichFact::ApprovalEnded {
             candidate: CANDIDATE,
@@ -325,6 +327,8 @@ fn rich() -> Vec<RichFact> {
             },
         },
         RichFact::DeadlineNeared { candidate: CANDIDATE, due: until, endpoints: 7 },
+        RichFact::FirstInstallNeared { candidate: CANDIDATE, due: until },
+        RichFact::FirstInstallOverdue { candidate: CANDIDATE, due: until },
         RichFact::DeadlinePassed { candidate: CANDIDATE, due: until, endpoints: 3, next: Some(until) },
         RichFact::WindowPassed { rollout: ROLLOUT, reason: "ada called it an emergency: wormable".into() },
         RichFact::CandidateHeld { candidate: CANDIDATE, reason: "a circle: a -> b -> a".into() },

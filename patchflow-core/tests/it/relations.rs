@@ -1,15 +1,18 @@
 //! What replaces what, what comes first, what cannot be beside what (semantics S11).
 
+use crate::conditions::direct;
 use crate::world::{Does, World, policy};
 use patchflow_core::catalog::{Category, Patch};
 use patchflow_core::doc::patch;
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact, Standing};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, NeedSeen, Observation, RichFact, Standing};
 use patchflow_core::ids::{CandidateId, PatchId};
 use patchflow_core::inventory::Environment;
+use patchflow_core::package::Ecosystem;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnSuperseded, Policy, StartMode};
-use patchflow_core::rollout::{Order, Phase, RolloutState};
+use patchflow_core::policy::{OnSuperseded, Policy, Selector, StartMode};
+use patchflow_core::report::explain;
+use patchflow_core::rollout::{Order, Phase, RolloutKind, RolloutState};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -47,9 +50,9 @@ fn replaced_by(world: &World, candidate: CandidateId) -> Option<CandidateId> {
 #[test]
 fn a_superseder_that_is_not_approved_hides_nothing() {
     let mut world = World::new(40, 2, policy());
-    let older = world.publish(patch("lib", "1"));
+    let older = world.publish(patch("lib", "1.1"));
     world.pass(700);
-    let newer = world.publish(asked(superseding("2", &["1"])));
+    let newer = world.publish(asked(superseding("2", &["1.1"])));
     world.pass(12 * HOUR);
     assert_eq!(state(&world, newer), "waiting for approval");
     let rollout = world.fleet.rollout(world.deployment_of(older)).unwrap();
@@ -61,8 +64,8 @@ fn a_superseder_that_is_not_approved_hides_nothing() {
 #[test]
 fn the_newest_approved_of_a_chain_replaces_all_before_it() {
     let mut world = World::new(10, 2, policy());
-    let first = world.publish(asked(patch("lib", "1")));
-    let second = world.publish(asked(superseding("2", &["1"])));
+    let first = world.publish(asked(patch("lib", "1.1")));
+    let second = world.publish(asked(superseding("2", &["1.1"])));
     let third = world.publish(asked(superseding("3", &["2"])));
     approve(&mut world, first);
     approve(&mut world, third);
@@ -73,7 +76,7 @@ fn the_newest_approved_of_a_chain_replaces_all_before_it() {
 #[test]
 fn a_diamond_is_replaced_by_its_top_alone() {
     let mut world = World::new(10, 2, policy());
-    let ids = [("1", &[][..]), ("2", &["1"]), ("3", &["1"]), ("4", &["2", "3"])]
+    let ids = [("1.1", &[][..]), ("2", &["1.1"]), ("3", &["1.1"]), ("4", &["2", "3"])]
         .map(|(version, older)| world.publish(asked(superseding(version, older))));
     approve(&mut world, ids[3]);
     for older in &ids[..3] {
@@ -89,10 +92,10 @@ fn a_diamond_is_replaced_by_its_top_alone() {
 #[test]
 fn what_is_published_after_its_approved_superseder_starts_nothing() {
     let mut world = World::new(10, 2, policy());
-    let newer = world.publish(superseding("2", &["1"]));
+    let newer = world.publish(superseding("2", &["1.1"]));
     world.pass(700);
     assert_eq!(state(&world, newer), "approved");
-    let older = world.publish(patch("lib", "1"));
+    let older = world.publish(patch("lib", "1.1"));
     assert_eq!(replaced_by(&world, older), Some(newer));
     assert!(world.rollouts_of(older).is_empty());
 }
@@ -100,9 +103,9 @@ fn what_is_published_after_its_approved_superseder_starts_nothing() {
 #[test]
 fn a_predecessor_comes_back_when_what_replaced_it_is_withdrawn() {
     let mut world = World::new(40, 2, policy());
-    let older = world.publish(patch("lib", "1"));
+    let older = world.publish(patch("lib", "1.1"));
     world.pass(700);
-    let newer = world.publish(superseding("2", &["1"]));
+    let newer = world.publish(superseding("2", &["1.1"]));
     world.pass(700);
     assert_eq!(replaced_by(&world, older), Some(newer));
     world.ask("ada", &[], Command::Withdraw { candidate: newer, reason: "it burns".into() }).unwrap();
@@ -118,14 +121,14 @@ fn replaced_under_way(superseded: OnSuperseded, start: StartMode) -> (World, Can
     policy.relations.superseded = superseded;
     policy.deploy.start = start;
     let mut world = World::new(40, 2, policy);
-    let older = world.publish(asked(patch("lib", "1")));
+    let older = world.publish(asked(patch("lib", "1.1")));
     approve(&mut world, older);
     if start == StartMode::OnRequest {
         let draft = RolloutDraft::of(older);
         world.ask("ada", &[], Command::Start { draft }).unwrap();
     }
     world.pass(700);
-    let newer = world.publish(asked(superseding("2", &["1"])));
+    let newer = world.publish(asked(superseding("2", &["1.1"])));
     approve(&mut world, newer);
     world.pass(12 * HOUR);
     (world, older, newer)
@@ -153,11 +156,48 @@ fn a_rollout_whose_patch_is_replaced_stops_finishes_or_moves_as_the_policy_says(
 }
 
 #[test]
+fn every_running_rollout_of_what_is_replaced_moves() {
+    let mut policy: Policy = policy();
+    policy.relations.superseded = OnSuperseded::Move;
+    policy.deploy.start = StartMode::OnRequest;
+    let mut world = World::new(40, 2, policy);
+    let half = |half: &str| Selector::Tag { name: "half".into(), value: half.into() };
+    let seen = (0..40).map(|i| {
+        let tags = [("half".to_owned(), if i < 20 { "left" } else { "right" }.to_owned())].into();
+        EndpointSeen { tags, ..EndpointSeen::new(format!("prod-{i}"), Environment::Production) }
+    });
+    world.see(Observation::Endpoints { endpoints: seen.collect::<Vec<_>>().into() });
+    let older = world.publish(asked(patch("lib", "1.1")));
+    approve(&mut world, older);
+    for select in [half("left"), half("right")] {
+        let draft = RolloutDraft { select, ..RolloutDraft::of(older) };
+        world.ask("ada", &[], Command::Start { draft }).unwrap();
+    }
+    world.pass(700);
+    let newer = world.publish(asked(superseding("2", &["1.1"])));
+    approve(&mut world, newer);
+    world.pass(12 * HOUR);
+    let of = |candidate| -> Vec<_> {
+        let rollouts = world.fleet.rollouts();
+        rollouts.filter(|r| r.candidate() == candidate && r.kind() == RolloutKind::Deployment).collect()
+    };
+    let (from, to) = (of(older), of(newer));
+    assert_eq!((from.len(), to.len()), (2, 2), "both move, and not the last one alone");
+    for (from, to) in from.iter().zip(&to) {
+        assert_eq!(to.select(), from.select());
+        assert_eq!(to.members().len(), 20);
+        assert_eq!((to.state(), to.counts().verified), (RolloutState::Completed, 20));
+    }
+    let replayed = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert_eq!(replayed.baseline(), world.fleet.baseline());
+}
+
+#[test]
 fn an_endpoint_that_left_and_came_back_moves_along_once() {
     let mut policy: Policy = policy();
     policy.relations.superseded = OnSuperseded::Move;
     let mut world = World::new(40, 2, policy);
-    let older = world.publish(asked(patch("lib", "1")));
+    let older = world.publish(asked(patch("lib", "1.1")));
     approve(&mut world, older);
     world.pass(700);
     let first = world.deployment_of(older);
@@ -170,7 +210,7 @@ fn an_endpoint_that_left_and_came_back_moves_along_once() {
     world.see(Observation::Needs { candidate: older, needs: Cow::Owned(vec![needs]) });
     world.see(Observation::Identified);
     assert_eq!(world.fleet.rollout(first).unwrap().members().len(), 41, "it joined anew");
-    let newer = world.publish(asked(superseding("2", &["1"])));
+    let newer = world.publish(asked(superseding("2", &["1.1"])));
     approve(&mut world, newer);
     let moved = world.fleet.rollout(world.deployment_of(newer)).unwrap();
     let mut endpoints: Vec<_> = moved.members().iter().map(|member| member.endpoint()).collect();
@@ -185,9 +225,9 @@ fn what_replaces_it_is_never_put_back_while_a_rollout_comes_to_its_end() {
     policy.relations.superseded = OnSuperseded::Finish;
     policy.deploy.in_flight_max = 1;
     let mut world = World::new(20, 2, policy);
-    let older = world.publish(patch("lib", "1"));
+    let older = world.publish(patch("lib", "1.1"));
     world.pass(700);
-    world.publish(superseding("2", &["1"]));
+    world.publish(superseding("2", &["1.1"]));
     world.pass(24 * HOUR);
     let mut newest = std::collections::BTreeMap::new();
     for order in &world.orders {
@@ -213,10 +253,10 @@ fn a_replaced_candidate_cannot_be_started() {
 #[test]
 fn a_circle_is_held_and_named_and_released_when_it_is_mended() {
     let mut world = World::new(10, 2, policy());
-    let first = world.publish(superseding("1", &["3"]));
-    let second = world.publish(superseding("2", &["1"]));
+    let first = world.publish(superseding("1.1", &["3"]));
+    let second = world.publish(superseding("2", &["1.1"]));
     let third = world.publish(superseding("3", &["2"]));
-    let text = "its relations supersede each other in a circle: lib=3 -> lib=2 -> lib=1 -> lib=3";
+    let text = "its relations supersede each other in a circle: lib=3 -> lib=2 -> lib=1.1 -> lib=3";
     assert!(world.notices.iter().any(|notice| notice.ends_with(text)), "{:?}", world.notices);
     world.pass(1500);
     assert_eq!(state(&world, third), "identified", "it goes nowhere, not even into a trial");
@@ -231,7 +271,7 @@ fn a_circle_is_held_and_named_and_released_when_it_is_mended() {
 #[test]
 fn a_patch_that_replaces_itself_is_held() {
     let mut world = World::new(10, 2, policy());
-    let own = world.publish(superseding("1", &["1"]));
+    let own = world.publish(superseding("1.1", &["1.1"]));
     world.pass(700);
     assert_eq!(state(&world, own), "identified");
     let draft = RolloutDraft::of(own);
@@ -354,7 +394,7 @@ fn floors_are_passed_one_after_another_and_what_stands_on_them_does_not_hide_the
 #[test]
 fn a_rejection_can_be_reconsidered_and_then_people_decide() {
     let mut world = World::new(10, 2, policy());
-    let candidate = world.publish(patch("lib", "1"));
+    let candidate = world.publish(patch("lib", "1.1"));
     world.pass(700);
     world.ask("bob", &[], Command::Revoke { candidate, reason: "breaks the proxy".into() }).unwrap();
     let reconsider = Command::Reconsider { candidate, reason: "the proxy was mended".into() };
@@ -369,7 +409,7 @@ fn a_rejection_can_be_reconsidered_and_then_people_decide() {
 #[test]
 fn other_words_about_the_same_content_are_a_new_rating_and_not_a_new_candidate() {
     let mut world = World::new(10, 2, policy());
-    let mut update = asked(patch("lib", "1"));
+    let mut update = asked(patch("lib", "1.1"));
     let candidate = world.publish(update.clone());
     assert_eq!(world.fleet.candidate(candidate).unwrap().identified().risk().due, None);
     update.category = Category::Security;
@@ -382,4 +422,56 @@ fn other_words_about_the_same_content_are_a_new_rating_and_not_a_new_candidate()
     assert_eq!(world.journal.len(), facts, "nothing new, no fact");
     update.content = patchflow_core::digest::Digest::of(b"other");
     assert_ne!(world.publish(update), candidate, "changed content is a new candidate");
+}
+
+/// A patch that one endpoint is told to need, with what is there; what becomes of it.
+fn meets(target: Patch, present: &str) -> (Phase, usize, String) {
+    let mut world = World::new(1, 0, direct());
+    let id = target.id.clone();
+    world.see(Observation::Published { patch: Cow::Owned(target) });
+    let candidate = world.fleet.candidate_of(&id).unwrap();
+    let endpoint = world.fleet.endpoint_ix("prod-0").unwrap();
+    let needs = NeedSeen::needs(endpoint, Some(present.into()), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![needs]) });
+    world.see(Observation::Identified);
+    let said = explain(&world.fleet, endpoint, candidate).chain.last().unwrap().text.clone();
+    (world.phase(world.deployment_of(candidate), "prod-0"), world.installs_of("prod-0"), said)
+}
+
+#[test]
+fn nothing_is_installed_over_something_newer() {
+    let deb = |version| patch("lib", version);
+    assert_eq!(meets(deb("2.9"), "2.10").0, Phase::Skipped, "by the order of versions, and not of texts");
+    assert_eq!(meets(deb("2.10"), "2.9").1, 1);
+    assert_eq!(meets(deb("1:1.0"), "2.0").1, 1, "an epoch goes before everything");
+    assert_eq!(meets(deb("2.0"), "2.0~rc1").1, 1);
+    assert_eq!(meets(deb("2.0~rc1"), "2.0").0, Phase::Skipped);
+    assert_eq!(meets(deb("2.0"), "2.0").1, 1, "the same, and the inventory says that it is not whole");
+    let mut rpm = patch("lib", "1.0^git1");
+    rpm.target.package.ecosystem = Ecosystem::Rpm;
+    assert_eq!(meets(rpm, "1.0").1, 1, "each by the rules of its own package manager");
+}
+
+#[test]
+fn what_cannot_be_compared_is_held_and_says_so() {
+    let (phase, orders, said) = meets(patch("lib", "2.0"), "two point one");
+    assert_eq!((phase, orders), (Phase::Held, 0));
+    assert!(said.contains("`two point one` is not a version of the scheme deb"), "{said}");
+    let mut other = patch("lib", "2.0");
+    other.target.package.ecosystem = Ecosystem::Other;
+    assert_eq!(meets(other, "two point one").1, 1, "nobody's rules: compared for equality only");
+}
+
+#[test]
+fn what_another_rollout_brought_is_not_lowered_though_no_patch_names_the_other() {
+    let mut world = World::new(4, 0, direct());
+    let newer = world.publish(patch("lib", "2.10"));
+    world.pass(HOUR);
+    assert_eq!(world.fleet.rollout(world.deployment_of(newer)).unwrap().counts().verified, 4);
+    // Nobody has read the endpoints since: they are told to need it, from 1.0.
+    let older = world.publish(patch("lib", "2.9"));
+    world.pass(HOUR);
+    assert_eq!(world.fleet.rollout(world.deployment_of(older)).unwrap().counts().skipped, 4);
+    let lower = |order: &&Order| matches!(order, Order::Install(it) if it.target().version == "2.9");
+    assert_eq!(world.orders.iter().filter(lower).count(), 0);
 }

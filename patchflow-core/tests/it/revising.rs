@@ -5,10 +5,11 @@ use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::{FailureKind, Refusal};
 use patchflow_core::fleet::{Command, Fleet, Request};
-use patchflow_core::gate::Counts;
+use patchflow_core::gate::{Counts, Limits, OnMaxHold};
 use patchflow_core::ids::{Actor, CandidateId, RequestId, Revision, RolloutId};
 use patchflow_core::plan::{Placement, PlanRevision};
-use patchflow_core::policy::{Approval, Policy};
+use patchflow_core::policy::{Amount, Approval, Policy, RingPolicy};
+use patchflow_core::report::explain;
 use patchflow_core::rollout::{Phase, RingState, Rollout, RolloutState};
 
 /// No trial, approved at once.
@@ -177,6 +178,32 @@ fn a_revision_that_contradicts_the_plan_is_refused_with_every_finding_at_once() 
 }
 
 #[test]
+fn a_ring_that_is_held_is_judged_by_the_gates_of_a_revision_when_their_time_comes() {
+    let asks = |on_max_hold, hold_secs_max| {
+        let mut policy = at_once();
+        policy.name = format!("{on_max_hold:?}");
+        for ring in &mut policy.rings {
+            // Nobody tells alerts.
+            ring.gate = Limits { max_alerts: Some(0), on_max_hold, hold_secs_max, ..ring.gate.clone() };
+        }
+        policy
+    };
+    let (mut world, _, rollout) = begun(asks(OnMaxHold::Ask, 600));
+    world.pass(4 * 3600);
+    assert_eq!(of(&world, rollout).rings()[0].state(), RingState::Held);
+    let policy = Box::new(asks(OnMaxHold::Halt, 24 * 3600));
+    world.ask("ada", &[], Command::AdoptPolicy { policy }).unwrap();
+    let revision = PlanRevision { adopt_policy: true, place: vec![] };
+    let reason = "nobody answers".into();
+    world.ask("ada", &[], Command::Revise { rollout, revision, reason }).unwrap();
+    world.pass(12 * 3600);
+    assert_eq!(of(&world, rollout).state(), RolloutState::Running);
+    world.pass(12 * 3600);
+    assert_eq!(of(&world, rollout).state(), RolloutState::Halted);
+    replays(&world);
+}
+
+#[test]
 fn a_revision_adopts_the_gates_and_budgets_that_hold_now() {
     let mut strict = at_once();
     strict.deploy.in_flight_max = 1;
@@ -217,6 +244,33 @@ fn a_revision_adopts_the_gates_and_budgets_that_hold_now() {
         (RolloutState::Completed, 4),
         "and its gates"
     );
+    replays(&world);
+}
+
+#[test]
+fn after_a_revision_budgets_of_rings_go_by_the_rings_names() {
+    let (mut world, _, rollout) = begun(at_once());
+    // The new playbook has one ring more in front, so that every other one stands one place further on.
+    let mut wider = at_once();
+    wider.name = "wider".into();
+    let first = RingPolicy { gate: wider.rings[0].gate.clone(), ..RingPolicy::percent("lab", 1) };
+    wider.rings.insert(0, first);
+    let early = wider.rings[2].name.clone();
+    assert_eq!(of(&world, rollout).rings()[1].name(), early);
+    wider.rings[1].in_flight_max = Some(Amount::Count { n: 1 });
+    wider.rings[2].in_flight_max = Some(Amount::Count { n: 2 });
+    world.ask("ada", &[], Command::AdoptPolicy { policy: Box::new(wider) }).unwrap();
+    let revision = PlanRevision { adopt_policy: true, place: vec![] };
+    let reason = "the new playbook".into();
+    world.ask("ada", &[], Command::Revise { rollout, revision, reason }).unwrap();
+    world.pass(690);
+    let ring = &of(&world, rollout).rings()[1];
+    assert_eq!((ring.state(), ring.counts().in_flight), (RingState::Open, 2), "not the pilot's one");
+    let waits =
+        of(&world, rollout).members()[ring.range()].iter().find(|m| m.phase() == Phase::Waiting).unwrap();
+    let candidate = of(&world, rollout).candidate();
+    let said = format!("{:?}", explain(&world.fleet, waits.endpoint(), candidate));
+    assert!(said.contains(&format!("2 are under way in ring {early}, at most 2 may be")), "{said}");
     replays(&world);
 }
 

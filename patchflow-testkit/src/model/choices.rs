@@ -35,7 +35,9 @@ impl Choices {
                 Fact::Endpoint(fact) => {
                     let at = (fact.rollout.index(), fact.member.index());
                     match fact.event {
-                        Event::RetryScheduled => choices.retries.push((at.0, at.1, fact.due)),
+                        Event::RetryScheduled | Event::HookFailed => {
+                            choices.retries.push((at.0, at.1, fact.due))
+                        }
                         Event::RebootOrdered => choices.reboots.push(at),
                         Event::RevertOrdered => choices.reverts.push(at),
                         event if super::starts::is_start(event) => choices.starts.push((at.0, at.1, event)),

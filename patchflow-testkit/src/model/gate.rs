@@ -168,13 +168,12 @@ impl Model {
     pub(super) fn gate_looks_at(&self, r: usize) -> Option<Timestamp> {
         let ring = self.rollouts[r].ring;
         match self.rollouts[r].rings[ring].state {
-            RingState::Settled => match self.gate(r, ring) {
+            RingState::Settled | RingState::Held => match self.gate(r, ring) {
                 Says::Hold(until) => until,
                 Says::Promote | Says::Halt | Says::Ask => None,
             },
             RingState::Open
             | RingState::Pending
-            | RingState::Held
             | RingState::Promoted
             | RingState::Skipped
             | RingState::CatchUp

@@ -20,6 +20,8 @@ impl Model {
         member.operations = member.operations.saturating_add(1);
         let due = self.later(self.rollouts[r].policy.deploy.hooks.pre_secs_max);
         self.put((r, m), Phase::Draining, Some(due));
+        let endpoint = self.member((r, m)).endpoint;
+        self.endpoints[endpoint].drained = true;
         self.rollouts[r].members[m].placed = true;
         self.starts.push(self.now);
         self.send(|order| Sent::Hook { order, pre: true }, (r, m));
@@ -40,7 +42,7 @@ impl Model {
             return false;
         };
         if failed && !self.bent(Mutation::FailedHooksStart) {
-            self.put(at, Phase::Deferred, None);
+            self.not_drained(at);
         } else if self.may_go_on(at) {
             if let Some(i) =
                 self.choices.starts.iter().position(|start| *start == (at.0, at.1, Event::Ordered))
@@ -53,6 +55,14 @@ impl Model {
             self.put(at, Phase::Waiting, None);
         }
         true
+    }
+
+    /// The member is deferred, and catch-up drains it anew after the waits that attempts have, longer with each order.
+    pub(super) fn not_drained(&mut self, at: (usize, usize)) {
+        let (from, until) = self.backoff(at, self.member(at).operations);
+        // Another instant than these shows in when it is drained anew.
+        let due = self.choices.retry(at, from, until).unwrap_or(from);
+        self.put(at, Phase::Deferred, Some(due));
     }
 
     fn may_go_on(&self, at: (usize, usize)) -> bool {
@@ -77,7 +87,12 @@ impl Model {
         }
         let member = &self.rollouts[r].members[m];
         let (endpoint, order) = (member.endpoint, (r, m, member.operations));
+        // Only what was drained is resumed, and once.
+        if hooks.pre.is_some() && !self.endpoints[endpoint].drained {
+            return;
+        }
         let due = self.later(hooks.post_secs_max);
+        self.endpoints[endpoint].drained = false;
         self.endpoints[endpoint].post = Some(Post { order, due });
         self.sent.push(Sent::Hook { order, pre: false });
     }

@@ -1,89 +1,159 @@
 //! What tells two states apart for an exploration: everything that can still make a difference, times as distances.
+//!
+//! Every struct is taken apart here field by field, so that whoever adds a field has to say whether it tells.
 
-use super::state::{Model, is_taking};
+use super::state::{
+    Ask, Candidate, Endpoint, Evidence, Halted, Member, Model, Need, Post, Resync, Ring, Rollout, Stage,
+};
 use patchflow_core::rollout::RingState;
+use patchflow_core::schedule::Schedule;
 use patchflow_core::time::Timestamp;
 use std::fmt::Write as _;
 
 impl Model {
     /// The same for two states that nothing to come can tell apart.
     ///
-    /// Numbers of orders, fences, requests and strays are left out: they only ever rise. So is how long an approval
-    /// still lasts, which an exploration must keep out of reach.
+    /// Numbers of orders (beyond the second), fences, requests, questions and strays are left out: they only ever rise,
+    /// and a history that is short does not run out of them. So is what never changes in an exploration: patches, and
+    /// the policy. How long an approval still lasts must be kept out of reach.
     #[must_use]
     pub fn key(&self) -> String {
         let mut key = String::new();
-        let ago = |at: Option<Timestamp>| at.map(|at| self.now.as_secs() - at.as_secs());
-        for candidate in &self.candidates {
-            let stage = std::mem::discriminant(&candidate.stage);
-            let asked = candidate.ask.is_some();
-            let _ = write!(key, "{stage:?} {asked} {} {};", candidate.trial_failed, candidate.deployed);
-        }
-        for endpoint in &self.endpoints {
-            let post = endpoint.post.as_ref().map(|post| (post.order.0, post.order.1, ago(Some(post.due))));
-            let _ = write!(key, "{} {} {post:?};", endpoint.gone, endpoint.broken);
-        }
-        for rollout in &self.rollouts {
-            let halt = rollout.halt.as_ref().map(|halt| (halt.by_gate, halt.ring));
-            let _ = write!(
-                key,
-                "{:?} {halt:?} {} {} {};",
-                rollout.state, rollout.ring, rollout.sweep, rollout.catch_up_stopped
-            );
-            for ring in &rollout.rings {
-                let since = match ring.state {
-                    RingState::Open => ago(ring.reopened_at.or(ring.opened_at)),
-                    RingState::Settled | RingState::Held => ago(ring.settled_at),
-                    RingState::Pending
-                    | RingState::Promoted
-                    | RingState::Skipped
-                    | RingState::CatchUp
-                    | RingState::Halted => None,
-                };
-                let _ = write!(key, "{:?} {} {} {since:?};", ring.state, ring.alerts, ring.alerts_known);
-            }
-            for member in &rollout.members {
-                let due = ago(member.due);
-                let known = member.operations > 0;
-                let _ = write!(
-                    key,
-                    "{:?} {due:?} {} {known} {} {} {} {} {};",
-                    member.phase,
-                    member.attempts,
-                    member.forgiven,
-                    member.placed,
-                    member.taken_out,
-                    member.failed_late,
-                    member.unread
-                );
-            }
-        }
-        let _ =
-            write!(key, "{:?} {:?}", self.holds, self.resync.as_ref().map(|r| (ago(Some(r.until)), &r.open)));
+        let Self { candidates, endpoints, rollouts, holds, resync, starts, .. } = self;
+        candidates.iter().for_each(|candidate| self.candidate_key(candidate, &mut key));
+        endpoints.iter().for_each(|endpoint| self.endpoint_key(endpoint, &mut key));
+        rollouts.iter().for_each(|rollout| self.rollout_key(rollout, &mut key));
+        let resync = resync.as_ref().map(|Resync { until, open }| (self.ahead(*until), open));
+        let recent = self.policy.as_ref().and_then(|policy| policy.budgets.starts_max);
+        let starts: Vec<i64> =
+            starts.iter().filter(|_| recent.is_some()).map(|start| self.ahead(*start)).collect();
+        // What the clock shows tells only where something is tied to it.
+        let tied = self.policy.as_ref().is_some_and(
+            |policy| !matches!(&policy.schedule, Schedule::Anytime { freezes } if freezes.is_empty()),
+        );
+        let clock = tied.then_some(self.now);
+        let _ = write!(key, "{holds:?} {resync:?} {starts:?} {clock:?}");
         key
     }
 
-    /// Members with their phase, as `(rollout, member, operation, phase)`: what an exploration can let happen to.
-    #[must_use]
-    pub fn members(&self) -> Vec<(usize, usize, u8, patchflow_core::rollout::Phase)> {
-        let mut all = Vec::new();
-        for (r, rollout) in self.rollouts.iter().enumerate() {
-            for (m, member) in rollout.members.iter().enumerate() {
-                all.push((r, m, member.operations, member.phase));
-            }
+    /// How far ahead an instant lies, in seconds; less than 0 when it has passed.
+    fn ahead(&self, at: Timestamp) -> i64 {
+        at.as_secs() - self.now.as_secs()
+    }
+
+    fn candidate_key(&self, candidate: &Candidate, key: &mut String) {
+        let Candidate {
+            patch: _,
+            priority: _,
+            due: _,
+            stage,
+            needs,
+            ask,
+            trial,
+            trial_failed,
+            deployed,
+            waived_by,
+            look,
+        } = candidate;
+        let evidence = |evidence: &Evidence| match evidence {
+            Evidence::Passed => "passed".to_owned(),
+            Evidence::NotRequired => "not required".to_owned(),
+            Evidence::Waived { by, until } => format!("waived {by} {}", self.ahead(*until)),
+        };
+        let stage = match stage {
+            Stage::Identified => "identified".to_owned(),
+            Stage::Trialled(of) => format!("trialled {}", evidence(of)),
+            Stage::Approved { evidence: of, expires: _ } => format!("approved {}", evidence(of)),
+            Stage::Rejected => "rejected".to_owned(),
+            Stage::Superseded { by } => format!("superseded {by}"),
+            Stage::Withdrawn => "withdrawn".to_owned(),
+        };
+        let ask = ask.as_ref().map(|Ask { id: _, from, votes }| (&from.role, from.quorum, votes));
+        let _ = write!(key, "{stage} {ask:?} {trial:?} {trial_failed} {deployed} {waived_by:?} {look};");
+        for (endpoint, Need { standing, present, path }) in needs {
+            let _ = write!(key, "{endpoint} {standing:?} {present:?} {path:?},");
         }
-        all
     }
 
-    /// Whether no operation is under way and none may be.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.members().iter().all(|(_, _, _, phase)| !is_taking(*phase))
+    fn endpoint_key(&self, endpoint: &Endpoint, key: &mut String) {
+        let Endpoint { seen, gone, fence: _, broken, reboots, reboots_stopped, post, drained } = endpoint;
+        let post = post.as_ref().map(|Post { order, due }| (order.0, order.1, self.ahead(*due)));
+        let day = -24 * 3_600;
+        let reboots: Vec<i64> =
+            reboots.iter().map(|reboot| self.ahead(*reboot)).filter(|ago| *ago > day).collect();
+        let (environment, calendar, group) = (seen.environment, &seen.calendar, &seen.group);
+        let _ = write!(
+            key,
+            "{environment:?} {calendar:?} {group:?} {gone} {broken} {reboots:?} {reboots_stopped} {post:?} {drained};"
+        );
     }
 
-    /// The time it stands at.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.now
+    fn rollout_key(&self, rollout: &Rollout, key: &mut String) {
+        let Rollout {
+            candidate,
+            kind,
+            emergency,
+            policy,
+            select: _,
+            state,
+            halt,
+            ring,
+            rings,
+            members,
+            sweep,
+            catch_up_stopped,
+        } = rollout;
+        let halt = halt.as_ref().map(|Halted { by_gate, ring }| (by_gate, ring));
+        let _ = write!(
+            key,
+            "{candidate} {kind:?} {emergency} {state:?} {halt:?} {ring} {sweep} {catch_up_stopped};"
+        );
+        // Longer ago than a ring may take to start, and its windows to end, makes no difference any more.
+        let week = 7 * 86_400;
+        let longest = if policy.has_windows() { week } else { i64::from(policy.deploy.start_within_secs) };
+        for of in rings {
+            let Ring { name: _, gate, state, alerts, alerts_known, opened_at, reopened_at, settled_at } = of;
+            let ago = |at: &Option<Timestamp>, longest: i64| at.map(|at| self.ahead(at).max(-longest - 1));
+            let held = i64::from(gate.bake_secs_min) + i64::from(gate.hold_secs_max);
+            let since = match state {
+                RingState::Open => ago(&reopened_at.or(*opened_at), longest),
+                RingState::Settled | RingState::Held => ago(settled_at, held),
+                RingState::Pending
+                | RingState::Promoted
+                | RingState::Skipped
+                | RingState::CatchUp
+                | RingState::Halted => None,
+            };
+            let opened = opened_at.is_some();
+            let _ = write!(key, "{state:?} {alerts} {alerts_known} {opened} {since:?};");
+        }
+        members.iter().for_each(|member| self.member_key(member, key));
+    }
+
+    fn member_key(&self, member: &Member, key: &mut String) {
+        let Member {
+            endpoint,
+            ring,
+            phase,
+            due,
+            attempts,
+            operations,
+            prior,
+            path,
+            forgiven,
+            placed,
+            taken_out,
+            failed_late,
+            unread,
+            patience,
+            leader,
+        } = member;
+        let (due, patience) = (due.map(|at| self.ahead(at)), patience.map(|at| self.ahead(at)));
+        let operations = (*operations).min(2);
+        let _ = write!(
+            key,
+            "{endpoint} {ring} {phase:?} {due:?} {attempts} {operations} {prior:?} {path:?} {forgiven} {placed} \
+             {taken_out} {failed_late} {unread} {patience:?} {leader:?};"
+        );
     }
 }

@@ -23,7 +23,9 @@ mod gate;
 mod hooks;
 mod inspections;
 mod key;
+mod live;
 mod mutation;
+mod pair;
 mod people;
 mod picture;
 mod plan;
@@ -36,8 +38,10 @@ mod windows;
 mod world;
 
 pub use choices::Choices;
+pub use live::{Deed, Live, answer, fails, hook_end, recall_answer};
 pub use mutation::Mutation;
-pub use picture::{Picture, Sent, compare};
+pub use pair::{Pair, need};
+pub use picture::{Picture, Sent, compare, differences};
 pub use state::Model;
 
 use patchflow_core::fleet::{Observation, Request};
@@ -121,18 +125,19 @@ impl Model {
         if now < self.now {
             return;
         }
-        let promised = self.choices.promised;
+        let (promised, last) = (self.choices.promised, self.now);
         self.now = now;
         let Some(promised) = promised.filter(|promised| *promised < now) else { return };
         let Some(policy) = &self.policy else { return };
         let silence = now.since(promised).as_secs();
         let taken = self.taken_members();
         let never = self.bent(Mutation::NeverResyncs);
-        if never
-            || self.resync.is_some()
-            || silence <= u64::from(policy.deploy.resync_after_secs)
-            || taken.is_empty()
-        {
+        let allowed = u64::from(policy.deploy.resync_after_secs);
+        // Not heard of for so long, and a whole second late for the deadline of an order.
+        let late_for =
+            |at: &(usize, usize)| self.member(*at).due.is_some_and(|due| now.since(due).as_secs() >= 1);
+        let missed = now.since(last).as_secs() > allowed && silence >= 1 && taken.iter().any(late_for);
+        if never || self.resync.is_some() || taken.is_empty() || silence <= allowed && !missed {
             return;
         }
         let until = now.plus_secs(policy.deploy.report_within_secs.into());
@@ -152,6 +157,8 @@ impl Model {
         self.end_resync();
         self.deadlines();
         self.post_deadlines();
+        // Whoever goes by another's order knows at once what it came to, whatever follows from that there.
+        while self.tend_followers() {}
         loop {
             if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
                 while self.tend(r) | self.review(r) {}
@@ -173,6 +180,18 @@ impl Model {
         self.nobody_was_left_out()
     }
 
+    /// The host crashes and is back: what stands in no fact is forgotten, the time since the last fact (`clock`) too, and
+    /// everything is looked at anew.
+    pub fn crash(&mut self, clock: Timestamp) {
+        (self.strays, self.now) = (0, clock);
+        for candidate in &mut self.candidates {
+            // What is only identified waits for the next comparison of inventory and catalogue.
+            candidate.look = candidate.trial.is_some() || candidate.stage != state::Stage::Identified;
+        }
+        // Nobody remembers what was asked already.
+        self.rollouts.iter_mut().for_each(|rollout| rollout.sweep = true);
+    }
+
     /// The earliest instant at which time alone changes something; `None` when nothing is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
@@ -185,6 +204,12 @@ impl Model {
         let candidates = (0..self.candidates.len()).filter_map(|c| self.candidate_looks_at(c));
         let posts = self.endpoints.iter().filter_map(|endpoint| endpoint.post.as_ref().map(|post| post.due));
         members.chain(rollouts).chain(candidates).chain(posts).chain(self.starts_look()).min()
+    }
+
+    /// The time it stands at.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Observations that fitted nothing.

@@ -80,12 +80,22 @@ mutations! {
     OldReportsCount,
     /// S6: the second rollout of a patch waits for the endpoint instead of going by the first one's order.
     NobodyAttaches,
+    /// S6: the least urgent rollout comes first on an endpoint.
+    LastComesFirst,
     /// S6: two rollouts may have one endpoint.
     SharesEndpoints,
     /// S6: a host that was away goes on as if nothing had been.
     NeverResyncs,
+    /// S6: signs of life extend the report deadline for ever.
+    ProgressExtendsForEver,
+    /// S6: any number of reboots in a day.
+    RebootsForEver,
     /// S6: a reboot needs no window.
     RebootsAtAnyTime,
+    /// S7: an emergency keeps to its windows whatever the policy says.
+    EmergenciesWait,
+    /// S7: an emergency bakes as long as anything else.
+    EmergenciesBake,
     /// S8: a revoked approval stops nothing.
     RevocationStopsNothing,
     /// S8: an approval never expires.

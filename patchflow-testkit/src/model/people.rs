@@ -126,7 +126,16 @@ impl Model {
                     return refused(WRONG_STATE);
                 }
                 let r = self.rollouts.len();
-                if self.start_deployment(c, &draft.select)? { started(r) } else { refused(UNSOUND) }
+                if let Some(reason) = &draft.emergency {
+                    granted!(said_why(reason));
+                }
+                if !self.start_deployment(c, &draft.select)? {
+                    return refused(UNSOUND);
+                }
+                if draft.emergency.is_some() {
+                    self.hurry(r);
+                }
+                started(r)
             }
             Command::Pause { rollout } => {
                 let r = granted!(self.rollout_in(*rollout, &[RolloutState::Running]));
@@ -186,7 +195,10 @@ impl Model {
                 let m = granted!(self.member_named(r, endpoint));
                 let again = [Phase::Failed, Phase::NeedsOperator, Phase::Deferred, Phase::Cancelled];
                 let opened = self.rollouts[r].rings[self.member((r, m)).ring].opened_at.is_some();
-                if !again.contains(&self.phase((r, m))) || !(late || opened) {
+                let held = self.holds.contains(&(self.rollouts[r].candidate, self.member((r, m)).endpoint));
+                let phase = self.phase((r, m));
+                let freed = matches!(phase, Phase::Held | Phase::RolledBack) && !held;
+                if !(again.contains(&phase) || freed) || !(late || opened) {
                     return refused(WRONG_STATE);
                 }
                 self.release((r, m));
@@ -211,12 +223,23 @@ impl Model {
                 self.endpoints[e].broken = false;
                 for r in 0..self.rollouts.len() {
                     for m in 0..self.rollouts[r].members.len() {
-                        let concerned = self.rollouts[r].candidate == c && !self.rollouts[r].is_over();
+                        let rollout = &self.rollouts[r];
+                        let takes =
+                            !rollout.is_over() || rollout.is_catching_up() && !self.is_taken_over((r, m));
+                        let concerned = rollout.candidate == c && takes;
                         let held = matches!(self.phase((r, m)), Phase::Held | Phase::RolledBack);
                         if concerned && held && self.member((r, m)).endpoint == e {
                             self.release((r, m));
                         }
                     }
+                }
+                done()
+            }
+            Command::AllowReboots { endpoint, reason } => {
+                granted!(said_why(reason));
+                let Some(e) = self.endpoint_named(endpoint.as_str()) else { return refused(NOT_FOUND) };
+                if !std::mem::take(&mut self.endpoints[e].reboots_stopped) {
+                    return refused(WRONG_STATE);
                 }
                 done()
             }

@@ -130,6 +130,7 @@ impl Picture {
             let active = endpoint.active().map(|(r, m)| (r.index(), m.index()));
             it.say(format!("{e}"), (endpoint.is_gone(), endpoint.environment(), endpoint.fence().0, active));
             it.say(format!("{e} is down"), endpoint.is_unavailable());
+            it.say(format!("{e} is not rebooted"), endpoint.reboots_stopped().is_some());
         }
         for candidate in fleet.candidates() {
             let c = candidate.identified().id();
@@ -188,6 +189,7 @@ impl Picture {
             let seen = (endpoint.gone, endpoint.seen.environment, endpoint.fence, model.active(e));
             it.say(format!("e{e}"), seen);
             it.say(format!("e{e} is down"), endpoint.seen.group.is_some() && model.is_down(e));
+            it.say(format!("e{e} is not rebooted"), endpoint.reboots_stopped);
         }
         for (c, candidate) in model.candidates.iter().enumerate() {
             let stage = match &candidate.stage {
@@ -248,6 +250,12 @@ impl Picture {
     }
 }
 
+/// Where a fleet and the model stand otherwise; empty when they agree.
+#[must_use]
+pub fn differences(engine: &Fleet, model: &Model) -> Vec<String> {
+    Picture::differences(&Picture::of_fleet(engine), &Picture::of_model(model))
+}
+
 /// Steps the model beside the engine and says where they part; empty when they agree.
 ///
 /// `engine` is the fleet after the input, `came` what it gave out, `choices` what it chose.
@@ -262,7 +270,7 @@ pub fn compare(
         Ok(expected) => expected,
         Err(illegal) => return vec![illegal.to_string()],
     };
-    let mut parted = Picture::differences(&Picture::of_fleet(engine), &Picture::of_model(model));
+    let mut parted = differences(engine, model);
     if came.answer != expected.answer {
         parted.push(format!("the engine answers {:?}, the model {:?}", came.answer, expected.answer));
     }

@@ -45,6 +45,7 @@ impl Member {
             taken_out: false,
             failed_late: false,
             unread: false,
+            patience: None,
             leader: None,
         }
     }
@@ -189,6 +190,7 @@ impl Model {
         self.rollouts.push(Rollout {
             candidate,
             kind,
+            emergency: false,
             policy,
             select,
             state: RolloutState::Running,

@@ -34,15 +34,18 @@ impl Model {
     /// The endpoint has it: the report deadline runs from here, and progress extends it.
     fn acknowledged(&mut self, at: (usize, usize)) -> bool {
         let within = self.deploy(at).report_within_secs;
-        let due = self.later(within);
+        let patience = self.member(at).patience.filter(|_| !self.bent(Mutation::ProgressExtendsForEver));
+        let due = patience.map_or(self.later(within), |end| end.min(self.later(within)));
         match self.phase(at) {
+            // It has taken as long as it may: that it is alive does not make its outcome known.
+            Phase::Silent if patience.is_some_and(|end| end <= self.now) => {}
             Phase::Ordered | Phase::Silent => self.put(at, Phase::Running, Some(due)),
             Phase::RevertSilent | Phase::Reverting => self.put(at, Phase::Reverting, Some(due)),
             Phase::Rebooting => self.put(at, Phase::Rebooting, Some(due)),
             Phase::Running => {
-                // A chatty agent is heard again only when a tenth of the time has gone by.
-                let old = self.member(at).due.unwrap_or(due);
-                if due.since(old).as_secs() > u64::from(within / 10) {
+                // A chatty agent is heard again only when a tenth of the time has gone by, or for the last time.
+                let gained = due.since(self.member(at).due.unwrap_or(due)).as_secs();
+                if gained > u64::from(within / 10) || gained > 0 && patience == Some(due) {
                     self.put(at, Phase::Running, Some(due));
                 }
             }
@@ -119,18 +122,24 @@ impl Model {
             self.put(at, Phase::Failed, None);
             return Ok(());
         }
+        let (from, until) = self.backoff(at, attempts);
+        let due = self.choices.retry(at, from, until)?;
+        self.put(at, Phase::Backoff, Some(due));
+        Ok(())
+    }
+
+    /// From when, and until when at the latest, something is tried again after so many times.
+    pub(super) fn backoff(&self, at: (usize, usize), times: u8) -> (Timestamp, Timestamp) {
+        let retry = &self.rollouts[at.0].policy.retry;
         let mut wait = u64::from(retry.backoff_secs);
-        for _ in 1..attempts {
+        for _ in 1..times {
             if !self.bent(Mutation::BackoffStaysTheSame) {
-                wait *= 2;
+                wait = (wait * 2).min(retry.backoff_secs_max.into());
             }
         }
         let wait = wait.min(retry.backoff_secs_max.into());
         let jitter = wait * u64::from(retry.jitter.thousandths()) / 100_000;
-        let (from, until) = (self.now.plus_secs(wait), self.now.plus_secs(wait + jitter));
-        let due = self.choices.retry(at, from, until)?;
-        self.put(at, Phase::Backoff, Some(due));
-        Ok(())
+        (self.now.plus_secs(wait), self.now.plus_secs(wait + jitter))
     }
 
     pub(super) fn answered(&mut self, order: OrderId, answer: &QueryAnswer<'_>) -> Fits {
@@ -140,7 +149,12 @@ impl Model {
             QueryAnswer::Queued | QueryAnswer::Running => Ok(match self.phase(at) {
                 Phase::Running => {
                     let due = self.later(self.deploy(at).report_within_secs);
-                    self.put(at, Phase::Running, Some(due));
+                    let patience =
+                        self.member(at).patience.filter(|_| !self.bent(Mutation::ProgressExtendsForEver));
+                    let due = patience.map_or(due, |end| end.min(due));
+                    if self.member(at).due.is_some_and(|old| due > old) {
+                        self.put(at, Phase::Running, Some(due));
+                    }
                     true
                 }
                 Phase::Recalling => false,
@@ -243,7 +257,7 @@ impl Model {
             }
             Phase::RevertSilent => self.put(at, Phase::NeedsOperator, None),
             // A pre hook that is late is a start that did not happen.
-            Phase::Draining => self.put(at, Phase::Deferred, None),
+            Phase::Draining => self.not_drained(at),
             // A retry that is due takes its turn; nothing else has a deadline.
             _ => {}
         }

@@ -91,8 +91,14 @@ impl Model {
                 if self.member(at).operations == u8::MAX || !open {
                     return false;
                 }
+                if self.trips_the_breaker(at) {
+                    self.put(at, Phase::NeedsOperator, None);
+                    return true;
+                }
                 self.next_operation(at);
-                let due = self.later(self.deploy(at).report_within_secs);
+                let (endpoint, due) =
+                    (self.member(at).endpoint, self.later(self.deploy(at).report_within_secs));
+                self.endpoints[endpoint].reboots.push(self.now);
                 self.put(at, Phase::Rebooting, Some(due));
                 self.send(|order| Sent::Reboot { order }, at);
             }
@@ -100,6 +106,17 @@ impl Model {
             _ => return false,
         }
         true
+    }
+
+    /// S6: more than so many reboots in 24 hours, and there is no further one before a person allows it.
+    fn trips_the_breaker(&mut self, at: (usize, usize)) -> bool {
+        let max = usize::from(self.rollouts[at.0].policy.reboot.max_reboots);
+        let (now, never) = (self.now, self.bent(Mutation::RebootsForEver));
+        let endpoint = self.member(at).endpoint;
+        let endpoint = &mut self.endpoints[endpoint];
+        let recent = endpoint.reboots.iter().filter(|at| now.since(**at).as_secs() < 24 * 3_600).count();
+        endpoint.reboots_stopped |= recent >= max && !never;
+        endpoint.reboots_stopped
     }
 
     fn recall(&mut self, at: (usize, usize)) {
@@ -312,6 +329,20 @@ impl Model {
         let opened = ring.reopened_at.or(ring.opened_at)?;
         let within = opened.plus_secs(rollout.policy.deploy.start_within_secs.into());
         Some(self.first_window_ends(r, endpoint, opened).map_or(within, |ends| ends.max(within)))
+    }
+
+    /// S7: an emergency may shorten the bake.
+    pub(super) fn hurry(&mut self, r: usize) {
+        let Some(max) = self.policy.as_ref().and_then(|policy| policy.emergency.bake_secs_min) else {
+            self.rollouts[r].emergency = true;
+            return;
+        };
+        self.rollouts[r].emergency = true;
+        for ring in &mut self.rollouts[r].rings {
+            if self.mutation.is_none_or(|bent| bent != Mutation::EmergenciesBake) {
+                ring.gate.bake_secs_min = ring.gate.bake_secs_min.min(max);
+            }
+        }
     }
 
     /// S3: no new orders; what has not begun is recalled.

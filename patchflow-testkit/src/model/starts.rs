@@ -7,8 +7,10 @@ use patchflow_core::catalog::RebootBehaviour;
 use patchflow_core::fleet::Standing;
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::RollbackPath;
+use patchflow_core::risk::Priority;
 use patchflow_core::rollout::{Event, Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
+use std::cmp::Reverse;
 
 /// Events that a look at a member for its start may end in.
 pub(super) fn is_start(event: Event) -> bool {
@@ -24,8 +26,8 @@ pub(super) fn is_start(event: Event) -> bool {
     .contains(&event)
 }
 
-/// Whether the engine arbitrates between rollouts that could start on one endpoint at the same instant.
-const ARBITRATES: bool = false;
+/// How a rollout stands to others that want the same endpoint: the least comes first.
+type Rank = (Reverse<(bool, Priority)>, Timestamp, usize);
 
 /// What must come of looking at a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +119,10 @@ impl Model {
         let member = &rollout.members[m];
         let again = match member.phase {
             Phase::Waiting => false,
-            Phase::Deferred if self.is_caught_up((r, m)) => false,
+            // After a hook that failed it waits like another attempt does.
+            Phase::Deferred if self.is_caught_up((r, m)) && member.due.is_none_or(|due| due <= self.now) => {
+                false
+            }
             Phase::Backoff if member.due.is_some_and(|due| due <= self.now) => true,
             _ => return Fate::Waits,
         };
@@ -268,19 +273,32 @@ impl Model {
         self.send(|order| Sent::Install { order, start_by }, (r, m));
     }
 
-    /// S6: who is first on an endpoint: by priority, then by due date, then by rollout.
+    /// S6: who is first on an endpoint: emergencies, then by priority, then by due date, then by rollout.
     fn nobody_comes_first(&self, (r, m): (usize, usize)) -> Result<(), Illegal> {
-        if !ARBITRATES {
-            return Ok(());
+        if self.bent(Mutation::LastComesFirst) && self.rollouts.len() > 1 {
+            return self.nobody_at_all((r, m), |other, this| other > this);
         }
+        self.nobody_at_all((r, m), |other, this| other < this)
+    }
+
+    fn nobody_at_all(
+        &self,
+        (r, m): (usize, usize),
+        comes_first: impl Fn(Rank, Rank) -> bool,
+    ) -> Result<(), Illegal> {
         let endpoint = self.rollouts[r].members[m].endpoint;
-        for other in 0..self.rollouts.len() {
-            if other == r || !self.may_order(other) {
-                continue;
-            }
+        // What stops the others at this instant may not have been looked at yet.
+        let mut looked = self.clone();
+        for other in (0..self.rollouts.len()).filter(|other| *other != r) {
+            while looked.tend(other) | looked.review(other) {}
+        }
+        for other in (0..self.rollouts.len()).filter(|other| *other != r) {
             for (n, member) in self.rollouts[other].members.iter().enumerate() {
-                let starts = member.endpoint == endpoint && self.fate((other, n)) == Fate::Starts;
-                if starts && self.precedence(other) < self.precedence(r) {
+                let at = (other, n);
+                let starts =
+                    |of: &Self| of.may_order(other) && of.fate(at) == Fate::Starts && !of.is_spread(at);
+                let first = comes_first(self.precedence(other), self.precedence(r));
+                if member.endpoint == endpoint && first && starts(self) && starts(&looked) {
                     return Err(Illegal(format!(
                         "r{r}.m{m} starts on e{endpoint}, but r{other}.m{n} comes first"
                     )));
@@ -298,9 +316,10 @@ impl Model {
         }
     }
 
-    fn precedence(&self, r: usize) -> impl Ord + use<> {
+    fn precedence(&self, r: usize) -> Rank {
         let candidate = &self.candidates[self.rollouts[r].candidate];
-        (std::cmp::Reverse(candidate.priority), candidate.due, r)
+        let urgency = (self.rollouts[r].emergency, candidate.priority);
+        (Reverse(urgency), candidate.due, r)
     }
 
     /// Whoever may start, starts at once.
@@ -316,9 +335,7 @@ impl Model {
                 let busy = self.active(endpoint).is_some() || self.endpoints[endpoint].post.is_some();
                 let waits =
                     matches!(fate, Fate::Settles(_) | Fate::Attaches) && (busy || self.is_full((r, m)));
-                // Nothing says how soon whoever is brought along is drained anew after a hook that failed.
-                let drained = self.has_pre_hook(r) && self.phase((r, m)) == Phase::Deferred;
-                if fate != Fate::Waits && !waits && !drained && !self.is_spread((r, m)) {
+                if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {
                     return Err(Illegal(format!("r{r}.m{m} is left waiting, and the rule says {fate:?}")));
                 }
             }

@@ -42,8 +42,14 @@ pub(super) struct Endpoint {
     pub(super) fence: u32,
     /// It failed, and was neither verified since nor looked after by a person.
     pub(super) broken: bool,
+    /// When it was ordered to reboot.
+    pub(super) reboots: Vec<Timestamp>,
+    /// Too many reboots: it is not rebooted any more until a person allows it.
+    pub(super) reboots_stopped: bool,
     /// The post hook that is awaited there.
     pub(super) post: Option<Post>,
+    /// Whether its pre hook was asked for, and its post hook not since.
+    pub(super) drained: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +127,8 @@ pub(super) struct Member {
     pub(super) failed_late: bool,
     /// It is silent only because nobody could look: that it says again that it is done tells nothing new.
     pub(super) unread: bool,
+    /// Until when signs of life may extend the report deadline of the install under way.
+    pub(super) patience: Option<Timestamp>,
     /// The member of another rollout whose order it goes by.
     pub(super) leader: Option<(usize, usize)>,
 }
@@ -147,6 +155,8 @@ pub(super) struct Halted {
 pub(super) struct Rollout {
     pub(super) candidate: usize,
     pub(super) kind: RolloutKind,
+    /// Somebody called it one when it was started.
+    pub(super) emergency: bool,
     pub(super) policy: Policy,
     /// Whom it means, those that join later included.
     pub(super) select: Selector,
@@ -235,6 +245,13 @@ impl Model {
             (Phase::Installed, Phase::Silent) | (Phase::Reverted, Phase::RevertSilent) => true,
             (Phase::Silent, Phase::Silent) | (Phase::RevertSilent, Phase::RevertSilent) => member.unread,
             _ => false,
+        };
+        let longest = now.plus_secs(rollout.policy.deploy.duration_secs_max.into());
+        member.patience = match phase {
+            // It counts from when the endpoint said that it has begun.
+            Phase::Running => Some(member.patience.unwrap_or(longest)),
+            Phase::Silent => member.patience,
+            _ => None,
         };
         // Only an order gives a place, and says so itself.
         member.placed &= is_operating(phase);

@@ -90,21 +90,68 @@ impl Model {
         }
     }
 
-    /// What the window says to a member that needs so many seconds; an exact fit starts.
+    /// What the window says to a member that needs so many seconds. S7: an emergency may pass windows and freezes, as
+    /// its policy says; where nobody knows the calendar, it passes nothing.
     pub(super) fn window(&self, r: usize, endpoint: usize, needed: u64) -> Window {
-        let now = self.now.as_secs();
         let Some(schedule) = self.schedule(r, endpoint) else { return Window::Shut { opens: None } };
-        let needed = self.asked(needed) as i64;
+        let usual = self.window_of(r, schedule, needed);
+        let may = &self.rollouts[r].policy.emergency;
+        let (passes, thaws) = (may.passes_windows, may.overrides_freeze);
+        let waits = match usual {
+            Window::Open { spread_until, .. } => spread_until > self.now,
+            Window::Shut { .. } => true,
+        };
+        let hurries = self.rollouts[r].emergency && !self.bent(Mutation::EmergenciesWait);
+        if !waits || !hurries || !passes && !thaws {
+            return usual;
+        }
+        let (windows, freezes) = match schedule {
+            Schedule::Anytime { freezes } => (None, freezes),
+            Schedule::Weekly { windows, freezes } => (Some(windows).filter(|_| !passes), freezes),
+        };
+        let freezes = if thaws { vec![] } else { freezes.clone() };
+        let other = match windows {
+            Some(windows) => Schedule::Weekly { windows: windows.clone(), freezes },
+            None => Schedule::Anytime { freezes },
+        };
+        match (self.unspread(&other, needed), usual) {
+            (Window::Shut { opens }, Window::Shut { opens: usual }) => {
+                Window::Shut { opens: opens.into_iter().chain(usual).min() }
+            }
+            (Window::Shut { .. }, open @ Window::Open { .. }) | (open @ Window::Open { .. }, _) => open,
+        }
+    }
+
+    /// What a schedule says when starts are not spread.
+    fn unspread(&self, schedule: &Schedule, needed: u64) -> Window {
+        match self.next_opening(schedule, needed) {
+            None => Window::Shut { opens: None },
+            Some((opens, _)) if opens > self.now.as_secs() => {
+                Window::Shut { opens: Some(Timestamp::from_secs(opens)) }
+            }
+            Some((_, last_start)) => Window::Open { last_start, spread_until: Timestamp::MIN },
+        }
+    }
+
+    /// The first opening, from now on, in which so many seconds fit, and its last start; an exact fit starts.
+    fn next_opening(&self, schedule: &Schedule, needed: u64) -> Option<(i64, i64)> {
+        let (now, needed) = (self.now.as_secs(), self.asked(needed) as i64);
         let all = self.openings(schedule, now);
         let fits = |(opens, closes): &&Opening| (*opens).max(now) + needed <= *closes && *opens < *closes;
-        let Some((opens, closes)) = all.iter().filter(|(_, closes)| *closes > now).find(fits) else {
-            return Window::Shut { opens: None };
-        };
-        if *opens > now {
-            return Window::Shut { opens: Some(self.spread_over(r, *opens, closes - needed)) };
+        let (opens, closes) = all.iter().filter(|(_, closes)| *closes > now).find(fits)?;
+        Some((*opens, closes - needed))
+    }
+
+    fn window_of(&self, r: usize, schedule: &Schedule, needed: u64) -> Window {
+        match self.next_opening(schedule, needed) {
+            None => Window::Shut { opens: None },
+            Some((opens, last_start)) if opens > self.now.as_secs() => {
+                Window::Shut { opens: Some(self.spread_over(r, opens, last_start)) }
+            }
+            Some((opens, last_start)) => {
+                Window::Open { last_start, spread_until: self.spread_over(r, opens, last_start) }
+            }
         }
-        let last_start = closes - needed;
-        Window::Open { last_start, spread_until: self.spread_over(r, *opens, last_start) }
     }
 
     /// The same, where whether its place in the spread has come is the hash's business and told by what the engine did.

@@ -3,7 +3,7 @@
 use super::reports::Fits;
 use super::state::{Candidate, Endpoint, Model, Need, Stage, may_still_move};
 use patchflow_core::catalog::Patch;
-use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation};
+use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation, Standing};
 use patchflow_core::ids::{Actor, AskId};
 use patchflow_core::risk::{DueLimits, assess};
 use patchflow_core::rollout::Phase;
@@ -62,7 +62,16 @@ impl Model {
             }
             None => {
                 let seen = seen.clone();
-                self.endpoints.push(Endpoint { seen, gone: false, fence: 0, broken: false, post: None });
+                self.endpoints.push(Endpoint {
+                    seen,
+                    gone: false,
+                    fence: 0,
+                    broken: false,
+                    reboots: vec![],
+                    reboots_stopped: false,
+                    post: None,
+                    drained: false,
+                });
             }
         }
     }
@@ -81,7 +90,8 @@ impl Model {
                 }
             }
         }
-        (self.endpoints[endpoint].gone, self.endpoints[endpoint].post) = (true, None);
+        let left = &mut self.endpoints[endpoint];
+        (left.gone, left.post, left.drained, left.reboots_stopped) = (true, None, false, false);
         self.candidates.iter_mut().for_each(|candidate| {
             candidate.needs.remove(&endpoint);
         });
@@ -123,10 +133,26 @@ impl Model {
             if self.endpoints.get(endpoint).is_some_and(|endpoint| !endpoint.gone) {
                 let present = need.present.as_ref().map(ToString::to_string);
                 let need = Need { standing: need.standing, present, path: need.path };
+                if need.standing == Standing::Needs {
+                    self.renew_path(candidate, endpoint, &need);
+                }
                 self.candidates[candidate].needs.insert(endpoint, need);
             }
         }
         true
+    }
+
+    /// S10: where nothing was ordered yet, the way back that is known now counts, as long as it leads to what the plan
+    /// recorded.
+    fn renew_path(&mut self, candidate: usize, endpoint: usize, need: &Need) {
+        for rollout in self.rollouts.iter_mut().filter(|rollout| rollout.candidate == candidate) {
+            let member = rollout.members.iter_mut().rfind(|member| member.endpoint == endpoint);
+            if let Some(member) = member.filter(|member| member.operations == 0)
+                && member.prior == need.present
+            {
+                member.path = need.path;
+            }
+        }
     }
 
     /// An answer from outside. One that may not count is a stray.

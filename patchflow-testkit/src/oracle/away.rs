@@ -13,8 +13,10 @@ pub(super) struct Absence {
     /// Whether the host was away for long, and nothing else has gone wrong: then no gate may halt.
     pub(super) only_fault: bool,
     was_away: bool,
+    /// How long the host was away last.
+    away_secs: u64,
     /// Somebody counted as silent whose time was over only so lately that the engine cannot tell an absence from a
-    /// quiet fleet: it was woken little later than it asked to be.
+    /// quiet fleet: it was woken when it asked to be.
     excused: bool,
 }
 
@@ -32,7 +34,7 @@ impl Oracle for Absence {
 
     fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
         if let Sight::Back(secs, shown) = sight {
-            self.was_away |= secs > 900;
+            (self.was_away, self.away_secs) = (self.was_away || secs > 900, secs);
             let allowed = ledger.policy.as_ref().map_or(u32::MAX, |policy| policy.deploy.resync_after_secs);
             let overdue = |due: u32| {
                 due != 0 && shown > ledger.epoch.plus_secs(u64::from(due) + u64::from(allowed) + 60)
@@ -67,7 +69,9 @@ impl Oracle for Absence {
             && matches!(fact.event, Event::WentSilent | Event::StayedSilent | Event::RevertWentSilent);
         if silent && let Some(member) = ledger.member(fact.rollout, fact.member) {
             let allowed = ledger.policy.as_ref().map_or(0, |policy| policy.deploy.resync_after_secs);
-            self.excused |= at <= ledger.epoch.plus_secs(u64::from(member.due) + u64::from(allowed));
+            // Back after longer than that, a whole second is enough.
+            let late = if self.away_secs > u64::from(allowed) { 0 } else { allowed };
+            self.excused |= at <= ledger.epoch.plus_secs(u64::from(member.due) + u64::from(late));
         }
         // A rollback that was cut off is ordered anew by the very answer that was waited for.
         let again = matches!(before, Some(Standing::Undoing | Standing::UndoUnknown));

@@ -67,8 +67,10 @@ pub(super) fn budgets(ledger: &Ledger, fact: &EndpointFact, at: Timestamp) -> Ve
 
 fn of_ring(rollout: &RolloutEntry, member: &MemberEntry, all: &mut Vec<Budget>) {
     let ring = usize::from(member.ring);
-    let policy = rollout.policy.rings.get(ring).filter(|_| rollout.kind == RolloutKind::Deployment);
-    let Some(policy) = policy else { return };
+    let Some(entry) = rollout.rings.get(ring).filter(|_| rollout.kind == RolloutKind::Deployment) else {
+        return;
+    };
+    let Some(policy) = rollout.policy.rings.iter().find(|policy| policy.name == entry.name) else { return };
     let members = rollout.ring_members(ring);
     let taken = members.iter().filter(|member| member.placed).count();
     if let Some(limit) = policy.in_flight_max {

@@ -22,6 +22,10 @@ pub struct ConditionEntry {
     pub manager: Option<String>,
     /// Whether a person declared it to be this product's all the same.
     pub owned: bool,
+    /// Whether it is not in service yet.
+    pub onboarding: bool,
+    /// Whether it has been found to have what was approved for it since.
+    pub onboarded: bool,
     /// Whether it waits for a reboot of its own.
     pub reboot_pending: bool,
     /// Whether its reboots are stopped.
@@ -38,7 +42,8 @@ pub struct ConditionEntry {
 
 impl ConditionEntry {
     pub(super) fn of(seen: &EndpointSeen) -> Self {
-        Self { group: seen.group.clone(), manager: seen.managed_by.clone(), ..Self::default() }
+        let (group, manager) = (seen.group.clone(), seen.managed_by.clone());
+        Self { group, manager, onboarding: seen.onboarding, ..Self::default() }
     }
 
     fn told(&mut self, seen: &EndpointSeen) {
@@ -47,6 +52,7 @@ impl ConditionEntry {
             self.owned = false;
         }
         self.manager.clone_from(&seen.managed_by);
+        (self.onboarding, self.onboarded) = (seen.onboarding, self.onboarded && seen.onboarding);
     }
 
     /// Why nothing may be ordered there, in a word.
@@ -120,7 +126,7 @@ impl Ledger {
                 self.forget_needs(*endpoint);
                 self.one(*endpoint, |known| {
                     known.told(seen);
-                    (known.unreachable, known.stale) = (false, true);
+                    (known.unreachable, known.stale, known.onboarded) = (false, true, false);
                     (known.reboot_pending, known.stopped) = (false, false);
                 })?;
                 let entry = self.endpoints.get_mut(endpoint.index()).ok_or("it never joined")?;
@@ -129,6 +135,7 @@ impl Ledger {
                 entry.calendar = seen.calendar.clone();
                 Ok(())
             }
+            RichFact::EndpointOnboarded { endpoint } => self.one(*endpoint, |known| known.onboarded = true),
             RichFact::EndpointQuarantined { endpoint, .. } => {
                 self.one(*endpoint, |known| known.quarantined = true)
             }

@@ -55,7 +55,11 @@ impl Oracle for ConditionsHeeded {
         let known = &endpoint.state;
         let who = format_args!("{} in {}", endpoint.id, fact.rollout);
         let reboots = fact.event == Event::RebootOrdered;
-        let preflight = reboots && member.standing == Standing::Waiting;
+        let begins = member.standing == Standing::Waiting || member.draining;
+        // Its pre hook comes before the reboot that comes first.
+        let hooked =
+            fact.event == Event::HookAsked && known.reboot_pending && rollout.policy.reboot.preflight;
+        let preflight = (reboots && begins) || hooked;
         if matches!(fact.event, Event::Ordered | Event::HookAsked) || preflight {
             if let Some(word) = known.keeps_back() {
                 says(format!("{who} was ordered ({:?}), and is {word}", fact.event));
@@ -86,6 +90,9 @@ impl Oracle for ConditionsHeeded {
             let max = usize::from(rollout.policy.reboot.max_reboots);
             if lately.count() >= max {
                 says(format!("{who} was ordered to reboot more than {max} times in 24 hours"));
+            }
+            if preflight && rollout.policy.deploy.hooks.pre.is_some() && !member.draining {
+                says(format!("{who} was rebooted before its install, and not drained before that"));
             }
             if preflight && !rollout.policy.reboot.preflight {
                 says(format!("{who} was rebooted before its install, and the policy does not say so"));

@@ -3,6 +3,7 @@
 use super::{Ledger, Oracle, member_fact};
 use crate::sim::Sight;
 use patchflow_core::catalog::RebootBehaviour;
+use patchflow_core::policy::Onboarding;
 use patchflow_core::rollout::Event;
 use patchflow_core::schedule::Schedule;
 use patchflow_core::time::Timestamp;
@@ -78,10 +79,12 @@ impl Oracle for InsideWindow {
             Event::RebootOrdered => deploy.reboot_reserve_secs.into(),
             _ => return,
         };
-        let calendar = ledger
-            .member(fact.rollout, fact.member)
-            .and_then(|member| ledger.endpoint(member.endpoint))
-            .and_then(|endpoint| endpoint.calendar.as_deref());
+        let endpoint =
+            ledger.member(fact.rollout, fact.member).and_then(|member| ledger.endpoint(member.endpoint));
+        let calendar = endpoint.and_then(|endpoint| endpoint.calendar.as_deref());
+        // Nobody works yet on what is not in service.
+        let unused = rollout.policy.catch_up.onboarding == Onboarding::AtAnyTime
+            && endpoint.is_some_and(|endpoint| endpoint.state.onboarding && !endpoint.state.onboarded);
         let schedule = match calendar {
             None => Some(&rollout.policy.schedule),
             Some(name) => rollout.policy.calendars.named.get(name),
@@ -89,7 +92,7 @@ impl Oracle for InsideWindow {
         let emergency = &rollout.policy.emergency;
         let due = ledger.candidate(rollout.candidate).and_then(|candidate| candidate.due);
         let overdue = rollout.policy.clock.enforce_at_deadline && due.is_some_and(|due| due <= at);
-        let passes = overdue || (rollout.emergency && emergency.passes_windows);
+        let passes = overdue || unused || (rollout.emergency && emergency.passes_windows);
         let thaws = rollout.emergency && emergency.overrides_freeze;
         let open = |schedule| is_open_throughout(schedule, at, at.plus_secs(needed), (passes, thaws));
         if !schedule.is_some_and(open) {

@@ -123,6 +123,8 @@ pub struct MemberEntry {
 /// One ring in the books.
 #[derive(Clone, Debug)]
 pub struct RingEntry {
+    /// Its name, by which a policy means it.
+    pub name: String,
     /// Its gate.
     pub gate: Limits,
     /// Its members' positions.
@@ -495,6 +497,7 @@ impl Ledger {
                         });
                     }
                     entry.rings.push(RingEntry {
+                        name: ring.name.clone(),
                         gate: ring.gate.clone(),
                         range: first..until,
                         opened: false,

@@ -27,6 +27,7 @@ impl RolloutEntry {
             let first = self.members.len();
             let gate = self.rings.last().ok_or("it has no ring")?.gate.clone();
             self.rings.push(RingEntry {
+                name: "catch-up".into(),
                 gate,
                 range: first..first,
                 opened: true,

@@ -125,7 +125,7 @@ impl Stage {
 
     pub(super) fn rollout_of(&mut self, rings: &[u32], members: &[u32]) -> &mut Self {
         let ring = |(i, size): (usize, &u32)| PlanRingFact {
-            name: format!("ring {i}"),
+            name: self.policy.rings[i].name.clone(),
             size: *size,
             gate: self.policy.rings[i].gate.clone(),
             mirror: None,

@@ -284,6 +284,7 @@ impl<'a> Stage<'a> {
             Deed::Stale => return self.tell(name, |endpoints, _| Observation::Stale { endpoints }),
             Deed::AwaitReboot(pending) => Change::RebootPending(*pending),
             Deed::Fingerprint(machine) => Change::Fingerprint(Some(machine.clone())),
+            Deed::Service => Change::InService,
             Deed::Manager(manager) => Change::ManagedBy(manager.clone()),
             Deed::Path(path, until) => Change::Path(*path, *until),
             Deed::Hook(stage, manner) => {

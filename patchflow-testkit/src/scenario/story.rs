@@ -178,6 +178,7 @@ pub(super) enum Deed {
     Fingerprint(String),
     /// Another patch manager is active there, or none.
     Manager(Option<String>),
+    Service,
     /// Another way back is known, and until when it holds.
     Path(RollbackPath, Option<Timestamp>),
     /// Their drain or resume hook goes another way.

@@ -36,6 +36,8 @@ pub enum Change {
     Fingerprint(Option<String>),
     /// Another patch manager is active there, or none.
     ManagedBy(Option<String>),
+    /// It goes into service.
+    InService,
     /// The host finds that its inventory is too old.
     Stale,
     /// Another way back is known for it, and until when it holds.

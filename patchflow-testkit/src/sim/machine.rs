@@ -30,6 +30,8 @@ pub struct Machine {
     pub fingerprint: Option<String>,
     /// Another patch manager that is active there.
     pub managed_by: Option<String>,
+    /// Whether it is not in service yet.
+    pub onboarding: bool,
     /// What is installed, by package name.
     pub levels: BTreeMap<String, String>,
     /// Packages that are not there and should be: a patch of one is missing, not inapplicable.
@@ -68,6 +70,7 @@ impl Machine {
             group: None,
             fingerprint: None,
             managed_by: None,
+            onboarding: false,
             levels: BTreeMap::new(),
             wants: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -135,6 +138,7 @@ impl Machine {
             group: self.group.clone(),
             fingerprint: self.fingerprint.clone(),
             managed_by: self.managed_by.clone(),
+            onboarding: self.onboarding,
             ..EndpointSeen::new(self.id.clone(), self.environment)
         }
     }

@@ -1,21 +1,21 @@
 //! Random histories: the engine and the model must agree after every input.
 
 use crate::knobs::{Knobs, knobs};
-use crate::pair::{Happens, Pair, calm, happens};
+use crate::pair::{Happens, Player, calm, happens};
 use patchflow_testkit::model::Mutation;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 /// Lives through one history; where the two part, the inputs up to there and what differs.
 pub(crate) fn live(knobs: &Knobs, story: &[Happens], mutation: Option<Mutation>) -> Result<(), String> {
-    let mut pair = Pair::new(knobs, mutation);
+    let mut player = Player::new(knobs, mutation);
     for what in story {
-        if !pair.parted.is_empty() {
+        if !player.pair.parted.is_empty() {
             break;
         }
-        pair.happen(what);
+        player.happen(what);
     }
-    if pair.parted.is_empty() { Ok(()) } else { Err(pair.difference()) }
+    if player.pair.parted.is_empty() { Ok(()) } else { Err(player.pair.difference()) }
 }
 
 pub(crate) fn stories(len: usize) -> impl Strategy<Value = Vec<Happens>> {

@@ -197,10 +197,12 @@ impl Knobs {
         policy.deploy.start_within_secs = pick(&[7_200, 1_000, 40_000, 7_200], self.deploy[1]);
         policy.deploy.acknowledge_within_secs = pick(&[1_800, 300], self.deploy[2]);
         policy.deploy.report_within_secs = pick(&[1_200, 600], self.deploy[3]);
-        // Until when progress may go on is not modelled.
-        policy.deploy.duration_secs_max = u32::MAX;
-        // Nor is the breaker of reboots.
-        policy.reboot.max_reboots = 8;
+        policy.deploy.duration_secs_max = pick(&[u32::MAX, u32::MAX, 2_500, 1_300], self.more[9]);
+        policy.reboot.max_reboots = pick(&[8, 8, 8, 8, 2, 1, 1, 1], self.more[10]);
+        let hurries = self.more[11];
+        policy.emergency.passes_windows = hurries & 1 != 0;
+        policy.emergency.overrides_freeze = hurries & 2 != 0;
+        policy.emergency.bake_secs_min = (hurries >= 4).then_some(60);
         policy.deploy.inspect_within_secs = 300;
         policy.deploy.expected_secs = 900;
         policy.deploy.reboot_reserve_secs = 300;
@@ -218,7 +220,9 @@ impl Knobs {
         let nights = WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 45 };
         let nights = Schedule::Weekly { windows: vec![nights], freezes: vec![] };
         policy.calendars.named = BTreeMap::from([("nights".to_owned(), nights)]);
-        policy.calendars.spread_secs = pick(&[0, 0, 0, 1_800], self.deploy[3]);
+        // Whoever is in a hurry does not keep to its place in the spread, and which that is is the hash's business.
+        let spread = if hurries & 3 == 0 { pick(&[0, 0, 0, 1_800], self.deploy[3]) } else { 0 };
+        policy.calendars.spread_secs = spread;
         policy
     }
 

@@ -83,6 +83,22 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
                 ([1, 0, 0, 0, 0, 0, 0, 0], [u8::from(mutation == M::NoHoldAfterRollback), 1, 0], [0; 3]);
         }
         M::StartsWithoutAWayBack => (plain(knobs), knobs.rollback = [0; 3], knobs.start = 2).0,
+        M::ProgressExtendsForEver => {
+            plain(knobs);
+            (knobs.more[9], knobs.limits) = (3, [0; 8]);
+        }
+        M::RebootsForEver => {
+            plain(knobs);
+            (knobs.more[10], knobs.patch, knobs.limits, knobs.rings) = (5, 2, [0; 8], 5);
+        }
+        M::EmergenciesWait => {
+            plain(knobs);
+            (knobs.schedule, knobs.more[11], knobs.start) = (2, 1, 2);
+        }
+        M::EmergenciesBake => {
+            plain(knobs);
+            (knobs.limits, knobs.more[11], knobs.start) = ([0, 0, 0, 0, 0, 0, 2, 0], 4, 2);
+        }
         M::RebootsAtAnyTime => (plain(knobs), knobs.schedule = 1, knobs.patch = 2).0,
         M::CountsSkipped => {
             plain(knobs);

@@ -157,9 +157,7 @@ impl Driver {
             let Some(seen) = inputs.next_seen() else { break };
             // One message is taken in whole, so a caller may choose what belongs together.
             taken += seen.observations.len().max(1);
-            for observation in seen.observations {
-                live.fleet.observe(now, observation, &mut live.outbox);
-            }
+            live.fleet.observe_all(now, &seen.observations, &mut live.outbox);
             if let Some(reply) = seen.reply {
                 drop(reply.send(Ok(())));
             }

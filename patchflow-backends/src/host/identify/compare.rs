@@ -1,13 +1,14 @@
 //! One endpoint against one patch: does it need it, does it have it, and is there a way back.
 //!
-//! Versions are not ordered here: an endpoint needs a patch when its own sources offer exactly the target version, and
-//! has it when exactly that is installed and whole. Anything else is not applicable, which holds a patch back but never
-//! installs a wrong one.
+//! An endpoint needs a patch when its own sources offer exactly the target version, and has it when that, or what its
+//! package manager calls newer, is installed and whole. Anything else is not applicable, which holds a patch back but
+//! never installs a wrong one. What cannot be compared is left to the engine, which holds it.
 
 use patchflow_core::catalog::Patch;
 use patchflow_core::fleet::Standing;
 use patchflow_core::inventory::EndpointRecord;
 use patchflow_core::plan::RollbackPath;
+use std::cmp::Ordering;
 
 /// How an endpoint stands to a patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,14 @@ pub fn compare<'a>(endpoint: &'a EndpointRecord, patch: &Patch, paths: &[Rollbac
         .iter()
         .any(|update| update.package == target.package && update.to == target.version);
     let present = installed.map(|software| software.version.as_str());
+    let order = present.and_then(|present| target.compare_present(present)?.ok());
     let standing = match installed {
+        Some(software) if order == Some(Ordering::Greater) => {
+            // Newer, but half-installed: this patch must not mend it, that would be a step back.
+            if software.intact { Standing::Has } else { Standing::NotApplicable }
+        }
+        // The same version under another text.
+        Some(software) if order == Some(Ordering::Equal) && software.intact => Standing::Has,
         Some(software) if software.version == target.version && software.intact => Standing::Has,
         // At the target, but half-installed: installing it again is what mends it.
         Some(software) if software.version == target.version => Standing::Needs,
@@ -141,7 +149,11 @@ mod tests {
             (Some(("2", true)), None, Has, NoWay),
             (Some(("2", true)), Some("3"), Has, NoWay),
             (Some(("2", false)), None, Needs, NoWay),
-            (Some(("3", true)), None, NotApplicable, NoWay),
+            (Some(("3", true)), None, Has, NoWay),
+            (Some(("10", true)), Some("2"), Has, NoWay),
+            (Some(("3", false)), Some("2"), NotApplicable, NoWay),
+            (Some(("0:2", true)), Some("2"), Has, NoWay),
+            (Some(("two", true)), Some("2"), Needs, Reinstall),
             (None, Some("2"), Needs, Uninstall),
             (None, None, NotApplicable, NoWay),
         ];

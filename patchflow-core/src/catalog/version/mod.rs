@@ -104,9 +104,9 @@ impl Scheme {
             Ecosystem::Npm => Some(Self::Npm),
             Ecosystem::Cargo | Ecosystem::Go => Some(Self::Semver),
             Ecosystem::Maven => Some(Self::Maven),
-            Ecosystem::Nuget | Ecosystem::Gem => Some(Self::Generic),
+            Ecosystem::Nuget | Ecosystem::Gem | Ecosystem::Artifact => Some(Self::Generic),
             Ecosystem::Windows => Some(Self::Windows),
-            Ecosystem::Artifact | Ecosystem::Other => None,
+            Ecosystem::Other => None,
         }
     }
 

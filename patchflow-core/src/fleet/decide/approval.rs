@@ -57,6 +57,8 @@ pub(super) fn approve(
 ) -> Option<Timestamp> {
     let (policy, _) = state.policy.as_ref()?;
     match way(policy, entry, trialled, now) {
+        // At the end of time it would expire as it is given, and be given again, without end.
+        Way::Grant { .. } if now.plus_secs(policy.otherwise.expires_secs.into()) <= now => None,
         Way::Grant { rule } => {
             let by = ApprovedBy::Rule { rule: rule.into() };
             granted(now, id, trialled, by, policy.otherwise.expires_secs, facts);

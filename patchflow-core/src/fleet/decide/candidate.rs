@@ -6,6 +6,7 @@ use crate::candidate::{Approved, Candidate, Evidence, Identified};
 use crate::catalog::RebootBehaviour;
 use crate::error::Finding;
 use crate::fleet::RichFact;
+use crate::fleet::conditions::Bits;
 use crate::fleet::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, RolloutId};
@@ -29,7 +30,11 @@ impl State {
             .iter()
             .filter(|(_, need)| need.standing == Standing::Needs)
             .filter_map(|(endpoint, need)| {
-                self.endpoints.slot(endpoint).filter(|s| !s.gone && s.environment == wanted)?;
+                let slot = self.endpoints.slot(endpoint).filter(|s| !s.gone && s.environment == wanted)?;
+                // No ring takes what is not in service yet.
+                if wanted == Environment::Production && slot.conditions.has(Bits::ONBOARDING) {
+                    return None;
+                }
                 let attributes = self.endpoints.attributes(endpoint)?;
                 let id = self.endpoints.id(endpoint)?;
                 Some(Starter { endpoint, id, attributes, present: entry.level(need), path: need.path })
@@ -100,7 +105,7 @@ impl Rollout {
 }
 
 /// Which part of the policy asks for a trial; `None` when none does.
-fn trial_rule(policy: &Policy, identified: &Identified) -> Option<&'static str> {
+pub(super) fn trial_rule(policy: &Policy, identified: &Identified) -> Option<&'static str> {
     let patch = identified.patch();
     if policy.trial.required_for_reboot && patch.reboot == RebootBehaviour::Required {
         return Some("trial.required_for_reboot");

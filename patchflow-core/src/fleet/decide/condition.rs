@@ -19,20 +19,21 @@ pub(super) const NO_ORDERS: Bits =
     Bits::UNREACHABLE.with(Bits::STALE).with(Bits::QUARANTINED).with(Bits::MANAGED);
 
 /// Whether the conditions of an endpoint keep a member from starting; nothing is looked up when it has none.
-pub(super) fn keeps_back(slot: &Slot, at: At<'_>) -> Option<Start> {
+pub(super) fn keeps_back(state: &State, slot: &Slot, at: At<'_>) -> Option<Start> {
     let has = slot.conditions;
     if has.is_empty() {
         return None;
     }
     // A member that has failed once counts as started: it is not held any more, it waits.
     let fresh = at.member.phase == Phase::Waiting;
-    let held =
-        |text: &'static str| Some(Start::Settle(Event::Held, Some((FailureKind::Denied, text.into()))));
+    let held = |text| Some(Start::Settle(Event::Held, Some((FailureKind::Denied, text))));
     if has.has(Bits::QUARANTINED) && fresh {
-        return held("two machines report under its name; a person must look");
+        return held("two machines report under its name; a person must look".into());
     }
     if has.has(Bits::MANAGED) && fresh {
-        return held("another patch manager is active there; declare ownership first");
+        let known = state.endpoints.condition(at.member.endpoint);
+        let manager = known.and_then(|known| known.manager.as_deref()).unwrap_or("another patch manager");
+        return held(format!("{manager} is active there; declare ownership first").into());
     }
     has.has(NO_ORDERS).then_some(Start::Busy)
 }

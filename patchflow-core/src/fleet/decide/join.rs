@@ -8,6 +8,7 @@ use crate::fleet::{EndpointFact, Fact, RichFact};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::inventory::Environment;
 use crate::plan::{JoinedMember, LEVELS_MAX, RollbackPath};
+use crate::policy::Onboarding;
 use crate::rollout::{Event, Phase, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
@@ -29,19 +30,30 @@ impl State {
         let Some(entry) = self.candidate(rollout.candidate()) else { return false };
         let needs = entry.needs.get(endpoint).is_some_and(|need| need.standing == Standing::Needs);
         let slot = self.endpoints.slot(endpoint);
-        let in_service = slot.is_some_and(|slot| !slot.gone && slot.environment == Environment::Production);
+        let here = slot.is_some_and(|slot| !slot.gone && slot.environment == Environment::Production);
+        // Until it is in service no ring takes it, and a completed rollout does.
+        let late = rollout.state() == RolloutState::Completed;
+        let policy = &rollout.policy().catch_up;
+        let taken = match (self.is_onboarding(endpoint), late) {
+            (true, false) => false,
+            (true, true) => policy.onboarding != Onboarding::Leave,
+            (false, false) => true,
+            (false, true) => policy.newcomers,
+        };
         let is_out = rollout.member_of(endpoint).is_none_or(|at| {
             let member = &rollout.members()[at.index()];
             // Whom a person took out stays out: that is what the reason is for. Whoever left and is back is new.
             member.phase() == Phase::Removed && member.reason() == 0
         });
-        needs && in_service && is_out && self.taken_up_by(entry, endpoint) == Some(rollout.id())
+        needs && here && taken && is_out && self.taken_up_by(entry, endpoint) == Some(rollout.id())
     }
 }
 
 /// Whether the rollout takes newcomers in now.
 pub(crate) fn takes_newcomers(state: &State, now: Timestamp, rollout: &Rollout) -> bool {
-    let wanted = rollout.state() == RolloutState::Running || rollout.policy().catch_up.newcomers;
+    let policy = &rollout.policy().catch_up;
+    let late = policy.newcomers || policy.onboarding != Onboarding::Leave;
+    let wanted = rollout.state() == RolloutState::Running || late;
     wanted
         && rollout.kind() == RolloutKind::Deployment
         && rollout.joinable_ring().is_some()
@@ -99,7 +111,7 @@ pub(super) fn is_caught_up(state: &State, at: At<'_>) -> bool {
 }
 
 /// Whether a member of a completed rollout is a later one's now.
-pub(super) fn is_taken_over(state: &State, at: At<'_>) -> bool {
+pub(in crate::fleet::decide) fn is_taken_over(state: &State, at: At<'_>) -> bool {
     at.rollout.state() == RolloutState::Completed
         && state
             .candidate(at.rollout.candidate())

@@ -78,25 +78,36 @@ pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, fact
     }
     facts.push(RichFact::CandidateSuperseded { candidate: older, by }.into());
     stop_catch_up(state, older, None, &format!("superseded by {by}"), facts);
-    let mut moves = None;
+    let mut moves = Vec::new();
     for rollout in state.rollouts_of(older).filter(|rollout| !rollout.is_over()) {
         let reason = format!("superseded by {by}");
         facts.push(RichFact::RolloutCancelled { rollout: rollout.id(), by: None, reason }.into());
         let kept = rollout.policy().relations.superseded == OnSuperseded::Move;
         if rollout.kind() == RolloutKind::Deployment && kept {
-            moves = Some(rollout);
+            moves.push(rollout);
         }
     }
-    facts.extend(moves.and_then(|rollout| moved(state, rollout, by)).map(Into::into));
+    move_all(state, &moves, by, facts);
 }
 
-/// The successor's rollout over the rings of the one that it replaces; `None` when it has one already.
-fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> {
+/// A rollout of the successor for each one that moves, over its rings; none when the successor has one already.
+fn move_all(state: &State, from: &[&Rollout], by: CandidateId, facts: &mut Facts) {
+    if state.rollouts_of(by).any(|own| own.kind() == RolloutKind::Deployment && !own.is_over()) {
+        return;
+    }
+    let mut next = state.rollouts.len() as u32;
+    for rollout in from {
+        if let Some(started) = moved(state, rollout, by, RolloutId(next)) {
+            facts.push(started.into());
+            next += 1;
+        }
+    }
+}
+
+/// The successor's rollout over the rings of one that it replaces; `None` when nobody there needs the successor.
+fn moved(state: &State, rollout: &Rollout, by: CandidateId, id: RolloutId) -> Option<RichFact> {
     let entry = state.candidate(by)?;
     let approved = entry.candidate.approved()?;
-    if state.rollouts_of(by).any(|own| own.kind() == RolloutKind::Deployment && !own.is_over()) {
-        return None;
-    }
     let starters: BTreeMap<_, Starter<'_>> = state
         .starters(entry, Environment::Production)
         .into_iter()
@@ -116,7 +127,7 @@ fn moved(state: &State, rollout: &Rollout, by: CandidateId) -> Option<RichFact> 
     });
     let plan = RolloutPlan::over_rings(approved, rollout.select().clone(), rings)?;
     Some(RichFact::RolloutStarted {
-        rollout: RolloutId(state.rollouts.len() as u32),
+        rollout: id,
         candidate: by,
         kind: RolloutKind::Deployment,
         policy: rollout.policy_digest(),

@@ -6,8 +6,10 @@ mod candidate;
 mod clock;
 mod command;
 mod condition;
+mod hook;
 mod join;
 mod kin;
+mod onboard;
 mod patience;
 mod reboot;
 mod report;
@@ -19,19 +21,24 @@ mod window;
 mod world;
 
 pub(crate) use candidate::step;
-pub(crate) use clock::{clock, outside};
+pub(crate) use clock::{clock, first_install_due, outside};
 pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
 };
+pub(crate) use hook::{drain, not_drained};
 pub(crate) use join::{join, takes_newcomers};
+pub(crate) use onboard::onboarded;
 pub(crate) use patience::deferrals_left;
 pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{halts_now, next_look, review};
-pub(crate) use start::{Full, Start, full, goes_on, lapsed, may_come, needed_secs, start, starts_now};
-pub(crate) use tend::{drills, is_to_be_reverted, tend};
+pub(crate) use start::{
+    Full, Start, full, goes_on, is_refused_snapshot, lacks_snapshot, lapsed, may_come, needed_secs, start,
+    starts_now,
+};
+pub(crate) use tend::{drills, is_replaced, is_to_be_reverted, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 

@@ -1,6 +1,7 @@
 //! Reboots: after an install, before one, too many of them, and cancelled ones (semantics S6).
 
 use super::condition::scan;
+use super::hook::drain;
 use super::{At, Facts};
 use crate::error::FailureKind;
 use crate::fleet::RichFact;
@@ -21,7 +22,7 @@ pub(super) fn is_preflight(at: At<'_>) -> bool {
 /// been started already and waits instead.
 pub(super) fn comes_first(slot: &Slot, at: At<'_>) -> bool {
     at.rollout.policy().reboot.preflight
-        && at.member.phase == Phase::Waiting
+        && matches!(at.member.phase, Phase::Waiting | Phase::Deferred | Phase::Draining)
         && at.member.attempt == 0
         && !slot.conditions.has(Bits::REBOOTS_STOPPED)
 }
@@ -51,6 +52,13 @@ pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Fact
             let code = state.reason(facts, FailureKind::Stopped, &reason);
             facts.push(at.fact(Event::OperatorNeeded, code, 0));
         }
+        return;
+    }
+    if at.member.phase == Phase::Deferred {
+        facts.push(at.fact(Event::Released, 0, 0));
+    }
+    if let Some(drain) = drain(state, now, at) {
+        facts.push(drain);
         return;
     }
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));

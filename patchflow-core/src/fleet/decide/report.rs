@@ -2,7 +2,7 @@
 //!
 //! Each function returns whether the observation fitted anything; what did not is a stray.
 
-use super::{At, Facts, attach, patience, reboot};
+use super::{At, Facts, attach, hook, patience, reboot};
 use crate::error::FailureKind;
 use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
@@ -166,16 +166,23 @@ fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: 
     let reason = state.reason(facts, kind, detail);
     let goes_on = !at.rollout.starts_no_more();
     if goes_on && retry.on.contains(&kind) && at.member.attempt < retry.attempts_max {
-        let doublings = u32::from(at.member.attempt.saturating_sub(1)).min(31);
-        let wait = (u64::from(retry.backoff_secs) << doublings).min(retry.backoff_secs_max.into());
-        let hash: SpreadHash = Rollout::hash(state.seed, at.rollout.id());
-        let spread = wait * u64::from(retry.jitter.thousandths()) / 100_000;
-        let numbers = [u64::from(at.ix.0), u64::from(at.member.attempt)];
-        let jitter = if spread == 0 { 0 } else { hash.of(&numbers) % (spread + 1) };
-        facts.push(at.fact(Event::RetryScheduled, reason, state.due(now.plus_secs(wait + jitter))));
+        let again = now.plus_secs(backoff(state, at, at.member.attempt));
+        facts.push(at.fact(Event::RetryScheduled, reason, state.due(again)));
     } else {
         facts.push(at.fact(Event::GaveUp, reason, 0));
     }
+}
+
+/// How long a member waits after so many times, in seconds: exponentially longer, with its own jitter (semantics S13).
+pub(super) fn backoff(state: &State, at: At<'_>, times: u8) -> u64 {
+    let retry = &at.rollout.policy().retry;
+    let doublings = u32::from(times.saturating_sub(1)).min(31);
+    let wait = (u64::from(retry.backoff_secs) << doublings).min(retry.backoff_secs_max.into());
+    let hash: SpreadHash = Rollout::hash(state.seed, at.rollout.id());
+    let spread = wait * u64::from(retry.jitter.thousandths()) / 100_000;
+    let numbers = [u64::from(at.ix.0), u64::from(times)];
+    let jitter = if spread == 0 { 0 } else { hash.of(&numbers) % (spread + 1) };
+    wait + jitter
 }
 
 /// An installer answers a query.
@@ -427,8 +434,8 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
             at.fact(Event::WentSilent, reason, next)
         }
         Phase::Draining => {
-            let reason = state.reason(facts, FailureKind::Timeout, "its pre hook did not end in time");
-            at.fact(Event::HookFailed, reason, 0)
+            let why = (FailureKind::Timeout, "its pre hook did not end in time");
+            return hook::not_drained(state, now, at, why, facts);
         }
         Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
         Phase::Reverting => {

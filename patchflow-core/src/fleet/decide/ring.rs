@@ -115,13 +115,13 @@ pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> 
     let waits = ring.counts().waiting > 0 || !rollout.queue.again.is_empty();
     match ring.state() {
         RingState::Open if waits && !rollout.queue.deferral_swept => defers_from(rollout),
-        RingState::Settled => match judge(ring.gate(), &rollout.standing(), now).decision {
+        // Whoever was asked may be relieved of the question: other gates, by a revision, hold for a time of their own.
+        RingState::Settled | RingState::Held => match judge(ring.gate(), &rollout.standing(), now).decision {
             Decision::Hold { until } => until,
             Decision::Promote | Decision::Halt | Decision::Ask => None,
         },
         RingState::Open
         | RingState::Pending
-        | RingState::Held
         | RingState::Promoted
         | RingState::Skipped
         | RingState::CatchUp

@@ -7,12 +7,14 @@ use super::reboot::comes_first;
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::conditions::Bits;
+use crate::fleet::kin::Newer;
 use crate::fleet::observation::Standing;
 use crate::fleet::openings::Turn;
 use crate::fleet::state::State;
 use crate::fleet::{Fact, RichFact};
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
+use crate::policy::SnapshotRule;
 use crate::rollout::{Event, Phase, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::borrow::Cow;
@@ -103,7 +105,12 @@ pub(crate) fn needed_secs(state: &State, rollout: &Rollout) -> u64 {
 pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> Start {
     let its_turn = match at.member.phase {
         Phase::Waiting | Phase::Draining => true,
-        Phase::Deferred => is_caught_up(state, at),
+        Phase::Deferred if !is_caught_up(state, at) => false,
+        // Its pre hook failed not long ago.
+        Phase::Deferred if at.member.deadline > state.secs(now) => {
+            return Start::Later(state.at(at.member.deadline));
+        }
+        Phase::Deferred => true,
         // It may stand in the queue from an earlier retry; the one that counts comes with its deadline.
         Phase::Backoff => at.member.deadline <= state.secs(now),
         Phase::Ordered
@@ -146,7 +153,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         let text = "a later rollout has taken it up";
         return Start::Settle(Event::Cancelled, Some((FailureKind::Denied, text.into())));
     }
-    if let Some(kept) = keeps_back(slot, at) {
+    if let Some(kept) = keeps_back(state, slot, at) {
         return kept;
     }
     if let Some(settle) = stands_against(state, now, slot.environment, at) {
@@ -218,6 +225,16 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         Some(Standing::Has) => return Some(Start::Settle(Event::Skipped, None)),
         Some(Standing::NotApplicable) | None => return Some(Start::Settle(Event::Removed, None)),
     }
+    match entry.and_then(|entry| state.newer_there(entry, at.member.endpoint)) {
+        None => {}
+        Some(Newer::Present) if fresh => return Some(Start::Settle(Event::Skipped, None)),
+        Some(Newer::Present) => {
+            return settle(Event::Cancelled, FailureKind::Denied, "something newer is installed there");
+        }
+        Some(Newer::Unknown(why)) => {
+            return Some(Start::Settle(held, Some((FailureKind::Denied, why.into()))));
+        }
+    }
     if state.is_replaced_there(at.rollout.candidate(), at.member.endpoint) {
         let text = "what replaces it is installed there";
         return if fresh {
@@ -245,14 +262,38 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         if at.member.path() == RollbackPath::None || is_gone {
             return settle(held, FailureKind::NoRollbackPath, "no rollback path is known");
         }
+        if is_refused_snapshot(state, at) {
+            let text = "restoring a snapshot would lose its own state; it needs another way back";
+            return settle(held, FailureKind::NoRollbackPath, text);
+        }
         if state.path_ended(at.rollout.candidate(), at.member.endpoint, now).is_some() {
             return Some(Start::Lapsed);
         }
+    }
+    if lacks_snapshot(state, at) {
+        return Some(Start::Waits);
     }
     if at.member.operation == u8::MAX {
         return settle(held, FailureKind::Other, "255 orders were issued for it already");
     }
     None
+}
+
+/// Whether the way back of a member is a snapshot that must not be restored there (semantics S10).
+pub(crate) fn is_refused_snapshot(state: &State, at: At<'_>) -> bool {
+    at.member.path() == RollbackPath::Snapshot && is_stateful(state, at)
+}
+
+/// Whether the policy requires a snapshot that the member does not have.
+pub(crate) fn lacks_snapshot(state: &State, at: At<'_>) -> bool {
+    at.rollout.policy().rollback.snapshot == SnapshotRule::Required
+        && at.member.path() != RollbackPath::Snapshot
+        && !is_stateful(state, at)
+}
+
+fn is_stateful(state: &State, at: At<'_>) -> bool {
+    let attributes = state.endpoints.attributes(at.member.endpoint);
+    attributes.is_some_and(|attributes| at.rollout.policy().rollback.is_stateful(attributes))
 }
 
 /// Whether a waiting member may start before long: nothing but its turn is missing.
@@ -265,7 +306,32 @@ pub(crate) fn may_come(state: &State, now: Timestamp, at: At<'_>) -> bool {
             // Behind mates it comes when they do; for anything else nobody knows how long.
             Some(Start::Waits) => {
                 let mut ahead = state.mates_ahead(at).peekable();
-                let comes = |mate: At<'_>| mate.member.phase != Phase::Waiting || may_come(state, now, mate);
+                let comes = |mate: At<'_>| match mate.member.phase {
+                    Phase::Waiting => may_come(state, now, mate),
+                    // What was asked after in vain, and has taken as long as it may, is not waited for.
+                    Phase::Silent => state.may_run_until(now, mate).is_some(),
+                    Phase::Ordered
+                    | Phase::Running
+                    | Phase::Recalling
+                    | Phase::Installed
+                    | Phase::RebootPending
+                    | Phase::Rebooting
+                    | Phase::Backoff
+                    | Phase::Verified
+                    | Phase::Failed
+                    | Phase::Reverting
+                    | Phase::Reverted
+                    | Phase::RevertSilent
+                    | Phase::RolledBack
+                    | Phase::NeedsOperator
+                    | Phase::Deferred
+                    | Phase::Skipped
+                    | Phase::Cancelled
+                    | Phase::Held
+                    | Phase::Removed
+                    | Phase::Attached
+                    | Phase::Draining => true,
+                };
                 ahead.peek().is_some() && ahead.all(comes)
             }
             Some(_) => false,

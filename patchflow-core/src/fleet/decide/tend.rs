@@ -3,10 +3,12 @@
 use super::At;
 use super::Facts;
 use super::condition::NO_ORDERS;
+use super::start::is_refused_snapshot;
 use crate::error::FailureKind;
 use crate::fleet::RichFact;
 use crate::fleet::conditions::Bits;
 use crate::fleet::endpoints::Slot;
+use crate::fleet::observation::Standing;
 use crate::fleet::state::State;
 use crate::plan::RollbackPath;
 use crate::policy::{OnFailure, OnHalt};
@@ -38,7 +40,7 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
             call(state, now, at, facts);
         }
         Phase::RolledBack => drilled(state, at, true, facts),
-        Phase::Failed | Phase::Verified if is_to_be_reverted(at) => revert(state, now, at, facts),
+        Phase::Failed | Phase::Verified if is_to_be_reverted(state, at) => revert(state, now, at, facts),
         Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
         Phase::Draining => {}
         Phase::Attached => super::attach::attached(state, at, facts),
@@ -107,8 +109,9 @@ fn recall(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     facts.push(at.fact(Event::RecallAsked, 0, due));
 }
 
-/// Whether the policy brings this member back: it failed, or a gate halted its rollout (semantics S10).
-pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
+/// Whether the policy brings this member back: it failed, a gate halted its rollout (semantics S10), or its approval was
+/// taken back (S8).
+pub(crate) fn is_to_be_reverted(state: &State, at: At<'_>) -> bool {
     // What another rollout installed is that one's to take back.
     if at.member.operation == 0 {
         return false;
@@ -116,6 +119,9 @@ pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
     let policy = &at.rollout.policy().rollback;
     let failed = at.member.phase == Phase::Failed;
     if failed && policy.on_failure == OnFailure::RollBack {
+        return true;
+    }
+    if at.rollout.takes_back && !is_replaced(state, at) {
         return true;
     }
     let Some(halt) =
@@ -131,11 +137,27 @@ pub(crate) fn is_to_be_reverted(at: At<'_>) -> bool {
     }
 }
 
+/// Whether something else has taken its place there since: what is to be taken back is not there any more.
+pub(crate) fn is_replaced(state: &State, at: At<'_>) -> bool {
+    let (candidate, endpoint) = (at.rollout.candidate(), at.member.endpoint);
+    let Some(entry) = state.candidate(candidate) else { return false };
+    let present = entry.needs.get(endpoint).filter(|need| need.standing == Standing::Has);
+    let present = present.and_then(|need| entry.level(need));
+    state.is_replaced_there(candidate, endpoint)
+        || present.is_some_and(|version| **version != *entry.target.version)
+}
+
 fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
-    if at.member.path() == RollbackPath::None || at.member.operation == u8::MAX {
+    // It may have become a database since its install.
+    let refused = is_refused_snapshot(state, at);
+    if at.member.path() == RollbackPath::None || refused || at.member.operation == u8::MAX {
         if at.member.phase == Phase::Failed {
-            let reason =
-                state.reason(facts, FailureKind::NoRollbackPath, "it failed, and no way back is known");
+            let why = if refused {
+                "it failed, and restoring a snapshot would lose its own state"
+            } else {
+                "it failed, and no way back is known"
+            };
+            let reason = state.reason(facts, FailureKind::NoRollbackPath, why);
             facts.push(at.fact(Event::OperatorNeeded, reason, 0));
         }
         return;

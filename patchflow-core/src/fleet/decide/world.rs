@@ -92,7 +92,7 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
         Some((_, entry)) if **entry.candidate.identified().patch() == *patch => return,
         Some((id, entry)) => {
             let risk = state.rated(now, id, patch);
-            let risk = risk.after(entry.candidate.identified().risk(), now, &state.due_limits());
+            let risk = risk.after(entry.candidate.identified().risk(), now, state.due_limits());
             facts.push(
                 RichFact::CandidateRerated { candidate: id, patch: Arc::new(patch.clone()), risk }.into(),
             );

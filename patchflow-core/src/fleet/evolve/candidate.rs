@@ -3,10 +3,13 @@
 use super::Misfit;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
-use crate::fleet::state::{CandidateEntry, Clock, State};
+use crate::fleet::needs::NeedFact;
+use crate::fleet::observation::Standing;
+use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, Revision, RolloutId};
-use crate::risk::Assessment;
+use crate::risk::{Assessment, Priority};
 use crate::rollout::RolloutState;
+use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -48,6 +51,7 @@ impl State {
     /// Other words about the same content, and the rating that follows from them.
     pub(super) fn rerate(
         &mut self,
+        at: Timestamp,
         id: CandidateId,
         patch: &Arc<Patch>,
         risk: &Assessment,
@@ -56,21 +60,57 @@ impl State {
         let Self { candidates, kin, .. } = self;
         let entry = candidates.get_mut(id.index()).ok_or("there is no such candidate")?;
         kin.remove(id, entry.candidate.identified().patch());
-        if entry.candidate.identified().risk().due != risk.due {
-            entry.clock = Clock::default();
+        let before = entry.candidate.identified().risk();
+        if before.priority != Priority::Critical && risk.priority == Priority::Critical {
+            entry.clock.critical_since = Some(at);
+            (entry.clock.first_warned, entry.clock.first_told) = (false, false);
+        }
+        if before.due != risk.due {
+            (entry.clock.warned, entry.clock.told, entry.clock.next) = (false, None, None);
         }
         kin.add(id, patch);
         entry.candidate.rerate(patch.clone(), risk.clone());
-        // What is only identified waits for the next comparison of inventory and catalogue.
-        if entry.trial.is_some() || !matches!(entry.candidate, Candidate::Identified(_)) {
-            self.cache.candidate_agenda.insert(id);
-        }
+        // What is only identified waits for the next comparison of inventory and catalogue, but its dates may be others.
+        let waits = entry.awaits_comparison();
+        if waits { &mut self.cache.clock_agenda } else { &mut self.cache.candidate_agenda }.insert(id);
         entry.revision = Revision(entry.revision.0 + 1);
         self.rethink_kin_of(id);
         // A circle may have been broken by it.
         let held = self.candidates.iter().zip(0..).filter(|(entry, _)| entry.held.is_some());
         self.cache.candidate_agenda.extend(held.map(|(_, i)| CandidateId(i)));
         self.wake_all();
+        Ok(())
+    }
+
+    /// Those that nothing was ordered for yet go by the way back that is known now: a snapshot may have been taken since
+    /// the plan was made. Where another version has come or gone since, what the plan recorded stays.
+    pub(super) fn renew_paths(&mut self, id: CandidateId, needs: &[NeedFact]) {
+        let Self { candidates, rollouts, .. } = self;
+        let Some(entry) = candidates.get(id.index()) else { return };
+        let trial = entry.trial.map(|(trial, _)| trial);
+        for rollout in entry.deployments.iter().copied().chain(trial) {
+            let Some(rollout) = rollouts.get_mut(rollout.index()) else { continue };
+            for need in needs.iter().filter(|need| need.standing == Standing::Needs) {
+                let ix = rollout.member_of(need.endpoint);
+                let member = ix.and_then(|ix| rollout.members.get_mut(ix.index()));
+                if let Some(member) = member.filter(|member| member.operation == 0)
+                    && member.level().and_then(|level| rollout.levels.get(level)) == need.present.as_ref()
+                {
+                    member.renew_path(need.path);
+                }
+            }
+        }
+    }
+
+    /// Whatever its deployments have installed is taken back, or may stay again. They look at it either way.
+    pub(super) fn takes_back(&mut self, id: CandidateId, takes_back: bool) -> Result<(), Misfit> {
+        for deployment in self.entry(id)?.deployments.clone() {
+            if let Some(rollout) = self.rollouts.get_mut(deployment.index()) {
+                rollout.takes_back = takes_back;
+                rollout.queue.sweep |= takes_back;
+            }
+            self.put_on_agenda(deployment);
+        }
         Ok(())
     }
 

@@ -130,8 +130,15 @@ impl State {
             (known.unreachable_since, known.scan) = (None, None);
             (known.reboot_pending_since, known.reboots_stopped) = (None, None);
             known.stale_since = Some(at);
+            known.onboarded = false;
         });
         Ok(())
+    }
+
+    /// It has what was approved for it: from now on it counts like any other.
+    pub(super) fn onboarded(&mut self, ix: EndpointIx) {
+        self.condition_changes(ix, |known| known.onboarded = true);
+        self.note_selection(ix);
     }
 
     /// Takes over what the inventory says of an endpoint, and moves it in all books that count by it.
@@ -139,9 +146,9 @@ impl State {
         let was_gone = self.endpoints.slot(ix).is_none_or(|slot| slot.gone);
         let scope = self.cache.budgets.scope_of(&self.endpoints, ix);
         let group = self.endpoints.slot(ix).map_or(0, |slot| slot.group);
-        let before = (self.calendar_of(ix), self.endpoints.selection(ix));
+        let before = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
         self.endpoints.change(ix, seen);
-        let after = (self.calendar_of(ix), self.endpoints.selection(ix));
+        let after = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
         if self.cache.live {
             self.count_moved(ix, was_gone, scope);
             self.count_regrouped(ix, was_gone, group);
@@ -149,7 +156,7 @@ impl State {
                 self.calendar_changed(ix, before.0, after.0);
             }
         }
-        if before.1 != after.1 {
+        if (before.1, before.2) != (after.1, after.2) {
             self.note_selection(ix);
         }
     }
@@ -191,6 +198,17 @@ impl State {
             let end =
                 old_due.saturating_sub(deploy.report_within_secs).saturating_add(deploy.duration_secs_max);
             self.patience.ends.entry((rollout, member)).or_insert(end);
+        }
+    }
+
+    /// Keeps until when alerts of an endpoint that was verified are suppressed, and forgets whose time is over.
+    pub(in crate::fleet) fn note_quiet(&mut self, at: Timestamp, endpoint: EndpointIx, reserve_secs: u32) {
+        let now = self.secs(at);
+        while self.quiet.front().is_some_and(|(until, _)| *until <= now) {
+            self.quiet.pop_front();
+        }
+        if reserve_secs > 0 {
+            self.quiet.push_back((now.saturating_add(reserve_secs), endpoint));
         }
     }
 

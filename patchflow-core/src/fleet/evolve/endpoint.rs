@@ -2,9 +2,10 @@
 
 use super::Misfit;
 use crate::fleet::EndpointFact;
+use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
-use crate::rollout::{Event, Phase};
+use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
 
@@ -34,6 +35,7 @@ impl State {
             let pending = |phase| u32::from(phase == Phase::RebootPending);
             rollout.reboots_pending = rollout.reboots_pending + pending(to) - pending(from);
         }
+        let quiet_secs = rollout.policy.deploy.quiet_reserve_secs;
         let old_due = before.map_or(0, |(_, deadline)| deadline);
         let (endpoint, candidate) = (rollout.members[member.index()].endpoint, rollout.candidate);
         let taken = rollout.operating.cmp(&places);
@@ -57,6 +59,10 @@ impl State {
                 self.cache.tending.push((id, member));
             }
         }
+        if matches!(to, Phase::Installed | Phase::Verified) && rollout.kind == RolloutKind::Trial {
+            let clock = self.candidates.get_mut(candidate.index()).map(|entry| &mut entry.clock);
+            clock.into_iter().for_each(|clock| _ = clock.first_install.get_or_insert(at));
+        }
         let waits = to == Phase::Waiting;
         if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
             let ring = usize::from(rollout.members[member.index()].ring);
@@ -76,8 +82,12 @@ impl State {
         {
             slot.fence += u32::from(ordered);
             slot.set_active(occupies.then_some((id, member)).or(mate));
+            let onboarding = slot.conditions.has(Bits::ONBOARDING);
             if !occupies {
                 self.wake(endpoint);
+            }
+            if onboarding && self.cache.live && !occupies {
+                self.cache.onboarding.insert(endpoint);
             }
         }
         if event == Event::Attached {
@@ -114,6 +124,9 @@ impl State {
             && (matches!(to, Phase::Running | Phase::Silent) || !self.patience.is_empty())
         {
             self.note_progress(id, member, [from, to], old_due);
+        }
+        if to == Phase::Verified && from.tally().occupies {
+            self.note_quiet(at, endpoint, quiet_secs);
         }
         if event == Event::RebootOrdered {
             self.reboots.note(endpoint, self.secs(at));

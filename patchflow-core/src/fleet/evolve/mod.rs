@@ -59,6 +59,12 @@ impl State {
         self.candidates.get_mut(id.index()).ok_or_else(|| format!("there is no candidate {id}"))
     }
 
+    /// What was told of its dates. That changes nothing about its next step, so it is not looked at for it.
+    fn clock_of(&mut self, id: CandidateId) -> Result<&mut Clock, Misfit> {
+        let entry = self.candidates.get_mut(id.index());
+        entry.map(|entry| &mut entry.clock).ok_or_else(|| format!("there is no candidate {id}"))
+    }
+
     fn touched(&mut self, id: RolloutId) -> Result<&mut Rollout, Misfit> {
         self.put_on_agenda(id);
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
@@ -110,6 +116,7 @@ impl State {
                 if self.cache.live {
                     self.count_left(*endpoint);
                 }
+                self.drained.remove(endpoint);
                 if let Some(post) = self.posts.remove(endpoint)
                     && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
                 {
@@ -134,6 +141,7 @@ impl State {
             RichFact::ScansGivenUp { endpoints } => self.scans_given_up(at, endpoints)?,
             RichFact::EndpointsRead { endpoints } => self.endpoints_read(at, endpoints)?,
             RichFact::EndpointReimaged { endpoint, seen } => self.reimaged(at, *endpoint, seen)?,
+            RichFact::EndpointOnboarded { endpoint } => self.onboarded(*endpoint),
             RichFact::EndpointQuarantined { endpoint, reason } => self.quarantined(*endpoint, reason)?,
             RichFact::QuarantineCleared { endpoint, .. } => self.quarantine_cleared(at, *endpoint)?,
             RichFact::OwnershipDeclared { endpoint, .. } => {
@@ -196,10 +204,18 @@ impl State {
                 self.kin.add(*candidate, patch);
                 self.rethink_kin_of(*candidate);
             }
-            RichFact::CandidateRerated { candidate, patch, risk } => self.rerate(*candidate, patch, risk)?,
-            RichFact::DeadlineNeared { candidate, .. } => self.entry(*candidate)?.clock.warned = true,
+            RichFact::CandidateRerated { candidate, patch, risk } => {
+                self.rerate(at, *candidate, patch, risk)?
+            }
+            RichFact::DeadlineNeared { candidate, .. } => self.clock_of(*candidate)?.warned = true,
+            RichFact::FirstInstallNeared { candidate, .. } => {
+                self.clock_of(*candidate)?.first_warned = true;
+            }
+            RichFact::FirstInstallOverdue { candidate, .. } => {
+                self.clock_of(*candidate)?.first_told = true;
+            }
             RichFact::DeadlinePassed { candidate, next, .. } => {
-                let clock = &mut self.entry(*candidate)?.clock;
+                let clock = self.clock_of(*candidate)?;
                 (clock.told, clock.next) = (Some(at), *next);
             }
             RichFact::WindowPassed { rollout, reason: _ } => self.touched(*rollout)?.outside = true,
@@ -227,6 +243,7 @@ impl State {
                         None => drop(paths_until.remove(&need.endpoint)),
                     }
                 }
+                self.renew_paths(*candidate, needs);
                 // Some may have waited for this to be there.
                 needs.iter().for_each(|need| self.wake(need.endpoint));
                 let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
@@ -276,8 +293,7 @@ impl State {
                     | Candidate::Withdrawn(_) => (state, Fits::No),
                 })?;
                 entry.ask = None;
-                let deployments = entry.deployments.clone();
-                deployments.into_iter().for_each(|id| self.put_on_agenda(id));
+                self.takes_back(*candidate, false)?;
             }
             RichFact::ApprovalRejected { candidate, by, reason } => {
                 let entry = self.transition(*candidate, |state| match state {
@@ -314,6 +330,7 @@ impl State {
                     | Candidate::Withdrawn(_) => (state, Fits::No),
                 })?;
             }
+            RichFact::RollbackAsked { candidate, by: _, reason: _ } => self.takes_back(*candidate, true)?,
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.transition(*candidate, |state| (state.superseded(*by, at), Fits::Yes))?.ask = None;
             }
@@ -460,6 +477,7 @@ impl State {
                     self.patience.forget(id);
                 }
                 self.cache.candidate_agenda.insert(candidate);
+                self.note_onboarding(id);
             }
             RichFact::OperatorCalled { rollout, member, level, until } => {
                 let call = Call { level: *level, until: *until, acknowledged: None };

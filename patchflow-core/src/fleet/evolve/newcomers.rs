@@ -5,20 +5,44 @@
 use crate::fleet::observation::Standing;
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, EndpointIx, RolloutId};
+use crate::policy::Onboarding;
 use crate::rollout::{Rollout, RolloutKind, RolloutState};
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 /// Whether a rollout takes newcomers in, now or once it goes on.
 fn may_take(rollout: &Rollout) -> bool {
     rollout.kind() == RolloutKind::Deployment
         && match rollout.state() {
             RolloutState::Running | RolloutState::Paused | RolloutState::Halted => true,
-            RolloutState::Completed => rollout.is_catching_up() && rollout.policy().catch_up.newcomers,
+            RolloutState::Completed => rollout.is_catching_up() && takes_late(rollout),
             RolloutState::Cancelled | RolloutState::Ended => false,
         }
 }
 
+/// Whether it takes anybody in at all once it has completed.
+fn takes_late(rollout: &Rollout) -> bool {
+    let policy = &rollout.policy().catch_up;
+    policy.newcomers || policy.onboarding != Onboarding::Leave
+}
+
 impl State {
+    /// A rollout has completed: those that are not in service were left out until now.
+    pub(super) fn note_onboarding(&mut self, id: RolloutId) {
+        let Some(rollout) = self.rollouts.get(id.index()).filter(|rollout| may_take(rollout)) else { return };
+        if !self.cache.live {
+            return;
+        }
+        let onboarding =
+            self.endpoints.conditions().filter(|(_, known)| known.onboarding && !known.onboarded);
+        let newcomers: Vec<_> =
+            onboarding.map(|(ix, _)| ix).filter(|ix| self.is_newcomer(rollout, *ix)).collect();
+        if !newcomers.is_empty() {
+            self.rollouts[id.index()].queue.newcomers.extend(newcomers);
+            self.put_on_agenda(id);
+        }
+    }
+
     /// Endpoints need a candidate now.
     pub(super) fn note_needs(
         &mut self,

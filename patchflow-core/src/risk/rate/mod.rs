@@ -1,7 +1,7 @@
 //! From inputs to a rating: the priority by rules, the clocks by dates, and the whole of it explained.
 
 use super::Priority;
-use super::assess::{Assessment, DueLimits};
+use super::assess::{Assessment, DueDates};
 use super::inputs::{Inputs, Told};
 use super::rules::RiskRules;
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ pub struct Rating {
 ///
 /// ```
 /// use patchflow_core::catalog::{Advisory, KnownExploited, Severity};
-/// use patchflow_core::risk::{Catalogues, DueLimits, Inputs, Priority, RiskRules, rate};
+/// use patchflow_core::risk::{Catalogues, DueDates, Inputs, Priority, RiskRules, rate};
 /// let on = |day: &str| format!("2026-11-{day}T00:00:00Z").parse().unwrap();
 /// let mut advisory = Advisory::new("CVE-2026-1");
 /// advisory.severity = Severity::Low;
@@ -50,7 +50,7 @@ pub struct Rating {
 /// assert!(rated.to_string().starts_with("critical priority by the rule `known_exploited`: known exploitation."));
 /// ```
 #[must_use]
-pub fn rate(inputs: &Inputs, rules: &RiskRules, limits: &DueLimits, first_seen: Timestamp) -> Rating {
+pub fn rate(inputs: &Inputs, rules: &RiskRules, limits: &dyn DueDates, first_seen: Timestamp) -> Rating {
     let decided = rules.decide(inputs);
     let mut notes = inputs.notes.clone();
     let mut seen = |what: &str, at: Option<Timestamp>| {
@@ -65,8 +65,7 @@ pub fn rate(inputs: &Inputs, rules: &RiskRules, limits: &DueLimits, first_seen: 
     let clock_started = released.unwrap_or(first_seen);
     let exposed_since = [disclosed, exploited].into_iter().flatten().fold(clock_started, Ord::min);
     let unrepaired = inputs.fix.value == Some(false) && released.is_none();
-    let due =
-        limits.of(decided.priority).map(|secs| clock_started.plus_secs(secs.into())).filter(|_| !unrepaired);
+    let due = limits.due(decided.priority, clock_started).filter(|_| !unrepaired);
     if unrepaired {
         notes.push(
             "nothing repairs it yet, so no due clock runs; what can be done meanwhile is to mitigate it"

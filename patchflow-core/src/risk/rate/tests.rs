@@ -1,4 +1,5 @@
 use super::*;
+use crate::risk::DueLimits;
 use crate::catalog::{
     Advisory, Affected, Category, Epss, Exploitation, Fix, KnownExploited, Product, Severity, Ssvc, Status,
     Versions,

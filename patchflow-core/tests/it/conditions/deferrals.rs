@@ -1,13 +1,16 @@
 //! What the people at an endpoint put off, and how long an install may take.
 
-use super::{HOUR, direct, explained, rollout};
+use super::{HOUR, direct, explained, ix, rollout};
 use crate::world::{Does, World};
 use patchflow_core::catalog::Severity;
 use patchflow_core::doc::patch;
-use patchflow_core::fleet::{Command, Fleet, Observation};
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{Command, Fact, Fleet, Observation};
 use patchflow_core::gate::Percent;
 use patchflow_core::ids::RolloutId;
-use patchflow_core::rollout::{Order, Phase, QueryAnswer, Report, ReportKind};
+use patchflow_core::policy::OnHalt;
+use patchflow_core::rollout::{Event, Order, Phase, QueryAnswer, Report, ReportKind, RolloutState};
+use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 
 fn report(world: &mut World, kind: ReportKind<'static>) {
@@ -153,12 +156,71 @@ fn progress_extends_the_deadline_up_to_the_longest_duration() {
 
 #[test]
 fn alerts_are_suppressed_from_start_to_verification_and_the_reserve_and_no_longer() {
-    let world = {
-        let mut world = World::new(1, 0, direct());
-        world.publish(patch("openssl", "3.0.22"));
-        world
-    };
+    let mut world = World::new(1, 0, direct());
+    world.script.insert("prod-0".into(), Does::Offline);
+    let (_, rollout) = rollout(&mut world);
+    world.script.insert("prod-0".into(), Does::WantsReboot);
     let Order::Install(order) = &world.orders[0] else { panic!() };
     // Until the report at the latest, then until it was read, then the reserve.
     assert_eq!(order.quiet_secs(), 1200 + 3600 + 900);
+    let quiet = |world: &World| world.fleet.quiet_until(ix(world, "prod-0"));
+    assert_eq!(quiet(&world), None, "it has not begun");
+    world.pass(1830);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Running, "sent again");
+    assert_eq!(quiet(&world), Some(world.now.plus_secs(1200 + 900 - 30)));
+    let replayed = Fleet::resume(&world.fleet.baseline(), []).unwrap();
+    assert_eq!(replayed.quiet_until(ix(&world, "prod-0")), quiet(&world));
+    let verified_at = |world: &World| {
+        let is = |fact: &Fact| matches!(fact, Fact::Endpoint(fact) if fact.event == Event::Verified);
+        world.journal.iter().find(|recorded| is(&recorded.fact)).map(|recorded| recorded.at)
+    };
+    while verified_at(&world).is_none() {
+        world.pass(1);
+        assert!(quiet(&world).is_some(), "{:?}", world.phase(rollout, "prod-0"));
+    }
+    let until = verified_at(&world).unwrap().plus_secs(900);
+    assert_eq!(quiet(&world), Some(until));
+    let resumed = Fleet::resume(&world.fleet.baseline(), []).unwrap();
+    assert_eq!(resumed.quiet_until(ix(&world, "prod-0")), Some(until));
+    world.pass(899);
+    assert_eq!(quiet(&world), Some(until));
+    world.pass(1);
+    assert_eq!(quiet(&world), None);
+}
+
+#[test]
+fn alerts_of_what_is_silent_or_failed_or_waits_for_its_reboot_are_not_suppressed() {
+    let night = WeeklyWindow { day: Weekday::Saturday, opens_minute: 8 * 60, open_minutes: 45 };
+    for (does, phase) in [
+        (Does::GoesSilent, Phase::Silent),
+        (Does::Fails(FailureKind::Dependency), Phase::Failed),
+        (Does::WantsReboot, Phase::RebootPending),
+    ] {
+        let mut policy = direct();
+        policy.schedule = Schedule::Weekly { windows: vec![night], freezes: vec![] };
+        policy.deploy.expected_secs = 60;
+        policy.rollback.on_halt = OnHalt::Nobody;
+        // Its reboot does not fit any more once it is installed.
+        policy.deploy.reboot_reserve_secs = 44 * 60;
+        let mut world = World::new(1, 0, policy);
+        world.script.insert("prod-0".into(), does);
+        let (_, rollout) = rollout(&mut world);
+        world.pass(1500);
+        assert_eq!(world.phase(rollout, "prod-0"), phase);
+        assert_eq!(world.fleet.quiet_until(ix(&world, "prod-0")), None, "{phase:?}");
+    }
+}
+
+#[test]
+fn alerts_that_are_suppressed_count_for_the_gate() {
+    let mut policy = direct();
+    policy.rings[0].gate.max_alerts = Some(0);
+    let mut world = World::new(2, 0, policy);
+    world.script.insert("prod-0".into(), Does::GoesSilent);
+    world.script.insert("prod-1".into(), Does::GoesSilent);
+    let (_, rollout) = rollout(&mut world);
+    world.pass(60);
+    assert!(world.fleet.quiet_until(ix(&world, "prod-0")).is_some());
+    world.see(Observation::Alerts { rollout, ring: 0, new: Some(1) });
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Halted);
 }

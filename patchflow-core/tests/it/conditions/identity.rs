@@ -148,7 +148,7 @@ fn another_patch_manager_holds_an_endpoint_until_ownership_is_declared() {
         (world.phase(rollout, "prod-0"), world.phase(rollout, "prod-1")),
         (Phase::Held, Phase::Verified)
     );
-    assert!(explained(&world, candidate, "prod-0").contains("another patch manager"));
+    assert!(explained(&world, candidate, "prod-0").contains("intune is active there; declare ownership"));
     let declare =
         |reason: &str| Command::DeclareOwnership { endpoint: "prod-0".into(), reason: reason.into() };
     assert!(
@@ -162,6 +162,18 @@ fn another_patch_manager_holds_an_endpoint_until_ownership_is_declared() {
     // The declaration was about that manager, not about the next one.
     tell(&mut world, &[EndpointSeen { managed_by: Some("jamf".into()), ..managed }]);
     assert_eq!(world.fleet.endpoint(ix(&world, "prod-0")).unwrap().held_by_manager(), Some("jamf"));
+}
+
+#[test]
+fn whoever_is_held_for_another_manager_says_which_one_there_is_now() {
+    let mut world = World::new(1, 0, direct());
+    tell(&mut world, &[EndpointSeen { managed_by: Some("intune".into()), ..machine("prod-0", "a") }]);
+    let (candidate, rollout) = rollout(&mut world);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Held);
+    tell(&mut world, &[EndpointSeen { managed_by: Some("jamf".into()), ..machine("prod-0", "a") }]);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Held, "one took the place of the other");
+    let said = explained(&world, candidate, "prod-0");
+    assert!(said.contains("; jamf patches prod-0 too, until ownership is declared"), "{said}");
 }
 
 #[test]

@@ -7,8 +7,9 @@ use patchflow_core::catalog::Severity;
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::Command;
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{OnSuperseded, Policy, StartMode};
+use patchflow_core::policy::{CalendarPolicy, OnSuperseded, Policy, StartMode};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
+use std::collections::BTreeMap;
 
 const DAY: u64 = 24 * HOUR;
 
@@ -42,6 +43,20 @@ fn dues(policy: Policy) -> String {
         world.fleet.candidate(candidate).unwrap().identified().risk().due
     };
     format!("{:?}", [Severity::Critical, Severity::High, Severity::Moderate].map(due))
+}
+
+/// A calendar whose windows are cycles.
+fn cycles() -> BTreeMap<String, Schedule> {
+    let windows = vec![WeeklyWindow { open_minutes: 2880, ..saturday_morning() }];
+    [("weekends".into(), Schedule::Weekly { windows, freezes: vec![] })].into()
+}
+
+/// A critical patch, and no machine to try it on: when people are told.
+fn untried(policy: Policy) -> String {
+    let mut world = World::new(4, 0, policy);
+    world.publish(patch("lib", "2"));
+    world.pass(6 * HOUR);
+    format!("{:?}", world.notices)
 }
 
 /// A patch that nobody approves comes to its due date; then somebody does.
@@ -107,6 +122,15 @@ pub(super) fn fields() -> Vec<Field> {
         field("operators.role", |p| p.operators[0].role = "night shift".into(), stuck),
         field("operators.acknowledge_within_secs", |p| p.operators[0].acknowledge_within_secs = 60, stuck),
         field("rollback.drill_every_secs", |p| p.rollback.drill_every_secs = 30 * 86_400, undrilled),
+        field(
+            "clock.moderate_cycle",
+            |p| {
+                p.calendars.named = cycles();
+                p.clock.moderate_cycle = Some("weekends".into());
+            },
+            |p| dues(Policy { calendars: CalendarPolicy { named: cycles(), spread_secs: 0 }, ..p }),
+        ),
+        field("clock.first_install_within_secs", |p| p.clock.first_install_within_secs = 3600, untried),
         field("clock.warn_before_secs", |p| p.clock.warn_before_secs = 0, overdue),
         field("clock.enforce_at_deadline", |p| p.clock.enforce_at_deadline = true, overdue),
         field("emergency.bake_secs_min", |p| p.emergency.bake_secs_min = Some(60), emergency),

@@ -7,10 +7,11 @@ use crate::rings::a_little_everywhere;
 use crate::world::{Does, World};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{EndpointSeen, Observation};
+use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation};
 use patchflow_core::gate::{LimitScope, Percent, ShareOf};
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::policy::{Policy, RingSize, Trait};
+use patchflow_core::plan::RollbackPath;
+use patchflow_core::policy::{Onboarding, Policy, RingSize, Trait};
 
 /// Endpoints of two sites, ten to one: who is in the trial and in the pilot.
 fn sites(mut policy: Policy) -> String {
@@ -60,6 +61,20 @@ fn latecomers(policy: Policy) -> String {
     ending(&world)
 }
 
+/// One comes after the rollout has completed, and is not in service yet.
+fn not_in_service(policy: Policy) -> String {
+    let mut world = World::new(4, 2, policy);
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(8 * HOUR);
+    let seen = EndpointSeen { onboarding: true, ..EndpointSeen::new("new", Environment::Production) };
+    world.see(Observation::Endpoints { endpoints: vec![seen].into() });
+    let endpoint = world.fleet.endpoint_ix("new").unwrap();
+    let need = NeedSeen::needs(endpoint, None, RollbackPath::Uninstall);
+    world.see(Observation::Needs { candidate, needs: vec![need].into() });
+    world.pass(HOUR);
+    ending(&world)
+}
+
 /// All are away until the rollout has completed without them.
 fn back_at_last(mut policy: Policy) -> String {
     policy.deploy.start_within_secs = 3600;
@@ -84,6 +99,7 @@ pub(super) fn fields() -> Vec<Field> {
             shares,
         ),
         field("catch_up.newcomers", |p| p.catch_up.newcomers = false, latecomers),
+        field("catch_up.onboarding", |p| p.catch_up.onboarding = Onboarding::Leave, not_in_service),
         field("catch_up.deferred", |p| p.catch_up.deferred = false, back_at_last),
         field("catch_up.max_failures", |p| p.catch_up.max_failures = 0, latecomers),
         field("rings.gate.scope", |p| gates(p, |g| g.scope = LimitScope::Rollout), totals),

@@ -12,7 +12,8 @@ use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, OnFailure, OnHalt, Policy, RingPolicy, RingSize, StartMode, WaiverByName,
+    Approval, OnFailure, OnHalt, OnRevoke, Policy, RingPolicy, RingSize, Selector, SnapshotRule, StartMode,
+    WaiverByName,
 };
 use patchflow_core::rollout::{Event, Order, RolloutKind};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -187,10 +188,21 @@ pub(super) fn trials(policy: Policy, update: Patch) -> String {
     format!("{:?}", trials.iter().map(|trial| trial.members().len()).collect::<Vec<_>>())
 }
 
-pub(super) fn without_a_way_back(policy: Policy) -> String {
+/// Everybody has this way back.
+fn goes_back_by(policy: Policy, path: RollbackPath) -> String {
     let mut world = World::new(40, 2, policy);
-    world.publish_with(patch("openssl", "3.0.22"), RollbackPath::None);
+    world.publish_with(patch("openssl", "3.0.22"), path);
     world.pass(8 * HOUR);
+    ending(&world)
+}
+
+/// The approval is taken back while the rollout runs.
+fn revoked(policy: Policy) -> String {
+    let mut world = World::new(40, 2, policy);
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    world.pass(HOUR);
+    world.ask("ada", &[], Command::Revoke { candidate, reason: "it eats mail".into() }).unwrap();
+    world.pass(HOUR);
     ending(&world)
 }
 
@@ -314,7 +326,22 @@ pub(super) fn fields() -> Vec<Field> {
             },
         ),
         field("rollback.on_halt", |p| p.rollback.on_halt = OnHalt::Ring, sickens),
-        field("rollback.without_path", |p| p.rollback.without_path = waiver(), without_a_way_back),
+        field("rollback.on_revoke", |p| p.rollback.on_revoke = OnRevoke::RollBack, revoked),
+        field(
+            "rollback.snapshot",
+            |p| p.rollback.snapshot = SnapshotRule::Required,
+            |p| goes_back_by(p, RollbackPath::Reinstall),
+        ),
+        field(
+            "rollback.stateful",
+            |p| p.rollback.stateful = Some(Selector::Scope { within: ScopePath("acme".into()) }),
+            |p| goes_back_by(p, RollbackPath::Snapshot),
+        ),
+        field(
+            "rollback.without_path",
+            |p| p.rollback.without_path = waiver(),
+            |p| goes_back_by(p, RollbackPath::None),
+        ),
         field(
             "schedule",
             |p| {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod explore;
 mod inventory;
 mod scenario;
 mod soak;
@@ -22,6 +23,8 @@ struct Lab {
 enum What {
     /// Reads an inventory.
     Inventory(inventory::Inventory),
+    /// Lives through every history of small fleets, as far as a bound, and watches what must never happen.
+    Explore(explore::Explore),
     /// Tells stories in plain text and checks what they expect.
     Scenario(scenario::Scenario),
     /// Runs simulations with faults, one for each seed, and watches what must never happen.
@@ -33,6 +36,7 @@ enum What {
 fn main() -> ExitCode {
     match Lab::parse().what {
         What::Inventory(inventory) => inventory.run(),
+        What::Explore(explore) => explore.run(),
         What::Scenario(scenario) => scenario.run(),
         What::Soak(soak) => soak.run(),
         What::Versions(versions) => versions.run(),

@@ -10,8 +10,9 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
     BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
-    HookPolicy, OnFailure, OnHalt, OnSuperseded, OperatorLevel, PersonApproval, Policy, RebootPolicy,
-    RelationPolicy, RetryPolicy, RollbackPolicy, StartMode, TrialPolicy, WaiverByName,
+    HookPolicy, OnFailure, OnHalt, OnRevoke, OnSuperseded, Onboarding, OperatorLevel, PersonApproval, Policy,
+    RebootPolicy, RelationPolicy, RetryPolicy, RollbackPolicy, SnapshotRule, StartMode, TrialPolicy,
+    WaiverByName,
 };
 use patchflow_core::risk::DueLimits;
 
@@ -36,13 +37,13 @@ fields! {
         scan_tries_max, silent_after_secs,
     } = Self::default();
     RebootPolicy { preflight, max_reboots, deferrals_max, cancel_within_secs } = Self::default();
-    CatchUpPolicy { newcomers, deferred, max_failures } = Self::default();
+    CatchUpPolicy { newcomers, deferred, onboarding, max_failures } = Self::default();
     RetryPolicy { attempts_max, on, backoff_secs, backoff_secs_max, jitter } = Self::default();
-    ClockPolicy { limits, warn_before_secs, enforce_at_deadline } = Self::default();
+    ClockPolicy { limits, moderate_cycle, first_install_within_secs, warn_before_secs, enforce_at_deadline } = Self::default();
     DueLimits { critical_secs, high_secs, moderate_secs } = Self::default();
     EmergencyPolicy { bake_secs_min, passes_windows, overrides_freeze } = Self::default();
     RelationPolicy { superseded } = Self::default();
-    RollbackPolicy { on_failure, on_halt, without_path, drill_every_secs } = Self::default();
+    RollbackPolicy { on_failure, on_halt, on_revoke, without_path, snapshot, stateful, drill_every_secs } = Self::default();
     CalendarPolicy { named, spread_secs } = Self::default();
     WaiverByName { by, reason } = Self { by: String::new(), reason: String::new() };
     Limits {
@@ -57,6 +58,12 @@ choices! {
     OnHalt {
         "nobody" => OnHalt::Nobody, "failed" => OnHalt::Failed, "ring" => OnHalt::Ring,
         "rollout" => OnHalt::Rollout,
+    }
+    OnRevoke { "list" => OnRevoke::List, "roll_back" => OnRevoke::RollBack }
+    SnapshotRule { "not_asked" => SnapshotRule::NotAsked, "required" => SnapshotRule::Required }
+    Onboarding {
+        "leave" => Onboarding::Leave, "in_windows" => Onboarding::InWindows,
+        "at_any_time" => Onboarding::AtAnyTime,
     }
     LimitScope { "ring" => LimitScope::Ring, "rollout" => LimitScope::Rollout }
     ShareOf { "members" => ShareOf::Members, "started" => ShareOf::Started }

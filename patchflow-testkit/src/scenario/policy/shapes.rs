@@ -184,7 +184,18 @@ impl Word for StartsMax {
     }
 }
 
-overlay_words!(Amount, StartsMax);
+impl Word for Selector {
+    fn blank() -> Self {
+        Self::All
+    }
+
+    /// `tag role=db or tag role=dc`.
+    fn word(words: &mut Words<'_>, _: &str) -> Read<Self> {
+        selector(words)
+    }
+}
+
+overlay_words!(Amount, StartsMax, Selector);
 
 impl Word for ScopeBudget {
     fn blank() -> Self {

@@ -29,13 +29,14 @@ const REBOOTS: [(&str, RebootBehaviour); 3] = [
     ("required", RebootBehaviour::Required),
 ];
 
-const ATTRIBUTES: [&str; 11] = [
+const ATTRIBUTES: [&str; 12] = [
     "scope",
     "tag",
     "calendar",
     "group",
     "machine",
     "managed_by",
+    "not_in_service",
     "non_production",
     "has",
     "lacks",
@@ -110,6 +111,7 @@ fn attribute(words: &mut Words<'_>, of: &mut Cast, calendars: &mut Calendars) ->
         }
         "machine" => machine.fingerprint = Some(words.text("what tells the machine from others")?),
         "managed_by" => machine.managed_by = Some(words.text("the name of a patch manager")?),
+        "not_in_service" => machine.onboarding = true,
         "path" => machine.path = words.one_of("way back", &PATHS)?,
         "later" => of.later = true,
         other => return Err(Diagnostic::unknown(token.at, "attribute", other, ATTRIBUTES)),

@@ -118,6 +118,7 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         "resumes" | "resume" => hook_takes(HookStage::Post, words),
         "lies" | "lie" => install(words, Manner::Lies),
         "sickens" | "sicken" => install(words, Manner::Sickens),
+        "goes" | "go" if words.take("into") => words.want("service").map(|()| Deed::Service),
         "goes" | "go" => {
             words.want("silent")?;
             install(words, Manner::GoesSilent)

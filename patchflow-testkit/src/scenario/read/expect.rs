@@ -50,7 +50,7 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 17] = [
+const NOTICES: [(&str, NoticeKind); 19] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
@@ -65,8 +65,10 @@ const NOTICES: [(&str, NoticeKind); 17] = [
     ("drill_overdue", NoticeKind::DrillOverdue),
     ("path_lapsed", NoticeKind::PathLapsed),
     ("withdrawn", NoticeKind::Withdrawn),
+    ("rolled_back", NoticeKind::RolledBack),
     ("reboots_stopped", NoticeKind::RebootsStopped),
     ("quarantined", NoticeKind::Quarantined),
+    ("onboarded", NoticeKind::Onboarded),
     ("ended", NoticeKind::Ended),
 ];
 

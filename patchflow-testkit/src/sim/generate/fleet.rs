@@ -79,6 +79,7 @@ pub(super) fn machine(chance: &mut Chance, i: u64, trouble: u32) -> Machine {
     if trouble > 0 && chance.one_in(20) {
         machine.managed_by = Some("another".into());
     }
+    machine.onboarding = trouble > 0 && chance.one_in(12);
     machine
 }
 

@@ -6,8 +6,8 @@ use patchflow_core::catalog::{Category, Severity};
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::inventory::ScopePath;
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize, RiskFilter,
-    Selector, StartMode, Trait, WaiverByName,
+    Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, Onboarding, PersonApproval, Policy, RingPolicy,
+    RingSize, RiskFilter, Selector, SnapshotRule, StartMode, Trait, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -41,8 +41,14 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
     rollback.on_failure = *chance.pick(&[OnFailure::Leave, OnFailure::RollBack]);
     rollback.on_halt = *chance.pick(&[OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout]);
     rollback.without_path = chance.one_in(4).then(waiver);
+    if rollback.without_path.is_none() && chance.one_in(12) {
+        rollback.snapshot = SnapshotRule::Required;
+    }
+    rollback.on_revoke = *chance.pick(&[OnRevoke::List, OnRevoke::RollBack]);
     policy.catch_up.newcomers = !chance.one_in(4);
     policy.catch_up.deferred = !chance.one_in(4);
+    policy.catch_up.onboarding =
+        *chance.pick(&[Onboarding::InWindows, Onboarding::AtAnyTime, Onboarding::Leave]);
     policy.catch_up.max_failures = *chance.pick(&[0, 1, 5, 1000]);
     if !calm {
         policy.schedule = schedule(chance);

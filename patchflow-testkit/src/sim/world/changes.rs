@@ -50,6 +50,7 @@ impl World {
             }
             Change::Stale => sensed = Some(|endpoints, _| Observation::Stale { endpoints }),
             Change::Fingerprint(fingerprint) => (machine.fingerprint, told) = (fingerprint, true),
+            Change::InService => (machine.onboarding, told) = (false, true),
             Change::ManagedBy(manager) => (machine.managed_by, told) = (manager, true),
             Change::Path(path, until) => (machine.path, machine.path_valid_until) = (path, until),
             Change::Level(package, Some(version)) => {

@@ -8,6 +8,7 @@ use crate::error::Refusal;
 use crate::fleet::state::State;
 use crate::fleet::{EndReason, Outcome, RichFact};
 use crate::ids::{CandidateId, RolloutId};
+use crate::policy::OnRevoke;
 use crate::time::Timestamp;
 use alloc::format;
 
@@ -106,6 +107,11 @@ pub(super) fn revoke(asked: Asked<'_>, candidate: CandidateId, reason: &str) -> 
     let end = EndReason::Revoked { by: by.clone(), reason: reason.into() };
     facts.push(RichFact::ApprovalEnded { candidate, end }.into());
     stop_rollouts(state, candidate, Some(by), &format!("the approval was revoked: {reason}"), facts);
+    // As the policy says that holds now: a revocation acts at once, whatever policy its rollouts began under.
+    let on_revoke = state.policy.as_ref().map(|(policy, _)| policy.rollback.on_revoke);
+    if on_revoke == Some(OnRevoke::RollBack) {
+        facts.push(RichFact::RollbackAsked { candidate, by: by.clone(), reason: reason.into() }.into());
+    }
     Ok(stopped(state, candidate))
 }
 

@@ -1,5 +1,6 @@
 //! Commands about one endpoint in a rollout, or its hold.
 
+use super::super::join::is_taken_over;
 use super::{Asked, Done, candidate_for, not_found, rollout_for, rollout_in};
 use crate::error::{FailureKind, Refusal};
 use crate::fleet::state::State;
@@ -15,20 +16,32 @@ pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId)
         Some(at) if at.is_catching_up() => &[RolloutState::Running, RolloutState::Completed],
         Some(_) | None => &[RolloutState::Running],
     };
-    let at = rollout_in(state, rollout, expect, states, "lift its halt or resume it first")?;
+    let allowed = match state.rollout(rollout).map(Rollout::state) {
+        Some(RolloutState::Completed | RolloutState::Ended | RolloutState::Cancelled) => {
+            "it is over and brings nobody along; start another rollout for what is left"
+        }
+        Some(RolloutState::Running | RolloutState::Paused | RolloutState::Halted) | None => {
+            "lift its halt or resume it first"
+        }
+    };
+    let at = rollout_in(state, rollout, expect, states, allowed)?;
     let member = member_of(state, at, endpoint)?;
     let phase = at.members()[member.index()].phase();
     // What holds it may be gone; whether it is, is looked at again when its turn comes.
     let is_held = state.holds.contains(&(at.candidate(), at.members()[member.index()].endpoint()));
-    if phase.next(Event::Released).is_none()
-        || phase == Phase::RolledBack
-        || (phase == Phase::Held && is_held)
-    {
+    if is_held && matches!(phase, Phase::Held | Phase::RolledBack) {
+        return Err(Refusal::WrongState {
+            what: endpoint.to_string(),
+            state: phase.to_string(),
+            allowed: "clear its hold first, with `clear_hold`".into(),
+        });
+    }
+    if phase.next(Event::Released).is_none() {
         return Err(Refusal::WrongState {
             what: endpoint.to_string(),
             state: phase.to_string(),
             allowed:
-                "failed, deferred and cancelled endpoints can try again; a hold is cleared with `clear_hold`"
+                "failed, deferred and cancelled endpoints can try again, and those whose hold is cleared"
                     .into(),
         });
     }
@@ -76,11 +89,14 @@ pub(super) fn clear_hold(asked: Asked<'_>, candidate: CandidateId, endpoint: &En
         });
     }
     facts.push(RichFact::HoldCleared { candidate, endpoint: ix, by: by.clone() }.into());
-    for rollout in state.rollouts_of(candidate).filter(|rollout| !rollout.is_over()) {
-        let member = rollout.member_of(ix);
-        let held =
-            |m: &MemberIx| matches!(rollout.members()[m.index()].phase(), Phase::Held | Phase::RolledBack);
-        facts.extend(member.filter(held).map(|member| member_fact(rollout, member, Event::Released)));
+    // A completed rollout takes it on as well, as long as it brings people along and no later one means the endpoint.
+    for rollout in state.rollouts_of(candidate).filter(|it| !it.is_over() || it.is_catching_up()) {
+        let Some(at) = rollout.member_of(ix).and_then(|member| state.member(rollout.id(), member)) else {
+            continue;
+        };
+        if matches!(at.member.phase(), Phase::Held | Phase::RolledBack) && !is_taken_over(state, at) {
+            facts.push(at.fact(Event::Released, 0, 0));
+        }
     }
     Ok(Outcome::Done)
 }

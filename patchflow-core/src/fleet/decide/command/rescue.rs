@@ -3,8 +3,8 @@
 use super::member::member_of;
 use super::{Asked, Done, candidate_for, not_found, rollout_for};
 use crate::error::Refusal;
-use crate::fleet::decide::At;
 use crate::fleet::decide::condition::NO_ORDERS;
+use crate::fleet::decide::{At, is_refused_snapshot};
 use crate::fleet::{Outcome, RichFact};
 use crate::ids::{CandidateId, EndpointId, RolloutId};
 use crate::inventory::Environment;
@@ -71,6 +71,9 @@ pub(super) fn drill(asked: Asked<'_>, candidate: CandidateId, endpoint: &Endpoin
     let At { rollout, ix: member, .. } = at;
     if at.member.path() == RollbackPath::None || at.member.operation == u8::MAX {
         return Err(wrong("without a way back", "drill where a way back is known"));
+    }
+    if is_refused_snapshot(state, at) {
+        return Err(wrong("stateful", "restoring a snapshot would lose its own state; drill elsewhere"));
     }
     let (path, by) = (at.member.path(), actor.name.clone());
     facts.push(RichFact::DrillStarted { rollout: rollout.id(), member, path, by }.into());
