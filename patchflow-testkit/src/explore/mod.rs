@@ -6,7 +6,7 @@
 //! all goes well (failures, people, endpoints that leave, hosts that crash) are *disturbances*; a path has at most as
 //! many as [`Bounds::disturbances`] says, so that what goes well can be followed to its end.
 //!
-//! At every step the model must agree with the engine, all oracles watch, and [what must hold at a step](promises) is
+//! At every step the model must agree with the engine, all oracles watch, and what must hold at a step (`promises.rs`) is
 //! asked; at every new state the facts are replayed and compared as well. From states at the rim a quiet state must be
 //! within reach. No copy of a fleet is made: a path is lived again from its beginning, which is cheap, and keeps what
 //! only a fleet that never crashed has in its caches.
