@@ -145,8 +145,8 @@ fn who_has_a_package_below_a_version() {
         "deb:openssl is there on debian 12, ubuntu 22.04: name one of them, since their versions have nothing to do with each other"
     );
     assert!(matches!(index.below(&openssl, None, ""), Err(CannotCompare::BadVersion(_))));
-    let odd = index.below(&PackageName::new(Ecosystem::Artifact, "x"), None, "1").unwrap_err();
-    assert_eq!(odd.to_string(), "versions of the ecosystem artifact have no order: ask for exact versions");
+    let odd = index.below(&PackageName::new(Ecosystem::Other, "x"), None, "1").unwrap_err();
+    assert_eq!(odd.to_string(), "versions of the ecosystem other have no order: ask for exact versions");
     index.remove(&"d".into());
     assert_eq!(
         index.below(&openssl, None, "3.0.10").unwrap().software.len(),

@@ -1,11 +1,11 @@
 use super::*;
-use crate::risk::DueLimits;
 use crate::catalog::{
     Advisory, Affected, Category, Epss, Exploitation, Fix, KnownExploited, Product, Severity, Ssvc, Status,
     Versions,
 };
 use crate::inventory::{Criticality, Environment, Exposure};
 use crate::package::{Ecosystem, PackageName};
+use crate::risk::DueLimits;
 use crate::risk::{Catalogues, Reads, assess};
 use alloc::vec;
 use proptest::prelude::*;
