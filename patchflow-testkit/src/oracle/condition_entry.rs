@@ -32,6 +32,8 @@ pub struct ConditionEntry {
     pub stopped: bool,
     /// Whether its last operation failed, while it was in a group.
     pub broken: bool,
+    /// Whether it was drained, and not resumed since.
+    pub drained: bool,
     /// Whether its post hook is awaited.
     pub resuming: bool,
     /// When its reboots were ordered.
@@ -161,6 +163,7 @@ impl Ledger {
             RichFact::NeedsChanged { candidate, needs } => {
                 for need in needs {
                     self.needs.insert((*candidate, need.endpoint), need.standing);
+                    self.told_paths.insert((*candidate, need.endpoint), need.path);
                 }
                 Ok(())
             }
@@ -189,7 +192,8 @@ impl Ledger {
         let Some(after) = rollout.members.get(fact.member.index()).map(|member| member.standing) else {
             return;
         };
-        let has_post = rollout.policy.deploy.hooks.post.is_some();
+        let hooks = &rollout.policy.deploy.hooks;
+        let (has_pre, has_post) = (hooks.pre.is_some(), hooks.post.is_some());
         if starts(fact.event, before) {
             self.starts.push(at);
         }
@@ -219,7 +223,11 @@ impl Ledger {
         if fact.event == Event::RebootOrdered {
             known.reboots.push(at);
         }
-        known.resuming |= has_post && ends && (before.standing.occupies() || tried_again);
+        known.drained |= fact.event == Event::HookAsked;
+        // Where there is a pre hook, only what was drained is resumed, and once.
+        if has_post && ends && (before.standing.occupies() || tried_again) && (known.drained || !has_pre) {
+            (known.drained, known.resuming) = (false, true);
+        }
         if failed {
             known.broken = known.group.is_some();
         } else if after == Standing::Verified || (after == Standing::Removed && was_operated) {

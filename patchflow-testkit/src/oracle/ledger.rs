@@ -241,6 +241,8 @@ pub struct Ledger {
     pub starts: Vec<Timestamp>,
     /// How endpoints stand to candidates by the inventory.
     pub needs: BTreeMap<(CandidateId, EndpointIx), patchflow_core::fleet::Standing>,
+    /// The way back from a candidate on an endpoint that was told last.
+    pub told_paths: BTreeMap<(CandidateId, EndpointIx), RollbackPath>,
     /// Members whose way back is being tried.
     pub drilling: BTreeSet<(RolloutId, MemberIx)>,
     last: Option<(u64, Timestamp)>,
@@ -251,6 +253,12 @@ impl Ledger {
     #[must_use]
     pub fn rollout(&self, id: RolloutId) -> Option<&RolloutEntry> {
         self.rollouts.get(id.index())
+    }
+
+    /// The way back on an endpoint that was told last, from what a rollout installs.
+    #[must_use]
+    pub fn told_path(&self, rollout: RolloutId, endpoint: EndpointIx) -> Option<RollbackPath> {
+        self.told_paths.get(&(self.rollout(rollout)?.candidate, endpoint)).copied()
     }
 
     /// One member.

@@ -20,15 +20,27 @@ impl Oracle for RollbackPathKnown {
             && let Some(rollout) = ledger.rollout(fact.rollout)
             && let Some(member) = ledger.member(fact.rollout, fact.member)
             && member.path == RollbackPath::None
+            && ledger.told_path(fact.rollout, member.endpoint).is_none_or(|path| path == RollbackPath::None)
             && rollout.policy.rollback.without_path.is_none()
         {
             says(format!("{} of {} was ordered without a way back", fact.member, fact.rollout));
         }
         if let Sight::Left(Effect::Submit(Order::Install(order))) = sight {
             let id = order.id();
-            let known = ledger.member(id.rollout, id.member).map(|member| member.path);
-            if known != Some(order.path()) {
-                says(format!("{id} carries the way back {:?}, the plan says {known:?}", order.path()));
+            let Some(member) = ledger.member(id.rollout, id.member) else { return };
+            // A snapshot may have been taken since the plan was made.
+            let (planned, told) = (member.path, ledger.told_path(id.rollout, member.endpoint));
+            if order.path() != planned && Some(order.path()) != told {
+                let path = order.path();
+                says(format!(
+                    "{id} carries the way back {path:?}, the plan says {planned:?}, the inventory {told:?}"
+                ));
+            }
+            let waived = ledger
+                .rollout(id.rollout)
+                .is_some_and(|rollout| rollout.policy.rollback.without_path.is_some());
+            if order.path() == RollbackPath::None && !waived {
+                says(format!("{id} carries no way back"));
             }
         }
     }
