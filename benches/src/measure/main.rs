@@ -1,13 +1,14 @@
 //! Prints the tables of `benches/README.md`.
 //!
 //! `cargo measure [SECTION..] [--endpoints N] [--runs N] [--folder DIR]`; sections: `observe`, `replay`, `plan`,
-//! `store`, `many`, `inventory`, `inventory-worst`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
+//! `store`, `many`, `inventory`, `inventory-worst`, `match`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
 //! `cost` goes; the current one unless given.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's purpose is a printed table")]
 
 mod cost;
 mod inventory;
 mod many;
+mod matching;
 mod observe;
 mod plan;
 mod plot;
@@ -27,8 +28,8 @@ struct Options {
     folder: PathBuf,
 }
 
-const SECTIONS: [&str; 8] =
-    ["observe", "replay", "plan", "store", "many", "inventory", "inventory-worst", "cost"];
+const SECTIONS: [&str; 9] =
+    ["observe", "replay", "plan", "store", "many", "inventory", "inventory-worst", "match", "cost"];
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             "many" => many::run(&Names::new(options.endpoints.min(100_000))),
             "inventory" => inventory::run(options.endpoints, Sharing::Images),
             "inventory-worst" => inventory::run(options.endpoints, Sharing::None),
+            "match" => matching::run(options.endpoints.min(100_000), options.runs),
             "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }

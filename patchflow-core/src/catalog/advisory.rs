@@ -203,6 +203,15 @@ impl Advisory {
     }
 }
 
+impl Affected {
+    /// That versions of a product are affected, and nothing more: no fix is named.
+    #[must_use]
+    pub const fn of(product: Product, versions: Versions) -> Self {
+        let (status, fix) = (Status::Affected, Fix::NotNamed);
+        Self { product, versions, status, fix, severity: None, mitigation: None }
+    }
+}
+
 impl Versions {
     /// Whether a version, given by its text, is meant. A text that the scheme cannot read is meant by its exact text
     /// only; whoever asks learns of it from [`Scheme::check`].

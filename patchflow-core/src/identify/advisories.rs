@@ -1,7 +1,7 @@
 //! Advisories by the names they speak of.
 
 use crate::catalog::{Advisory, Product};
-use crate::package::{Cpe, Ecosystem};
+use crate::package::{Cpe, Ecosystem, PackageName};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ pub struct AdvisoryIndex {
     /// By [`AdvisoryIx`]; `None` where one was removed.
     advisories: Vec<Option<Arc<Advisory>>>,
     by_id: BTreeMap<Arc<str>, AdvisoryIx>,
-    /// By the name of a package or a source; which of the two is meant is seen when an advisory is judged.
+    /// By the canonical name of a package or a source; which of the two is meant is seen when an advisory is judged.
     by_name: BTreeMap<Ecosystem, Places>,
     /// By vendor and product, as [`Cpe::product_key`] has them.
     by_product: Places,
@@ -108,11 +108,13 @@ impl AdvisoryIndex {
         cpe: Option<&Cpe>,
     ) -> impl Iterator<Item = AdvisoryIx> {
         let at = |places: &'_ Places, name: &str| places.get(name).cloned().unwrap_or_default();
+        let named =
+            |places: &'_ Places, name: &str| at(places, &PackageName::new(ecosystem, name).canonical().name);
         let mut found = Vec::new();
         if let Some(places) = self.by_name.get(&ecosystem) {
-            found = at(places, package);
+            found = named(places, package);
             if source != package {
-                found.extend(at(places, source));
+                found.extend(named(places, source));
             }
         }
         if let Some(cpe) = cpe {
@@ -129,7 +131,7 @@ impl AdvisoryIndex {
         match product {
             Product::Package { package, .. } => {
                 let names = self.by_name.entry(package.ecosystem).or_default();
-                names.entry(package.name.as_str().into()).or_default()
+                names.entry(package.clone().canonical().name.into()).or_default()
             }
             Product::Cpe(cpe) => match cpe.product_key() {
                 Some(key) => self.by_product.entry(key.into()).or_default(),

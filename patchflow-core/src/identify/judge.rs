@@ -173,14 +173,15 @@ impl Affected {
                     return None;
                 }
                 let of_platform = package.ecosystem.is_of_a_platform();
-                if of_platform && (platform.is_none() || platform.as_ref() != installed.platform) {
+                let known = platform.as_ref().filter(|platform| !platform.family.is_empty());
+                if of_platform && (known.is_none() || known != installed.platform) {
                     return None;
                 }
                 if !of_source {
-                    return (package.name == installed.name).then_some((Naming::Package, installed.version));
+                    return package.is_called(installed.name).then_some((Naming::Package, installed.version));
                 }
                 let (name, version) = installed.source;
-                (package.name == name).then_some((Naming::Source, version))
+                package.is_called(name).then_some((Naming::Source, version))
             }
             Product::Cpe(cpe) => {
                 let own = installed.cpe?;

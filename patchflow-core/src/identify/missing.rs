@@ -3,11 +3,11 @@
 use super::advisories::{AdvisoryIndex, AdvisoryIx};
 use super::judge::Standing;
 use super::matches::{Hit, Matches};
-use crate::catalog::Fix;
+use crate::catalog::{Fix, Severity};
 use crate::ids::{RecordIx, SoftwareIx};
 use crate::inventory::{EndpointView, InventoryIndex};
 use crate::package::{Ecosystem, PackageName, Platform};
-use crate::risk::{Catalogues, DueLimits, Inputs, Rating, RiskRules, rate};
+use crate::risk::{Catalogues, DueLimits, Input, Inputs, Rating, RiskRules, rate};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -48,7 +48,7 @@ pub struct Missing {
     pub fix: Fix,
     /// The advisories that hit it, rising.
     pub hits: Vec<Hit>,
-    /// Those of them that no fix is named for; they stay when the fix is installed.
+    /// Those of them that stay when the fix is installed: no fix is named for them, or one of another name.
     pub unrepaired: Vec<AdvisoryIx>,
     /// Where the platform's support has ended: since when, and what to do instead.
     pub end_of_life: Option<EndOfLife>,
@@ -104,46 +104,62 @@ fn missing(
     rates: &Rates<'_>,
     ended: Option<&EndOfLife>,
 ) -> Option<Missing> {
-    let mut all = Missing {
-        software,
-        fix: Fix::Never,
-        hits: Vec::new(),
-        unrepaired: Vec::new(),
-        end_of_life: ended.cloned(),
-        mitigations: Vec::new(),
-        rating: Rating::together(hits.iter().filter_map(|hit| {
-            let advisory = advisories.get(hit.advisory)?;
-            let inputs = Inputs::of(advisory, rates.catalogues).on(
-                endpoint.environment(),
-                endpoint.criticality(),
-                endpoint.exposure(),
-                Some(ended.is_some()),
-            );
-            Some(rate(&inputs, rates.rules, rates.limits, rates.now))
-        }))?,
+    // An update under a name of its own may be there already.
+    let open = |hit: &&Hit| match hit.affected(advisories).map(|affected| &affected.fix) {
+        Some(Fix::By(update)) => !has_update(endpoint, inventory, update),
+        Some(Fix::From(_) | Fix::Never | Fix::NotNamed) | None => true,
     };
-    for hit in hits {
-        let Some(affected) = hit.affected(advisories) else { continue };
-        let repairs = match (&affected.fix, hit.standing) {
-            // An update under a name of its own may be there already.
-            (Fix::By(update), _) if has_update(endpoint, inventory, update) => continue,
-            (Fix::From(_) | Fix::By(_), Standing::Affected | Standing::Unreadable) => true,
-            (Fix::From(_) | Fix::By(_), Standing::UnderInvestigation) | (Fix::Never | Fix::NotNamed, _) => {
-                false
-            }
-        };
-        all.hits.push(*hit);
-        if !repairs {
-            all.unrepaired.push(hit.advisory);
-            all.mitigations.extend(affected.mitigation.clone());
+    let hits: Vec<Hit> = hits.iter().filter(open).copied().collect();
+    let rating = Rating::together(hits.iter().filter_map(|hit| {
+        let advisory = advisories.get(hit.advisory)?;
+        let mut inputs = Inputs::of(advisory, rates.catalogues).on(
+            endpoint.environment(),
+            endpoint.criticality(),
+            endpoint.exposure(),
+            Some(ended.is_some()),
+        );
+        // What is said of this product goes before what is said of all.
+        let here = hit.affected(advisories)?;
+        if let Some(severity) = here.severity.filter(|severity| *severity != Severity::Unknown) {
+            inputs.severity = Input::known(severity, "its vendor, of this product");
         }
-        if affected.fix.reach(&all.fix).is_gt() {
-            all.fix = affected.fix.clone();
+        if here.fix == Fix::Never {
+            inputs.fix = Input::known(false, "its vendor, of this product");
         }
+        Some(rate(&inputs, rates.rules, rates.limits, rates.now))
+    }))?;
+    let fixes = || hits.iter().filter_map(|hit| fix_of(*hit, advisories));
+    // Of those that reach alike the first.
+    let fix = fixes().fold(None, |best: Option<&Fix>, fix| match best {
+        Some(best) if fix.reach(best).is_le() => Some(best),
+        Some(_) | None => Some(fix),
+    });
+    let fix = fix.cloned().unwrap_or(Fix::NotNamed);
+    let stays = |hit: &&Hit| !fix_of(**hit, advisories).is_some_and(|own| repairs(&fix, own));
+    let unrepaired: Vec<AdvisoryIx> = hits.iter().filter(stays).map(|hit| hit.advisory).collect();
+    let mitigation = |hit: &Hit| hit.affected(advisories)?.mitigation.clone();
+    let mut mitigations: Vec<String> = hits.iter().filter(stays).filter_map(mitigation).collect();
+    mitigations.sort();
+    mitigations.dedup();
+    Some(Missing { software, fix, hits, unrepaired, end_of_life: ended.cloned(), mitigations, rating })
+}
+
+/// What repairs a hit. What is still looked into has no fix, whatever is said of it.
+fn fix_of(hit: Hit, advisories: &AdvisoryIndex) -> Option<&Fix> {
+    let affected = hit.affected(advisories)?;
+    match hit.standing {
+        Standing::Affected | Standing::Unreadable => Some(&affected.fix),
+        Standing::UnderInvestigation => Some(&Fix::NotNamed),
     }
-    all.mitigations.sort();
-    all.mitigations.dedup();
-    (!all.hits.is_empty()).then_some(all)
+}
+
+/// Whether what is installed also does what another fix does: a version that is not lower, or the same update.
+fn repairs(installed: &Fix, other: &Fix) -> bool {
+    match (installed, other) {
+        (Fix::From(high), Fix::From(low)) => high >= low,
+        (Fix::By(one), Fix::By(other)) => one == other,
+        (Fix::From(_) | Fix::By(_) | Fix::Never | Fix::NotNamed, _) => false,
+    }
 }
 
 fn has_update(endpoint: EndpointView<'_>, inventory: &InventoryIndex, update: &str) -> bool {

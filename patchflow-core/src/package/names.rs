@@ -51,6 +51,23 @@ impl PackageName {
         };
         Self { name, ..self }
     }
+
+    /// Whether a name of the same ecosystem means this package, however either is spelled.
+    ///
+    /// ```
+    /// use patchflow_core::package::{Ecosystem, PackageName};
+    /// assert!(PackageName::new(Ecosystem::Pypi, "Zope.Interface").is_called("zope_interface"));
+    /// assert!(!PackageName::new(Ecosystem::Deb, "Curl").is_called("curl"));
+    /// ```
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        use Ecosystem::{Go, Nuget, Pypi, Windows};
+        let spelled_otherwise = || {
+            Self::new(self.ecosystem, self.name.as_str()).canonical().name
+                == Self::new(self.ecosystem, name).canonical().name
+        };
+        self.name == name || matches!(self.ecosystem, Pypi | Nuget | Windows | Go) && spelled_otherwise()
+    }
 }
 
 /// Whose packages a record speaks of: what stands behind an ecosystem's name in OSV.

@@ -18,6 +18,8 @@ mod groups;
 mod halt;
 mod histories;
 mod hooks;
+mod identify;
+mod identify_random;
 mod inventory;
 mod inventory_baseline;
 mod joining;

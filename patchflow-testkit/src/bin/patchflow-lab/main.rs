@@ -4,6 +4,7 @@
 
 mod explore;
 mod inventory;
+mod match_;
 mod scenario;
 mod soak;
 mod versions;
@@ -23,6 +24,8 @@ struct Lab {
 enum What {
     /// Reads an inventory.
     Inventory(inventory::Inventory),
+    /// Says what is missing where: an inventory against advisories.
+    Match(match_::Match),
     /// Lives through every history of small fleets, as far as a bound, and watches what must never happen.
     Explore(explore::Explore),
     /// Tells stories in plain text and checks what they expect.
@@ -36,6 +39,7 @@ enum What {
 fn main() -> ExitCode {
     match Lab::parse().what {
         What::Inventory(inventory) => inventory.run(),
+        What::Match(asked) => asked.run(),
         What::Explore(explore) => explore.run(),
         What::Scenario(scenario) => scenario.run(),
         What::Soak(soak) => soak.run(),
