@@ -153,7 +153,7 @@ mod tests {
             (Some(("10", true)), Some("2"), Has, NoWay),
             (Some(("3", false)), Some("2"), NotApplicable, NoWay),
             (Some(("0:2", true)), Some("2"), Has, NoWay),
-            (Some(("two", true)), Some("2"), Needs, Reinstall),
+            (Some(("2 beta", true)), Some("2"), Needs, Reinstall),
             (None, Some("2"), Needs, Uninstall),
             (None, None, NotApplicable, NoWay),
         ];
