@@ -37,7 +37,7 @@ pub struct Rating {
 ///
 /// ```
 /// use patchflow_core::catalog::{Advisory, KnownExploited, Severity};
-/// use patchflow_core::risk::{Catalogues, DueDates, Inputs, Priority, RiskRules, rate};
+/// use patchflow_core::risk::{Catalogues, DueLimits, Inputs, Priority, RiskRules, rate};
 /// let on = |day: &str| format!("2026-11-{day}T00:00:00Z").parse().unwrap();
 /// let mut advisory = Advisory::new("CVE-2026-1");
 /// advisory.severity = Severity::Low;
