@@ -1,14 +1,14 @@
 //! Where one reading keeps its counts, tells its notes and hands on what it read.
 
 use super::error::{ReadError, ReadErrorKind};
-use super::input::TooMuch;
+use super::input::{self, TooMuch};
 use super::note::{Note, Place, Sink, Summary, What};
 use super::{Feed, Limits};
 use patchflow_core::catalog::{Advisory, Patch, Provenance};
 use patchflow_core::time::Timestamp;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 /// The longest name of a record or product. Some vendors name forty chips in one.
@@ -48,6 +48,21 @@ pub(super) struct Desk<'a> {
     /// Hashes of names and of contents of all records so far.
     seen: HashMap<u64, u64>,
     hasher: RandomState,
+}
+
+/// Reads one input that has no name, from its opening to its summary.
+pub(super) fn one_input<'i>(
+    input: impl Read + 'i,
+    feed: &Feed,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+    read: impl FnOnce(Box<dyn BufRead + 'i>, &mut Desk<'_>) -> Outcome,
+) -> Result<Summary, ReadError> {
+    let mut desk = Desk::new(feed, limits, sink);
+    desk.file(None);
+    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
+    read(opened, &mut desk)?;
+    Ok(desk.summary)
 }
 
 impl<'a> Desk<'a> {

@@ -1,10 +1,10 @@
 //! EPSS scores, as FIRST publishes them: a comment with the model and the day, then `cve,epss,percentile`.
 
 use super::csv::Rows;
-use super::desk::{Desk, Outcome, check_name};
+use super::desk::{Desk, Outcome, check_name, one_input};
 use super::error::ReadErrorKind;
 use super::note::{Place, Sink, Summary};
-use super::{Feed, Limits, ReadError, input};
+use super::{Feed, Limits, ReadError};
 use patchflow_core::catalog::{Advisory, Epss};
 use patchflow_core::time::Timestamp;
 use std::io::{BufRead, Read};
@@ -19,11 +19,7 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_file)
 }
 
 pub(super) fn read_file(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

@@ -5,7 +5,7 @@
 //! and is due at the end of its due date, which is 00:00 UTC of the next day.
 
 use super::csv::Rows;
-use super::desk::{Desk, Outcome, check_name, title};
+use super::desk::{Desk, Outcome, check_name, one_input, title};
 use super::error::ReadErrorKind;
 use super::json::{self, Scanner, Stop};
 use super::note::{Place, Sink, Summary};
@@ -28,17 +28,11 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let mut opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    let first = input::fill(&mut *opened).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    let is_json = first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if is_json {
-        read_json(opened, &mut desk)?
-    } else {
-        read_csv(opened, &mut desk)?
-    }
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, |mut opened, desk| {
+        let first = input::fill(&mut *opened).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
+        let is_json = first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        if is_json { read_json(opened, desk) } else { read_csv(opened, desk) }
+    })
 }
 
 #[derive(Deserialize)]

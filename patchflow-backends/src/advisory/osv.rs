@@ -4,13 +4,13 @@
 //! told, when nothing else says which versions are meant. A version that is listed and lies in no range is repaired by
 //! the next version that a range calls fixed.
 
-use super::desk::{Desk, Outcome, check_name, title};
+use super::desk::{Desk, Outcome, check_name, one_input, title};
 use super::json::{self, Scanner};
 use super::names::{self, Home};
-use super::note::{Place, Sink, Summary};
+use super::note::{Sink, Summary};
 use super::parts::{self, Word, or_default};
 use super::ranges::{self, Event, Span};
-use super::{Feed, Limits, ReadError, input};
+use super::{Feed, Limits, ReadError};
 use patchflow_core::catalog::version::{Range, Scheme, VERSION_BYTES_MAX, Version};
 use patchflow_core::catalog::{Advisory, Affected, Category, Fix, Product, Severity, Status, Versions};
 use serde::Deserialize;
@@ -28,11 +28,7 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_file)
 }
 
 pub(super) fn read_file(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

@@ -6,13 +6,13 @@
 //! Each package of an update is also a patch, named `update:package`, when the file states a SHA-256 of it for every
 //! architecture: an approval binds to content, and there is none to bind to otherwise.
 
-use super::desk::{Desk, Outcome, check_name, cut, title};
+use super::desk::{Desk, Outcome, check_name, cut, one_input, title};
 use super::error::ReadErrorKind;
 use super::input::fill;
 use super::note::{Place, Sink, Summary};
 use super::parts;
 use super::ranges::Span;
-use super::{Feed, Limits, ReadError, input};
+use super::{Feed, Limits, ReadError};
 use patchflow_core::catalog::version::{Bound, Interval, Scheme, Version};
 use patchflow_core::catalog::{
     Advisory, Category, Patch, Product, RebootBehaviour, Relations, Severity, Target,
@@ -36,11 +36,7 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_file)
 }
 
 pub(super) fn read_file(mut input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

@@ -4,12 +4,12 @@
 //! An update is a patch named by its `UpdateID`. Its content is fixed by identity and revision, so the digest that an
 //! approval binds to is taken over both.
 
-use super::desk::{Desk, Outcome, check_name, cut, title};
+use super::desk::{Desk, Outcome, check_name, cut, one_input, title};
 use super::error::ReadErrorKind;
 use super::json::{self, Scanner, Stop};
 use super::note::{Place, Sink, Summary};
 use super::parts::{self, Word, or_default};
-use super::{Feed, Limits, ReadError, input};
+use super::{Feed, Limits, ReadError};
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
 use patchflow_core::digest::Digest;
 use patchflow_core::ids::PatchId;
@@ -28,11 +28,7 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_file)
 }
 
 /// How one endpoint stands to an update, where the file was written on one.
@@ -60,11 +56,7 @@ pub fn read_standings(
     sink: &mut dyn Sink,
     mut each: impl FnMut(Standing),
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_with(opened, &mut desk, &mut each)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, |opened, desk| read_with(opened, desk, &mut each))
 }
 
 pub(super) fn read_file(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

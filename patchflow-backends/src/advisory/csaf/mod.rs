@@ -11,12 +11,12 @@
 mod tree;
 
 use self::tree::{Known, Tree};
-use super::desk::{Desk, Outcome, check_name, cut, title};
+use super::desk::{Desk, Outcome, check_name, cut, one_input, title};
 use super::json::{self, Scanner};
-use super::note::{Place, Sink, Summary};
+use super::note::{Sink, Summary};
 use super::parts::{self, Word, or_default};
 use super::ranges::{self, Said, Span};
-use super::{Feed, Limits, ReadError, input};
+use super::{Feed, Limits, ReadError};
 use patchflow_core::catalog::version::{Bound, Interval, Range, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, KnownExploited, Product, Severity, Status, Versions};
 use patchflow_core::package::Ecosystem;
@@ -35,11 +35,7 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_file)
 }
 
 pub(super) fn read_file(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

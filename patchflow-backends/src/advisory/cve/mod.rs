@@ -7,11 +7,11 @@
 mod versions;
 
 use self::versions::{Block, Listed};
-use super::desk::{Desk, Outcome, check_name, cut, title};
+use super::desk::{Desk, Outcome, check_name, cut, one_input, title};
 use super::json::{self, Scanner};
-use super::note::{Place, Sink, Summary};
+use super::note::{Sink, Summary};
 use super::parts::{self, Word, or_default};
-use super::{Feed, Limits, ReadError, input, names};
+use super::{Feed, Limits, ReadError, names};
 use patchflow_core::catalog::version::{Bound, Interval, Range, Scheme};
 use patchflow_core::catalog::{
     Advisory, Exploitation, Fix, KnownExploited, Product, Severity, Ssvc, Status, Versions,
@@ -31,11 +31,7 @@ pub fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_file)
 }
 
 pub(super) fn read_file(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

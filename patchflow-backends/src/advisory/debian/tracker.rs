@@ -3,12 +3,12 @@
 //! Sources are named, never packages. Each weakness of each source is one record, so one CVE number comes as often as
 //! it has sources. `0` as the version that repairs means that the source never had the weakness.
 
-use crate::advisory::desk::{Desk, Outcome, check_name, cut, title};
+use crate::advisory::desk::{Desk, Outcome, check_name, cut, one_input, title};
 use crate::advisory::json::{self, Scanner, Stop};
 use crate::advisory::note::{Place, Sink, Summary};
 use crate::advisory::parts::{self, or_default};
 use crate::advisory::ranges::Span;
-use crate::advisory::{Feed, Limits, ReadError, ReadErrorKind, input};
+use crate::advisory::{Feed, Limits, ReadError, ReadErrorKind};
 use patchflow_core::catalog::version::{Bound, Interval, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, Product, Severity, Status, Versions};
 use patchflow_core::package::{Ecosystem, PackageName, Platform};
@@ -26,11 +26,7 @@ pub fn read_tracker(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ReadError> {
-    let mut desk = Desk::new(feed, limits, sink);
-    desk.file(None);
-    let opened = input::open(input, limits).map_err(|error| desk.fail_io(Place::Byte(0), error))?;
-    read_tracker_file(opened, &mut desk)?;
-    Ok(desk.summary)
+    one_input(input, feed, limits, sink, read_tracker_file)
 }
 
 pub(crate) fn read_tracker_file(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {
