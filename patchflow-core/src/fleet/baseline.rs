@@ -4,16 +4,16 @@
 //! trusted like the journal it stands in, through the chain: restoring one may mint approvals.
 
 use super::Fleet;
-use super::conditions::Condition;
-use super::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
-use super::needs::{Need, Needs};
-use super::observation::Standing;
-use super::patience::{Deferrals, Patience};
-use super::reboots::RebootLog;
+use super::message::observation::Standing;
 use super::replay::Replay;
-use super::rescue::{Call, Way};
-use super::rounds::Rounds;
 use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
+use super::table::conditions::Condition;
+use super::table::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
+use super::table::needs::{Need, Needs};
+use super::table::patience::{Deferrals, Patience};
+use super::table::reboots::RebootLog;
+use super::table::rescue::{Call, Way};
+use super::table::rounds::Rounds;
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;

@@ -1,11 +1,11 @@
 //! The two doors, and the loop between them: decide, evolve, react, until nothing follows any more.
 
 use super::decide::{self, Facts};
-use super::openings::Turn;
+use super::drive::short::Short;
 use super::replay::Replay;
-use super::short::Short;
+use super::state::openings::Turn;
 use super::state::{CandidateEntry, State};
-use super::timers::sooner;
+use super::table::timers::sooner;
 use super::{Effect, Fact, Observation, Outbox, Outcome, Recorded, Request, RichFact};
 use crate::error::{CorruptJournal, FailureKind, Refusal};
 use crate::ids::{CandidateId, FleetId, MemberIx, RolloutId};

@@ -4,56 +4,39 @@
 //! Inside, `decide` looks and never touches, `evolve` touches and never looks outside, `react` turns facts into
 //! effects. Facts are journalled, not inputs and not states: replay runs `evolve` only. No effect leaves the
 //! [`Outbox`] before the fact that explains it is stored (invariant 1).
+//!
+//! | Folder | What is in it |
+//! |---|---|
+//! | `message` | what goes through the doors: observations and requests, facts and effects |
+//! | `table` | the tables that the state is made of, each for itself |
+//! | `state` | the state, and what it can say of itself |
+//! | `decide` | one file for each matter that something is decided about; looks, never touches |
+//! | `evolve` | facts into the state |
+//! | `drive` | what goes on by itself: windows, places, hooks, questions; and the short road of plain reports |
 
 mod baseline;
-mod budget;
-mod bundle;
-mod command;
-mod conditions;
-mod counting;
 mod decide;
-mod effect;
-mod endpoint_set;
-mod endpoints;
+mod drive;
 mod evolve;
-mod fact;
-mod fill;
-mod forced;
-mod groups;
-mod hooks;
 mod kernel;
-mod kin;
-mod names;
-mod needs;
-mod observation;
-mod openings;
+mod message;
 mod outbox;
-mod patience;
 mod react;
-mod reasons;
-mod reboots;
-mod recorded;
-mod recover;
 mod replay;
-mod rescue;
-mod rounds;
-mod scans;
-mod short;
 mod state;
-mod timers;
+mod table;
 mod views;
-mod windows;
 
-pub use command::{Command, Outcome, Request};
-pub use effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind};
-pub use endpoint_set::EndpointSet;
-pub use endpoints::{EndpointHandle, EndpointView};
-pub use fact::{EndReason, MissedBecause, RichFact};
 pub use kernel::Fleet;
-pub use needs::NeedFact;
-pub use observation::{EndpointSeen, NeedSeen, Observation, Standing};
+pub use message::command::{Command, Outcome, Request};
+pub use message::effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind};
+pub use message::endpoint_set::EndpointSet;
+pub use message::fact::{EndReason, MissedBecause, RichFact};
+pub use message::need::NeedFact;
+pub use message::observation::{EndpointSeen, NeedSeen, Observation, Standing};
+pub use message::recorded::{EndpointFact, Fact, Recorded};
 pub use outbox::{Outbox, Persisted};
-pub use recorded::{EndpointFact, Fact, Recorded};
 pub(crate) use replay::Replay;
+pub use table::endpoints::{EndpointHandle, EndpointView};
 pub(crate) use views::MemberTurn;
 pub use views::{AskView, CallView, NeedView, WayView};

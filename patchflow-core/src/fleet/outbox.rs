@@ -1,7 +1,7 @@
 //! The outbox: facts to store first, then the effects that they explain.
 
-use super::names::Names;
 use super::react::Reaction;
+use super::table::names::Names;
 use super::{Effect, InspectOrder, Recorded};
 use crate::catalog::Target;
 use crate::digest::Digest;

@@ -1,8 +1,8 @@
 //! Facts into a state without deciding anything, many at once.
 
-use super::conditions::Bits;
 use super::kernel::Fleet;
 use super::state::State;
+use super::table::conditions::Bits;
 use super::{EndpointFact, Fact, Recorded};
 use crate::error::{CorruptJournal, Flaw};
 use crate::ids::{MemberIx, RolloutId, Seq};

@@ -2,11 +2,11 @@
 
 use super::Fleet;
 use super::decide::{self, At, Full};
-use super::endpoints::EndpointView;
-use super::needs::Need;
-use super::observation::Standing;
-use super::openings::Opening;
+use super::message::observation::Standing;
 use super::state::CandidateEntry;
+use super::table::endpoints::EndpointView;
+use super::table::needs::Need;
+use super::table::openings::Opening;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;

@@ -4,7 +4,7 @@ use super::{At, Facts};
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
 use crate::fleet::RichFact;
-use crate::fleet::observation::Standing;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, EndpointIx};
 use crate::inventory::Environment;

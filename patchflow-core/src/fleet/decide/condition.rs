@@ -2,10 +2,10 @@
 
 use super::{At, Facts, Start};
 use crate::error::FailureKind;
-use crate::fleet::conditions::Bits;
-use crate::fleet::endpoints::{Slot, fingerprint_hash};
-use crate::fleet::rounds::turns_for;
 use crate::fleet::state::State;
+use crate::fleet::table::conditions::Bits;
+use crate::fleet::table::endpoints::{Slot, fingerprint_hash};
+use crate::fleet::table::rounds::turns_for;
 use crate::fleet::{EndpointFact, EndpointSeen, EndpointSet, Fact, RichFact};
 use crate::ids::{EndpointIx, MemberIx};
 use crate::policy::EndpointPolicy;

@@ -2,7 +2,7 @@
 
 use super::start::is_permitted;
 use super::{At, Facts};
-use crate::fleet::observation::Standing;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::fleet::{EndpointFact, Fact, RichFact};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};

@@ -42,8 +42,8 @@ pub(crate) use tend::{drills, is_replaced, is_to_be_reverted, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 
-use super::reasons::Named;
 use super::state::State;
+use super::table::reasons::Named;
 use super::{EndpointFact, Fact, RichFact};
 use crate::error::FailureKind;
 use crate::ids::{MemberIx, OrderId, RolloutId};

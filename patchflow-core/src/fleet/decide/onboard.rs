@@ -3,9 +3,9 @@
 
 use super::Facts;
 use crate::fleet::RichFact;
-use crate::fleet::conditions::Bits;
-use crate::fleet::observation::Standing;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
+use crate::fleet::table::conditions::Bits;
 use crate::ids::{CandidateId, EndpointIx};
 use crate::inventory::Environment;
 use crate::rollout::RolloutState;

@@ -4,8 +4,8 @@
 
 use super::{At, Facts, attach, hook, patience, reboot};
 use crate::error::FailureKind;
-use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
+use crate::fleet::table::conditions::Bits;
 use crate::plan::SpreadHash;
 use crate::rollout::{
     Event, Failure, Health, Inspection, Level, Phase, QueryAnswer, RecallAnswer, Report, ReportKind, Rollout,

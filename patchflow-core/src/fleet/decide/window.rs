@@ -3,7 +3,7 @@
 use super::Facts;
 use super::start::is_permitted;
 use crate::fleet::RichFact;
-use crate::fleet::fact::MissedBecause;
+use crate::fleet::message::fact::MissedBecause;
 use crate::fleet::state::State;
 use crate::ids::RolloutId;
 use crate::rollout::{RingState, Rollout, RolloutState, Watch};

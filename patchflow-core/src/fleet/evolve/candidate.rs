@@ -3,8 +3,8 @@
 use super::Misfit;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
-use crate::fleet::needs::NeedFact;
-use crate::fleet::observation::Standing;
+use crate::fleet::message::need::NeedFact;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, Revision, RolloutId};
 use crate::risk::{Assessment, Priority};

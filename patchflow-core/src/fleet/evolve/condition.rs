@@ -1,9 +1,9 @@
 //! How the conditions of endpoints change.
 
 use super::Misfit;
-use crate::fleet::conditions::{Condition, OpenScan};
-use crate::fleet::rounds::OpenTurn;
 use crate::fleet::state::State;
+use crate::fleet::table::conditions::{Condition, OpenScan};
+use crate::fleet::table::rounds::OpenTurn;
 use crate::fleet::{EndpointSeen, EndpointSet};
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::Phase;

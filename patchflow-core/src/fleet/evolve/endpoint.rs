@@ -2,8 +2,8 @@
 
 use super::Misfit;
 use crate::fleet::EndpointFact;
-use crate::fleet::conditions::Bits;
 use crate::fleet::state::State;
+use crate::fleet::table::conditions::Bits;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;

@@ -5,11 +5,11 @@ mod condition;
 mod endpoint;
 mod newcomers;
 
-use super::conditions::{Condition, RebootStop};
-use super::needs::Needs;
-use super::observation::Standing;
-use super::rescue::Call;
+use super::message::observation::Standing;
 use super::state::{Ask, CandidateEntry, Clock, Resync, State};
+use super::table::conditions::{Condition, RebootStop};
+use super::table::needs::Needs;
+use super::table::rescue::Call;
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};

@@ -2,7 +2,7 @@
 //!
 //! A cache: after a replay it is found again from who needs what.
 
-use crate::fleet::observation::Standing;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, EndpointIx, RolloutId};
 use crate::policy::Onboarding;

@@ -4,7 +4,7 @@ use super::super::condition;
 use super::member::member_of;
 use super::{Asked, Done, check_revision, not_found, require_reason, rollout_for};
 use crate::error::Refusal;
-use crate::fleet::conditions::Condition;
+use crate::fleet::table::conditions::Condition;
 use crate::fleet::{Outcome, RichFact};
 use crate::ids::{EndpointId, EndpointIx, RolloutId};
 use crate::rollout::{Event, Phase};

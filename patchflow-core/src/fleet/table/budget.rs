@@ -4,8 +4,8 @@
 //! and not by member, under the budget that was found full, so that a freed place finds the first in line at once.
 //! Emergencies are first, then priority, then due date, then the rollout's number.
 
-use super::endpoints::Endpoints;
-use crate::ids::{EndpointIx, RolloutId};
+use crate::fleet::table::endpoints::Endpoints;
+use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::inventory::ScopePath;
 use crate::policy::{Amount, Policy};
 use crate::risk::Priority;
@@ -20,6 +20,9 @@ pub(crate) type Rank = (Urgency, Timestamp, RolloutId);
 
 /// Emergencies first, then by priority.
 pub(crate) type Urgency = Reverse<(bool, Priority)>;
+
+/// Members that wait for an endpoint another rollout has: emergencies first, then by priority, by due date, by rollout.
+pub(crate) type Turn = (Urgency, Timestamp, RolloutId, MemberIx);
 
 /// An endpoint that no scope budget covers.
 const NO_SCOPE: u16 = u16::MAX;

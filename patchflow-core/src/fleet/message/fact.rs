@@ -1,13 +1,13 @@
 //! Facts: what the journal holds. Named in the past tense; what was computed once and could come out differently
 //! later (ring membership, resolved instants, verdicts) stands in them.
 
-use super::EndpointSet;
-use super::needs::NeedFact;
-use super::observation::EndpointSeen;
 use crate::candidate::{ApprovedBy, Evidence};
 use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::error::FailureKind;
+use crate::fleet::EndpointSet;
+use crate::fleet::message::need::NeedFact;
+use crate::fleet::message::observation::EndpointSeen;
 use crate::gate::Verdict;
 use crate::ids::{AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, RequestId, RolloutId};
 use crate::plan::{JoinedMember, PlanFact, RevisedPlan, RollbackPath};
@@ -713,6 +713,6 @@ pub enum RichFact {
         /// The digest of what was asked, so that an id used for something else is seen.
         asked: Digest,
         /// What came of it.
-        outcome: super::Outcome,
+        outcome: crate::fleet::Outcome,
     },
 }

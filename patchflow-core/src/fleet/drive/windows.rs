@@ -1,9 +1,9 @@
 //! The kernel's part about windows: waking members, watching windows close, deferring who has waited too long.
 
-use super::decide::{self, Facts};
-use super::openings::Opening;
-use super::state::State;
-use super::{Fleet, Outbox};
+use crate::fleet::decide::{self, Facts};
+use crate::fleet::state::State;
+use crate::fleet::table::openings::Opening;
+use crate::fleet::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, Rollout, RolloutState, Watch};
 use crate::time::Timestamp;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 impl Fleet {
     /// Sees who is still waiting when a watched window closes.
-    pub(super) fn fire_closes(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+    pub(in crate::fleet) fn fire_closes(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
         let secs = self.state.secs(now);
         while self.state.resync.is_none()
             && let Some((due, id, calendars)) = self.state.cache.closes.take_due(secs)
@@ -33,7 +33,7 @@ impl Fleet {
     }
 
     /// Lets those look again who waited for this instant. It costs in proportion to them.
-    pub(super) fn fire_wakes(&mut self, now: Timestamp) {
+    pub(in crate::fleet) fn fire_wakes(&mut self, now: Timestamp) {
         let secs = self.state.secs(now);
         while self.state.resync.is_none()
             && let Some((_, id, members)) = self.state.cache.wakes.take_due(secs)
@@ -81,7 +81,7 @@ impl Fleet {
 
     /// Members of the open ring that have not started in time are left to catch-up. All of them are looked at once;
     /// whose first window ends later is looked at again then.
-    pub(super) fn defer(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts) {
+    pub(in crate::fleet) fn defer(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts) {
         let Some(rollout) = self.state.rollouts.get(id.index()) else { return };
         let Some(from) = decide::defers_from(rollout).filter(|from| *from <= now) else { return };
         let waits = |ix: &MemberIx| {
@@ -122,7 +122,7 @@ impl Fleet {
 
 impl State {
     /// Watches the next whole window of every calendar for which somebody began to wait.
-    pub(super) fn watch(&mut self, now: Timestamp, id: RolloutId) {
+    pub(in crate::fleet) fn watch(&mut self, now: Timestamp, id: RolloutId) {
         let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
         if rollout.queue.unwatched.is_empty() {
             return;
@@ -174,7 +174,7 @@ impl State {
     }
 
     /// A member begins or ceases to wait in an opened ring.
-    pub(super) fn count_waiting(&mut self, id: RolloutId, calendar: u32, waits: bool) {
+    pub(in crate::fleet) fn count_waiting(&mut self, id: RolloutId, calendar: u32, waits: bool) {
         let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
         if let Some(watch) = rollout.queue.count_waiting(calendar, waits) {
             self.cache.closes.disarm(watch.due, id.0, |_| true);
@@ -182,7 +182,7 @@ impl State {
     }
 
     /// Counts the members of opened rings that wait, by calendar: those of one ring, or of all.
-    pub(super) fn count_all_waiting(&mut self, id: RolloutId, ring: Option<u8>) {
+    pub(in crate::fleet) fn count_all_waiting(&mut self, id: RolloutId, ring: Option<u8>) {
         let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|it| it.queue.windowed) else { return };
         let Rollout { members, rings, queue, .. } = rollout;
         let range =
@@ -197,7 +197,7 @@ impl State {
     }
 
     /// Counts so many last members, who joined, as those who wait in an opened ring.
-    pub(super) fn count_joined_members(&mut self, id: RolloutId, n: usize) {
+    pub(in crate::fleet) fn count_joined_members(&mut self, id: RolloutId, n: usize) {
         let Some(rollout) = self.rollouts.get_mut(id.index()).filter(|it| it.queue.windowed) else { return };
         let Rollout { members, rings, queue, .. } = rollout;
         if rings.last().is_none_or(|ring| ring.opened_at.is_none()) {
@@ -211,7 +211,12 @@ impl State {
     }
 
     /// An endpoint goes by another calendar from now on: whoever waits there looks again.
-    pub(super) fn calendar_changed(&mut self, endpoint: crate::ids::EndpointIx, before: u32, after: u32) {
+    pub(in crate::fleet) fn calendar_changed(
+        &mut self,
+        endpoint: crate::ids::EndpointIx,
+        before: u32,
+        after: u32,
+    ) {
         for i in 0..self.rollouts.len() {
             let id = RolloutId(i as u32);
             let Some(rollout) = self.rollouts.get_mut(i) else { continue };

@@ -1,7 +1,7 @@
 //! What a fleet keeps beside its facts, found again: after a replay, and where it has grown stale.
 
-use super::decide::{self, Facts};
-use super::state::State;
+use crate::fleet::decide::{self, Facts};
+use crate::fleet::state::State;
 use crate::ids::{CandidateId, MemberIx, RolloutId};
 use crate::rollout::{Member, Phase, RingState, RolloutState};
 use alloc::collections::BTreeSet;
@@ -9,14 +9,14 @@ use alloc::vec::Vec;
 
 impl State {
     /// Every endpoint that is not in service yet may have everything now.
-    pub(super) fn look_at_onboarding(&mut self) {
+    pub(in crate::fleet) fn look_at_onboarding(&mut self) {
         let onboarding =
             self.endpoints.conditions().filter(|(_, known)| known.onboarding && !known.onboarded);
         self.cache.onboarding = onboarding.map(|(ix, _)| ix).collect();
     }
 
     /// Drops deadlines that were set into the past and no longer count.
-    pub(super) fn trim_deadlines(&mut self) {
+    pub(in crate::fleet) fn trim_deadlines(&mut self) {
         let Self { cache, rollouts, .. } = self;
         cache.deadlines.trim(|due, rollout, member| {
             let member =

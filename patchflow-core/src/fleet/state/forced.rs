@@ -1,7 +1,8 @@
 //! Starts outside of windows: emergencies, and due dates that have passed (semantics S7).
 
-use super::openings::{Opening, Turn};
-use super::state::State;
+use crate::fleet::state::State;
+use crate::fleet::state::openings::Turn;
+use crate::fleet::table::openings::Opening;
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::policy::Onboarding;
 use crate::rollout::Rollout;

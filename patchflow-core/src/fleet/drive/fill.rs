@@ -1,10 +1,10 @@
 //! Who starts next: members take places while their window, their rollout and every budget allow it.
 
-use super::budget::Rank;
-use super::decide::{self, Facts, Full, Start};
-use super::openings::Turn;
-use super::state::State;
-use super::{Fleet, Outbox};
+use crate::fleet::decide::{self, Facts, Full, Start};
+use crate::fleet::state::State;
+use crate::fleet::state::openings::Turn;
+use crate::fleet::table::budget::Rank;
+use crate::fleet::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Lane, Phase};
 use crate::time::Timestamp;
@@ -12,7 +12,13 @@ use core::cmp::Reverse;
 
 impl Fleet {
     /// Starts members of one rollout while places are free.
-    pub(super) fn fill(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+    pub(in crate::fleet) fn fill(
+        &mut self,
+        now: Timestamp,
+        id: RolloutId,
+        facts: &mut Facts,
+        out: &mut Outbox,
+    ) {
         if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
             return;
         }
@@ -81,10 +87,12 @@ impl Fleet {
     }
 
     /// Another rollout has the endpoint, or its condition keeps it: the member looks again when that changes.
-    pub(super) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
+    pub(in crate::fleet) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        let is_free = |slot: &super::endpoints::Slot| slot.active().is_none() && slot.conditions.is_empty();
+        let is_free = |slot: &crate::fleet::table::endpoints::Slot| {
+            slot.active().is_none() && slot.conditions.is_empty()
+        };
         if self.state.endpoints.slot(endpoint).is_none_or(is_free)
             && !self.state.posts.contains_key(&endpoint)
         {
@@ -104,12 +112,12 @@ impl Fleet {
 
 impl State {
     /// A member starts: with its pre hook when there is one and it is not drained already, else with its order.
-    fn begin(&self, now: Timestamp, at: decide::At<'_>, due: u32) -> super::Fact {
+    fn begin(&self, now: Timestamp, at: decide::At<'_>, due: u32) -> crate::fleet::Fact {
         decide::drain(self, now, at).unwrap_or_else(|| at.fact(Event::Ordered, 0, due))
     }
 
     /// How a rollout stands to others: emergencies first, then priority, then due date, then its number.
-    pub(super) fn rank(&self, id: RolloutId) -> Rank {
+    pub(in crate::fleet) fn rank(&self, id: RolloutId) -> Rank {
         let rollout = self.rollout(id);
         let emergency = rollout.is_some_and(|rollout| rollout.emergency().is_some());
         let risk = rollout
@@ -120,7 +128,7 @@ impl State {
     }
 
     /// Puts a rollout in line when it has somebody to start; whether it has.
-    pub(super) fn want(&mut self, now: Timestamp, id: RolloutId) -> bool {
+    pub(in crate::fleet) fn want(&mut self, now: Timestamp, id: RolloutId) -> bool {
         self.rollouts[id.index()].open_rings();
         let wants =
             self.rollouts[id.index()].has_next() && decide::starts_now(self, now, &self.rollouts[id.index()]);
@@ -132,7 +140,7 @@ impl State {
     }
 
     /// The next rollout to fill: the first in line of those that may find a place.
-    pub(super) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
+    pub(in crate::fleet) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
         for (urgency, due, id, member) in self.cache.groups.next() {
             if let Some(rollout) = self.rollouts.get_mut(id.index()) {
                 rollout.queue.again.insert(member);
@@ -186,7 +194,7 @@ impl State {
     }
 
     /// When the next start is allowed; `None` when it is allowed now (semantics S12).
-    pub(super) fn starts_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(in crate::fleet) fn starts_again_at(&self, now: Timestamp) -> Option<Timestamp> {
         let max = self.policy.as_ref()?.0.budgets.starts_max?;
         let before = self.starts.len().checked_sub(max.n as usize)?;
         let at = self.starts.get(before)?.plus_secs(max.per_secs.into());
@@ -194,12 +202,12 @@ impl State {
     }
 
     /// When to look again because starts were used up.
-    pub(super) fn starts_alarm(&self) -> Option<Timestamp> {
+    pub(in crate::fleet) fn starts_alarm(&self) -> Option<Timestamp> {
         if self.cache.budgets.somebody_waits() { self.starts_again_at(self.cache.now) } else { None }
     }
 
     /// An install started: what the window of `starts_max` needs is remembered, and no more.
-    pub(super) fn note_start(&mut self, at: Timestamp) {
+    pub(in crate::fleet) fn note_start(&mut self, at: Timestamp) {
         let Some(max) = self.policy.as_ref().and_then(|(policy, _)| policy.budgets.starts_max) else {
             return;
         };
@@ -210,7 +218,7 @@ impl State {
     }
 
     /// A policy was adopted: its budgets act at once.
-    pub(super) fn budgets_changed(&mut self) {
+    pub(in crate::fleet) fn budgets_changed(&mut self) {
         let max = self.policy.as_ref().and_then(|(policy, _)| policy.budgets.starts_max);
         let keep = max.map_or(0, |max| max.n as usize);
         while self.starts.len() > keep {

@@ -1,9 +1,9 @@
 //! Questions to the inventory that are open, and when they are asked again.
 
-use super::decide;
-use super::state::State;
-use super::timers::sooner;
-use super::{Effect, EndpointSet, Fleet, Outbox};
+use crate::fleet::decide;
+use crate::fleet::state::State;
+use crate::fleet::table::timers::sooner;
+use crate::fleet::{Effect, EndpointSet, Fleet, Outbox};
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ const SCAN_MAX: usize = 1000;
 
 impl Fleet {
     /// Asks again for what was not read in time. Costs nothing when nothing is due.
-    pub(super) fn fire_scans(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(in crate::fleet) fn fire_scans(&mut self, now: Timestamp, out: &mut Outbox) {
         let secs = self.state.secs(now);
         if self.state.resync.is_some() || self.state.next_scan_at().is_none_or(|due| due > secs) {
             return;
@@ -36,14 +36,14 @@ impl Fleet {
 
 impl Fleet {
     /// How many members of a rollout may be read for their orders now: as many as there are places.
-    pub(super) fn reads_now(&self, id: RolloutId) -> usize {
+    pub(in crate::fleet) fn reads_now(&self, id: RolloutId) -> usize {
         let Some(rollout) = self.state.rollout(id) else { return 0 };
         let free = rollout.policy().deploy.in_flight_max.saturating_sub(rollout.operating) as usize;
         free.saturating_sub(self.state.cache.scans.len())
     }
 
     /// Asks for the endpoints of members to be read; they wait for that.
-    pub(super) fn read_first(
+    pub(in crate::fleet) fn read_first(
         &mut self,
         now: Timestamp,
         id: RolloutId,
@@ -62,7 +62,7 @@ impl Fleet {
 
 impl State {
     /// When a question to the inventory is over.
-    pub(super) fn next_scan_due(&self) -> Option<Timestamp> {
+    pub(in crate::fleet) fn next_scan_due(&self) -> Option<Timestamp> {
         self.next_scan_at().map(|due| self.at(due))
     }
 
@@ -73,7 +73,7 @@ impl State {
     }
 
     /// The questions about some endpoints, in messages of bounded size.
-    pub(super) fn scans(&self, endpoints: &EndpointSet, mut act: impl FnMut(Effect)) {
+    pub(in crate::fleet) fn scans(&self, endpoints: &EndpointSet, mut act: impl FnMut(Effect)) {
         let mut names = Vec::new();
         for ix in endpoints.iter() {
             names.extend(self.endpoints.id(ix).cloned());
@@ -87,14 +87,14 @@ impl State {
     }
 
     /// The endpoints whose questions are open.
-    pub(super) fn open_scans(&self) -> EndpointSet {
+    pub(in crate::fleet) fn open_scans(&self) -> EndpointSet {
         let open =
             self.endpoints.conditions().filter(|(_, known)| known.scan.is_some_and(|scan| scan.due != 0));
         open.map(|(ix, _)| ix).chain(self.cache.awaited.iter().copied()).collect()
     }
 
     /// Finds the deadlines of open questions again after a replay.
-    pub(super) fn recover_scans(&mut self) {
+    pub(in crate::fleet) fn recover_scans(&mut self) {
         // Who answered before the crash is asked once more.
         let open = self.rounds.open.clone();
         self.cache.awaited = open.iter().flat_map(|open| self.of_turn(open.turn, open.turns)).collect();

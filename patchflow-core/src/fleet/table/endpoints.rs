@@ -1,9 +1,9 @@
 //! The endpoints of a fleet: dense slots, names beside them.
 
-use super::conditions::{Bits, Condition, Conditions};
-use super::names::Names;
-use super::observation::EndpointSeen;
 use crate::candidate::{NonProduction, Production};
+use crate::fleet::message::observation::EndpointSeen;
+use crate::fleet::table::conditions::{Bits, Condition, Conditions};
+use crate::fleet::table::names::Names;
 use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
 use crate::inventory::{Attributes, Environment};
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ pub(crate) struct Slot {
 const _: () = assert!(size_of::<Slot>() <= 48);
 
 /// How long a slot is in a baseline.
-pub(super) const SLOT_BYTES: usize = 38;
+pub(in crate::fleet) const SLOT_BYTES: usize = 38;
 
 impl Slot {
     /// Whether its group counts it as unavailable.
@@ -378,13 +378,13 @@ impl Endpoints {
 /// One endpoint of a fleet, for looking at.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointView<'a> {
-    pub(super) ix: EndpointIx,
-    pub(super) id: &'a EndpointId,
-    pub(super) slot: &'a Slot,
-    pub(super) attributes: &'a Attributes,
-    pub(super) calendar: Option<&'a Arc<str>>,
-    pub(super) group: Option<&'a Arc<str>>,
-    pub(super) condition: Option<&'a Condition>,
+    pub(in crate::fleet) ix: EndpointIx,
+    pub(in crate::fleet) id: &'a EndpointId,
+    pub(in crate::fleet) slot: &'a Slot,
+    pub(in crate::fleet) attributes: &'a Attributes,
+    pub(in crate::fleet) calendar: Option<&'a Arc<str>>,
+    pub(in crate::fleet) group: Option<&'a Arc<str>>,
+    pub(in crate::fleet) condition: Option<&'a Condition>,
 }
 
 /// A handle that says by its type whether real work depends on the endpoint.

@@ -3,7 +3,7 @@
 //! An endpoint of a group is unavailable from its order until it is verified: while an operation has it, when it
 //! failed, and while nobody knows. A cache; whether an endpoint is broken stands in its slot.
 
-use super::state::Turn;
+use crate::fleet::table::budget::Turn;
 use crate::ids::{MemberIx, RolloutId};
 use crate::policy::Amount;
 use alloc::collections::BTreeSet;

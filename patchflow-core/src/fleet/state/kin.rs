@@ -4,56 +4,18 @@
 //! Relations are named by patches and looked up here by candidates. Only the latest candidate of a patch counts, and
 //! one that is held for closing a circle counts for nothing, so that what counts never goes in circles.
 
-use super::observation::Standing;
-use super::state::{CandidateEntry, State};
 use crate::candidate::Candidate;
 use crate::catalog::{Patch, Relations, circle, reach};
+use crate::fleet::message::observation::Standing;
+use crate::fleet::state::{CandidateEntry, State};
 use crate::gate::Class;
 use crate::ids::{CandidateId, EndpointIx, PatchId, RolloutId};
-use crate::package::PackageName;
 use crate::rollout::{Member, Phase, Rollout};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-
-/// Relations read backwards. Built from the candidates' patches, in replay as well as live.
-#[derive(Debug, Default)]
-pub(crate) struct Kin {
-    superseded_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
-    conflicted_by: BTreeMap<PatchId, BTreeSet<CandidateId>>,
-    /// All candidates, by package.
-    by_package: BTreeMap<PackageName, BTreeSet<CandidateId>>,
-    /// Candidates that stand on floors, by package.
-    floored: BTreeMap<PackageName, BTreeSet<CandidateId>>,
-}
-
-impl Kin {
-    /// Takes a candidate's relations in.
-    pub(crate) fn add(&mut self, id: CandidateId, patch: &Patch) {
-        self.each(patch, |set| {
-            set.insert(id);
-        });
-    }
-
-    /// Forgets them, before others take their place.
-    pub(crate) fn remove(&mut self, id: CandidateId, patch: &Patch) {
-        self.each(patch, |set| {
-            set.remove(&id);
-        });
-    }
-
-    fn each(&mut self, patch: &Patch, mut act: impl FnMut(&mut BTreeSet<CandidateId>)) {
-        let Relations { supersedes, requires: _, conflicts, floors } = &patch.relations;
-        supersedes.iter().for_each(|other| act(self.superseded_by.entry(other.clone()).or_default()));
-        conflicts.iter().for_each(|other| act(self.conflicted_by.entry(other.clone()).or_default()));
-        act(self.by_package.entry(patch.target.package.clone()).or_default());
-        if !floors.is_empty() {
-            act(self.floored.entry(patch.target.package.clone()).or_default());
-        }
-    }
-}
 
 /// What a relation is about, for walks and for words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 //! mate that waits for its reboot lets the next one go on with the endpoint and hands its place over, so that a bundle
 //! takes one place of the budgets; the last one reboots for all, and then each is looked at anew.
 
-use super::Fact;
-use super::decide::{self, At};
-use super::state::State;
 use crate::error::{Finding, Refusal};
+use crate::fleet::Fact;
+use crate::fleet::decide::{self, At};
+use crate::fleet::state::State;
 use crate::gate::Class;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::inventory::Environment;

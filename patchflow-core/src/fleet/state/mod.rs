@@ -1,22 +1,32 @@
 //! The state of a fleet: what its facts built. Only `evolve` changes it.
 
-use super::budget::{Budgets, Urgency};
-use super::endpoints::Endpoints;
-use super::groups::Groups;
-use super::kin::Kin;
-use super::needs::{DAYS_MAX, LEVELS_MAX, Need, NeedFact, Needs};
-use super::observation::Standing;
-use super::openings::Openings;
-use super::patience::Patience;
-use super::reasons::Reasons;
-use super::reboots::RebootLog;
-use super::rescue::{Call, Way};
-use super::rounds::Rounds;
-use super::timers::{Alarms, Deadlines, Timers};
-use super::{Outcome, RichFact};
+mod bundle;
+mod counting;
+mod forced;
+pub(super) mod kin;
+pub(super) mod openings;
+mod recover;
+pub(super) mod rescue;
+pub(super) mod rounds;
+
 use crate::candidate::Candidate;
 use crate::catalog::Target;
 use crate::digest::Digest;
+use crate::fleet::message::need::NeedFact;
+use crate::fleet::message::observation::Standing;
+use crate::fleet::table::budget::{Budgets, Turn};
+use crate::fleet::table::endpoints::Endpoints;
+use crate::fleet::table::groups::Groups;
+use crate::fleet::table::kin::Kin;
+use crate::fleet::table::needs::{DAYS_MAX, LEVELS_MAX, Need, Needs};
+use crate::fleet::table::openings::Openings;
+use crate::fleet::table::patience::Patience;
+use crate::fleet::table::reasons::Reasons;
+use crate::fleet::table::reboots::RebootLog;
+use crate::fleet::table::rescue::{Call, Way};
+use crate::fleet::table::rounds::Rounds;
+use crate::fleet::table::timers::{Alarms, Deadlines, Timers};
+use crate::fleet::{Outcome, RichFact};
 use crate::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, PatchId, RequestId, Revision, RolloutId, Seq,
 };
@@ -109,9 +119,6 @@ pub(crate) struct Resync {
     pub(crate) until: Timestamp,
     pub(crate) open: BTreeSet<(RolloutId, MemberIx)>,
 }
-
-/// Members that wait for an endpoint another rollout has: emergencies first, then by priority, by due date, by rollout.
-pub(crate) type Turn = (Urgency, Timestamp, RolloutId, MemberIx);
 
 /// A post hook that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

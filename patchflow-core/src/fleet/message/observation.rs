@@ -1,7 +1,7 @@
 //! What the world shows. Never refused: what fits nothing becomes a counted stray.
 
-use super::effect::HookStage;
 use crate::catalog::Patch;
+use crate::fleet::message::effect::HookStage;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
 use crate::inventory::{Environment, ScopePath};
 use crate::plan::RollbackPath;

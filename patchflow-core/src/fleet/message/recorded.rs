@@ -1,6 +1,6 @@
 //! A fact and its place in the journal: one event of one member, or anything else.
 
-use super::RichFact;
+use crate::fleet::RichFact;
 use crate::ids::{MemberIx, RolloutId, Seq};
 use crate::rollout::Event;
 use crate::time::Timestamp;

@@ -3,12 +3,12 @@
 //! A pre hook takes the member's place and its endpoint; when it fails, the member is deferred. A post hook is awaited
 //! beside the rollout: nobody else starts on the endpoint until it is done.
 
-use super::decide::{self, Facts, Start};
-use super::effect::{HookRun, HookStage};
-use super::openings::Turn;
-use super::state::{Post, State};
-use super::{Effect, Fact, Fleet, Outbox, RichFact};
 use crate::error::FailureKind;
+use crate::fleet::decide::{self, Facts, Start};
+use crate::fleet::message::effect::{HookRun, HookStage};
+use crate::fleet::state::openings::Turn;
+use crate::fleet::state::{Post, State};
+use crate::fleet::{Effect, Fact, Fleet, Outbox, RichFact};
 use crate::gate::Class;
 use crate::ids::{EndpointIx, MemberIx, OrderId, RolloutId};
 use crate::rollout::{Event, Failure, Phase};
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 impl Fleet {
     /// A hook has come to its end. `false` when nobody waits for it.
-    pub(super) fn hook_done(
+    pub(in crate::fleet) fn hook_done(
         &mut self,
         now: Timestamp,
         order: OrderId,
@@ -78,7 +78,7 @@ impl Fleet {
     }
 
     /// Gives up post hooks that are late.
-    pub(super) fn fire_posts(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+    pub(in crate::fleet) fn fire_posts(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
         let secs = self.state.secs(now);
         while self.state.resync.is_none()
             && let Some((due, endpoint)) = self.state.cache.posts_due.first().copied()
@@ -95,7 +95,7 @@ impl Fleet {
 
 impl State {
     /// Once an operation came to an end after which the endpoint is to be resumed, that is awaited.
-    pub(super) fn after_operation(
+    pub(in crate::fleet) fn after_operation(
         &mut self,
         at: Timestamp,
         (id, ix): (RolloutId, MemberIx),
@@ -133,7 +133,7 @@ impl State {
     }
 
     /// A post hook is done, or is given up: the endpoint is free, and back unless it failed.
-    pub(super) fn post_ended(&mut self, order: OrderId, failed: bool) -> Option<()> {
+    pub(in crate::fleet) fn post_ended(&mut self, order: OrderId, failed: bool) -> Option<()> {
         let endpoint = self.member(order.rollout, order.member)?.member.endpoint;
         let post = *self.posts.get(&endpoint).filter(|post| post.order == order)?;
         self.posts.remove(&endpoint);
@@ -155,7 +155,7 @@ impl State {
     }
 
     /// The pre hook of a member that is draining.
-    pub(super) fn pre_hook(&self, at: decide::At<'_>) -> Option<Effect> {
+    pub(in crate::fleet) fn pre_hook(&self, at: decide::At<'_>) -> Option<Effect> {
         let hooks = &at.rollout.policy().deploy.hooks;
         Some(Effect::RunHook(HookRun {
             order: self.order_id(at),
@@ -167,7 +167,7 @@ impl State {
     }
 
     /// The post hook that is awaited on an endpoint.
-    pub(super) fn post_hook(&self, endpoint: EndpointIx) -> Option<Effect> {
+    pub(in crate::fleet) fn post_hook(&self, endpoint: EndpointIx) -> Option<Effect> {
         let post = self.posts.get(&endpoint)?;
         let hooks = &self.rollout(post.order.rollout)?.policy().deploy.hooks;
         Some(Effect::RunHook(HookRun {

@@ -1,6 +1,6 @@
 //! Keeping the counts of shared budgets and availability groups, as facts change what they count.
 
-use super::state::State;
+use crate::fleet::state::State;
 use crate::gate::Class;
 use crate::ids::{EndpointIx, RolloutId};
 use crate::policy::Amount;
@@ -8,7 +8,7 @@ use crate::rollout::{Lane, Phase};
 
 impl State {
     /// Counts anew what is taken, by looking at every endpoint once.
-    pub(super) fn recount_budgets(&mut self) {
+    pub(in crate::fleet) fn recount_budgets(&mut self) {
         let Some((policy, _)) = self.policy.clone() else { return };
         self.recount_groups(policy.budgets.unavailable_max);
         let mut budgets = core::mem::take(&mut self.cache.budgets);
@@ -37,13 +37,13 @@ impl State {
     }
 
     /// A place was taken or freed on an endpoint.
-    pub(super) fn count_place(&mut self, endpoint: EndpointIx, taken: bool) {
+    pub(in crate::fleet) fn count_place(&mut self, endpoint: EndpointIx, taken: bool) {
         let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
         self.cache.budgets.count_place(scope, taken);
     }
 
     /// Endpoints joined: they are counted in the shares of the fleet and of their scopes.
-    pub(super) fn count_joined(&mut self, first: EndpointIx) {
+    pub(in crate::fleet) fn count_joined(&mut self, first: EndpointIx) {
         let Self { cache, endpoints, policy, .. } = self;
         let joined = (first.0..endpoints.len() as u32).map(EndpointIx);
         if !endpoints.groups_are_unused() {
@@ -63,7 +63,7 @@ impl State {
     }
 
     /// An endpoint left.
-    pub(super) fn count_left(&mut self, endpoint: EndpointIx) {
+    pub(in crate::fleet) fn count_left(&mut self, endpoint: EndpointIx) {
         if self.cache.budgets.is_counting() {
             let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
             self.cache.budgets.count_endpoint(scope, false);
@@ -77,7 +77,12 @@ impl State {
     }
 
     /// An endpoint changed, perhaps its scope, or it came back: it is counted where it is now, its place too.
-    pub(super) fn count_moved(&mut self, endpoint: EndpointIx, was_gone: bool, before: Option<u16>) {
+    pub(in crate::fleet) fn count_moved(
+        &mut self,
+        endpoint: EndpointIx,
+        was_gone: bool,
+        before: Option<u16>,
+    ) {
         let Some((policy, _)) = self.policy.clone() else { return };
         if !self.cache.budgets.is_counting() {
             return;
@@ -129,7 +134,12 @@ impl State {
     }
 
     /// A member changed its phase in a fleet with groups. What makes an endpoint unavailable is its last operation.
-    pub(super) fn group_changed(&mut self, endpoint: EndpointIx, [from, to]: [Phase; 2], was_down: bool) {
+    pub(in crate::fleet) fn group_changed(
+        &mut self,
+        endpoint: EndpointIx,
+        [from, to]: [Phase; 2],
+        was_down: bool,
+    ) {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) else { return };
         let was_operated = matches!(from.class(), Class::InFlight | Class::Failed | Class::Unknown);
         let post = self.posts.get_mut(&endpoint);
@@ -152,7 +162,7 @@ impl State {
     }
 
     /// A person vouches for an endpoint that was rolled back.
-    pub(super) fn mended(&mut self, endpoint: EndpointIx) {
+    pub(in crate::fleet) fn mended(&mut self, endpoint: EndpointIx) {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()).filter(|slot| slot.broken) else {
             return;
         };
@@ -168,7 +178,7 @@ impl State {
     }
 
     /// An endpoint changed its group, or came back: it is counted where it is now.
-    pub(super) fn count_regrouped(&mut self, endpoint: EndpointIx, was_gone: bool, before: u32) {
+    pub(in crate::fleet) fn count_regrouped(&mut self, endpoint: EndpointIx, was_gone: bool, before: u32) {
         let Some(slot) = self.endpoints.slot(endpoint).copied() else { return };
         if !was_gone && before == slot.group {
             return;

@@ -8,11 +8,11 @@
 //! The long road holds the rules, all of them, and whatever is not plain takes it. That both lead to the same facts,
 //! effects and states is tested with every random history (`tests/it/histories.rs`), and asserted in debug builds.
 
-use super::decide::{self, Facts};
-use super::outbox::Look;
-use super::state::State;
-use super::{EndpointFact, Fact, Fleet, Observation, Outbox, Recorded};
 use crate::catalog::Target;
+use crate::fleet::decide::{self, Facts};
+use crate::fleet::outbox::Look;
+use crate::fleet::state::State;
+use crate::fleet::{EndpointFact, Fact, Fleet, Observation, Outbox, Recorded};
 use crate::ids::{Generation, MemberIx, OrderId, RolloutId};
 use crate::rollout::{
     Event, Health, Inspection, Level, Member, Phase, Report, ReportKind, RingState, RolloutKind, RolloutState,
@@ -25,7 +25,7 @@ const AHEAD: usize = 64;
 
 /// What the short road knows.
 #[derive(Debug, Default)]
-pub(super) struct Short {
+pub(in crate::fleet) struct Short {
     /// What plain reports need; known while nothing else happens.
     plain: Option<Plain>,
     /// Whether no report is taken for a plain one.
@@ -36,7 +36,7 @@ pub(super) struct Short {
 
 impl Short {
     /// Something else happens.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::fleet) fn forget(&mut self) {
         self.plain = None;
     }
 }
@@ -92,7 +92,12 @@ impl Fleet {
 
     /// Whether the report was a plain one, and has been taken.
     #[inline]
-    pub(super) fn goes_short(&mut self, now: Timestamp, seen: &Observation<'_>, out: &mut Outbox) -> bool {
+    pub(in crate::fleet) fn goes_short(
+        &mut self,
+        now: Timestamp,
+        seen: &Observation<'_>,
+        out: &mut Outbox,
+    ) -> bool {
         let taken = match seen {
             Observation::Reported(report) => match report.kind {
                 ReportKind::Acknowledged => self.reports(now, report.order, Event::Acknowledged, out),

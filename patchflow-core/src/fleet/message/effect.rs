@@ -52,7 +52,7 @@ pub enum Effect {
         /// How many must agree.
         quorum: u8,
     },
-    /// Run a hook on an endpoint. Completed by [`Observation::HookDone`](super::Observation::HookDone); it may be asked
+    /// Run a hook on an endpoint. Completed by [`Observation::HookDone`](crate::fleet::Observation::HookDone); it may be asked
     /// for again after a crash.
     RunHook(HookRun),
     /// Tell somebody. At most once: it is not repeated after a crash.

@@ -1,0 +1,8 @@
+//! What the fleet does by itself once a fact has changed something: windows open and close, places are filled, hooks
+//! run, the inventory is asked. Loops over `decide`, each bounded by what changed.
+
+mod fill;
+mod hooks;
+mod scans;
+pub(super) mod short;
+mod windows;
