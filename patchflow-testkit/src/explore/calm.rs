@@ -1,6 +1,6 @@
 //! From every state a quiet one is within reach: the world does what it should, and time goes by.
 
-use super::event::{Event, is_due, latest, phase_of};
+use super::event::{Event, is_due, latest, phase_of, unread};
 use super::search::happen;
 use crate::model::{Live, Pair};
 use patchflow_core::rollout::{Phase, RingState, Rollout, RolloutKind, RolloutState};
@@ -12,7 +12,7 @@ const STEPS_MAX: usize = 200;
 /// Whether nothing will move any more unless a person asks, and why is to be seen. `idle`: time alone changes nothing.
 fn is_quiet(pair: &Pair, idle: bool) -> bool {
     let live = &pair.live;
-    if is_due(live, pair.now) && !idle || !live.hooks.is_empty() {
+    if is_due(live, pair.now) && !idle || !live.hooks.is_empty() || unread(live).next().is_some() {
         return false;
     }
     if latest(live).iter().any(|order| good(live, *order, false).is_some()) {
@@ -76,11 +76,12 @@ pub(super) fn rest(pair: &mut Pair, path: &mut Vec<Event>) -> Result<(), String>
         if is_quiet(pair, idle) {
             return Ok(());
         }
+        let read = unread(&pair.live).next().map(Event::Read);
         let hook = pair.live.hooks.first().map(|(order, stage)| Event::HookEnds(*order, *stage, false));
         let order =
             || latest(&pair.live).into_iter().find_map(|order| good(&pair.live, order, step % 2 == 1));
         let time = || is_due(&pair.live, pair.now).then_some(Event::Time);
-        let Some(event) = hook.or_else(order).or_else(time) else {
+        let Some(event) = hook.or(read).or_else(order).or_else(time) else {
             return Err(format!("nothing happens any more, and it is not quiet\n{}", pair.live.stand()));
         };
         path.push(event);

@@ -52,6 +52,10 @@ pub enum Event {
     About(About, CandidateId),
     /// A person lets a candidate near an endpoint again.
     ClearsHold(CandidateId, EndpointIx),
+    /// An endpoint goes out of contact.
+    Lost(EndpointIx),
+    /// An endpoint is read.
+    Read(EndpointIx),
     /// An endpoint leaves the fleet.
     Leaves(EndpointIx),
     /// An endpoint is there, as it was or new, and needs everything.
@@ -125,7 +129,7 @@ impl Event {
     #[must_use]
     pub fn disturbs(self, live: &Live) -> bool {
         match self {
-            Self::Time => false,
+            Self::Time | Self::Read(_) => false,
             Self::Acknowledged(order) => phase_of(live, order) != Some(Phase::Ordered),
             Self::Done(order) => !matches!(
                 phase_of(live, order),
@@ -148,6 +152,7 @@ impl Event {
             | Self::SkipsRing(..)
             | Self::About(..)
             | Self::ClearsHold(..)
+            | Self::Lost(..)
             | Self::Leaves(..)
             | Self::Comes(..) => true,
         }
@@ -209,6 +214,10 @@ impl Event {
             Self::ClearsHold(candidate, endpoint) => {
                 ask(Command::ClearHold { candidate, endpoint: name(endpoint) })
             }
+            Self::Lost(endpoint) => {
+                see(Observation::Unreachable { endpoints: Cow::Owned(vec![endpoint]), since: now })
+            }
+            Self::Read(endpoint) => see(Observation::Read { endpoints: Cow::Owned(vec![endpoint]) }),
             Self::Leaves(endpoint) => see(Observation::EndpointGone { endpoint }),
             Self::Comes(endpoint) => {
                 let known = live.fleet.endpoint(endpoint).map(|known| known.environment());
@@ -219,6 +228,7 @@ impl Event {
                     let needs = Cow::Owned(vec![need(endpoint, 0)]);
                     all.push(Observation::Needs { candidate: candidate.identified().id(), needs });
                 }
+                all.push(Observation::Read { endpoints: Cow::Owned(vec![endpoint]) });
                 all.push(Observation::Identified);
                 (now, all.into_iter().map(Deed::See).collect())
             }
@@ -250,6 +260,14 @@ pub(super) fn latest(live: &Live) -> Vec<OrderId> {
 /// Whether the fleet wants to be looked at within reach.
 pub(super) fn is_due(live: &Live, now: Timestamp) -> bool {
     live.fleet.next_deadline().is_some_and(|at| at < now.plus_secs(REACH_SECS))
+}
+
+/// Endpoints that are ordered nothing before they are read.
+pub(super) fn unread(live: &Live) -> impl Iterator<Item = EndpointIx> + '_ {
+    let waits = |e: &patchflow_core::fleet::EndpointView<'_>| {
+        !e.is_gone() && (e.unreachable_since().is_some() || e.stale_since().is_some())
+    };
+    live.fleet.endpoints().filter(waits).map(|endpoint| endpoint.ix())
 }
 
 /// What the world may say about one order next: what fits, what comes twice, and what comes late.
@@ -325,6 +343,7 @@ pub(super) fn enabled(live: &Live, now: Timestamp, people: bool) -> Vec<Event> {
     for (order, stage) in live.hooks.iter().copied() {
         all.extend([Event::HookEnds(order, stage, false), Event::HookEnds(order, stage, true)]);
     }
+    all.extend(unread(live).map(Event::Read));
     latest(live).into_iter().for_each(|order| of_order(live, order, &mut all));
     if !people {
         return all;
@@ -344,6 +363,9 @@ pub(super) fn enabled(live: &Live, now: Timestamp, people: bool) -> Vec<Event> {
     }
     all.extend(live.fleet.holds().map(|(candidate, endpoint)| Event::ClearsHold(candidate, endpoint)));
     for endpoint in live.fleet.endpoints() {
+        if !endpoint.is_gone() && endpoint.unreachable_since().is_none() {
+            all.push(Event::Lost(endpoint.ix()));
+        }
         all.push(if endpoint.is_gone() { Event::Comes(endpoint.ix()) } else { Event::Leaves(endpoint.ix()) });
     }
     let count = live.fleet.endpoints().count() as u32;
@@ -379,6 +401,8 @@ impl fmt::Display for Event {
             Self::SkipsRing(rollout, ring) => write!(f, "skip {rollout} {ring}"),
             Self::About(what, candidate) => write!(f, "{} {candidate}", what.word()),
             Self::ClearsHold(candidate, endpoint) => write!(f, "clear-hold {candidate} {endpoint}"),
+            Self::Lost(endpoint) => write!(f, "lost {endpoint}"),
+            Self::Read(endpoint) => write!(f, "read {endpoint}"),
             Self::Leaves(endpoint) => write!(f, "leaves {endpoint}"),
             Self::Comes(endpoint) => write!(f, "comes {endpoint}"),
         }
@@ -432,6 +456,8 @@ impl FromStr for Event {
             }
             "skip" => Self::SkipsRing(rollout()?, how()?),
             "clear-hold" => Self::ClearsHold(candidate()?, EndpointIx(index(1, 'e')?)),
+            "lost" => Self::Lost(EndpointIx(index(0, 'e')?)),
+            "read" => Self::Read(EndpointIx(index(0, 'e')?)),
             "leaves" => Self::Leaves(EndpointIx(index(0, 'e')?)),
             "comes" => Self::Comes(EndpointIx(index(0, 'e')?)),
             word => {

@@ -73,7 +73,11 @@ impl Model {
             Window::Open { last_start, .. } => last_start > self.now.as_secs(),
             Window::Shut { .. } => false,
         };
-        runs && self.resync.is_none() && self.is_permitted(at.0) && open && self.stands_nothing_against(at)
+        runs && self.resync.is_none()
+            && self.is_permitted(at.0)
+            && open
+            && self.stands_nothing_against(at)
+            && !self.is_kept(self.member(at).endpoint)
     }
 
     /// S12: after verification, after rollback, and when nothing came of the order.

@@ -76,7 +76,18 @@ impl Model {
     }
 
     fn endpoint_key(&self, endpoint: &Endpoint, key: &mut String) {
-        let Endpoint { seen, gone, fence: _, broken, reboots, reboots_stopped, post, drained } = endpoint;
+        let Endpoint {
+            seen,
+            gone,
+            fence: _,
+            broken,
+            unreachable,
+            stale,
+            reboots,
+            reboots_stopped,
+            post,
+            drained,
+        } = endpoint;
         let post = post.as_ref().map(|Post { order, due }| (order.0, order.1, self.ahead(*due)));
         let day = -24 * 3_600;
         let reboots: Vec<i64> =
@@ -84,7 +95,7 @@ impl Model {
         let (environment, calendar, group) = (seen.environment, &seen.calendar, &seen.group);
         let _ = write!(
             key,
-            "{environment:?} {calendar:?} {group:?} {gone} {broken} {reboots:?} {reboots_stopped} {post:?} {drained};"
+            "{environment:?} {calendar:?} {group:?} {gone} {broken} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained};"
         );
     }
 

@@ -11,7 +11,6 @@ use patchflow_core::fleet::{
 use patchflow_core::ids::{FleetId, OrderId, RolloutId};
 use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer};
 use patchflow_core::time::Timestamp;
-use std::borrow::Cow;
 
 /// One input, owned: what an exploration or a history gives to both sides.
 #[derive(Clone, Debug)]
@@ -73,14 +72,6 @@ impl Live {
             Deed::See(seen) => {
                 self.show(now, Sight::Heard(seen));
                 self.fleet.observe(now, seen.clone(), &mut self.out);
-                // Whoever comes back is to be read before it is ordered anything; that is not modelled, so it is read
-                // at once.
-                if let Observation::Endpoints { endpoints } = seen {
-                    let there = endpoints.iter().filter_map(|seen| self.fleet.endpoint_ix(seen.id.as_str()));
-                    let read = Observation::Read { endpoints: Cow::Owned(there.collect()) };
-                    self.show(now, Sight::Heard(&read));
-                    self.fleet.observe(now, read, &mut self.out);
-                }
                 None
             }
             Deed::Ask(request) => {

@@ -68,6 +68,8 @@ mutations! {
     DeferredStayBehind,
     /// S5: no number of failures ends the catch-up.
     CatchUpNeverStops,
+    /// S5: orders what was not read since it came back.
+    OrdersTheUnread,
     /// S6: an order that was never acknowledged counts as an attempt.
     ExpiryIsAnAttempt,
     /// S6: an order that was never acknowledged is a failure.

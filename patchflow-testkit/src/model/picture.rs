@@ -130,6 +130,8 @@ impl Picture {
             let active = endpoint.active().map(|(r, m)| (r.index(), m.index()));
             it.say(format!("{e}"), (endpoint.is_gone(), endpoint.environment(), endpoint.fence().0, active));
             it.say(format!("{e} is down"), endpoint.is_unavailable());
+            let kept = (endpoint.unreachable_since().is_some(), endpoint.stale_since().is_some());
+            it.say(format!("{e} is away, stale"), kept);
             it.say(format!("{e} is not rebooted"), endpoint.reboots_stopped().is_some());
         }
         for candidate in fleet.candidates() {
@@ -189,6 +191,7 @@ impl Picture {
             let seen = (endpoint.gone, endpoint.seen.environment, endpoint.fence, model.active(e));
             it.say(format!("e{e}"), seen);
             it.say(format!("e{e} is down"), endpoint.seen.group.is_some() && model.is_down(e));
+            it.say(format!("e{e} is away, stale"), (endpoint.unreachable, endpoint.stale));
             it.say(format!("e{e} is not rebooted"), endpoint.reboots_stopped);
         }
         for (c, candidate) in model.candidates.iter().enumerate() {

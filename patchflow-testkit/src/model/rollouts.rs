@@ -88,7 +88,8 @@ impl Model {
                     }
                     Window::Shut { .. } => self.bent(Mutation::RebootsAtAnyTime),
                 };
-                if self.member(at).operations == u8::MAX || !open {
+                let away = self.endpoints[self.member(at).endpoint].unreachable;
+                if self.member(at).operations == u8::MAX || !open || away {
                     return false;
                 }
                 if self.trips_the_breaker(at) {
@@ -160,7 +161,7 @@ impl Model {
             return stuck;
         }
         // One operation at a time: it waits until the endpoint is free.
-        if self.is_busy(endpoint) || self.endpoints[endpoint].gone {
+        if self.is_busy(endpoint) || self.endpoints[endpoint].gone || self.is_kept(endpoint) {
             return false;
         }
         // When several could be first on the endpoint, the engine has chosen one.
@@ -395,12 +396,14 @@ impl Model {
                 Window::Shut { opens } => opens,
             };
             match member.phase {
+                Phase::RebootPending if self.endpoints[member.endpoint].unreachable => {}
                 Phase::RebootPending => looks.extend(opens(reserve)),
                 Phase::Waiting | Phase::Backoff
                     if starts
                         && (member.ring <= rollout.ring || rollout.is_catching_up())
                         // Who waits for the endpoint is told when it is free.
                         && self.active(member.endpoint).is_none()
+                        && !self.is_kept(member.endpoint)
                         && self.endpoints[member.endpoint].post.is_none()
                         && !self.is_full((r, m)) =>
                 {

@@ -137,6 +137,10 @@ impl Model {
             Window::Open { .. } => {}
             Window::Shut { .. } => return Fate::Waits,
         }
+        let leaves = self.endpoints[member.endpoint].gone || self.is_taken_over((r, m));
+        if !leaves && self.is_kept(member.endpoint) {
+            return Fate::Waits;
+        }
         if let Some(event) = self.stands_against((r, m), again) {
             return Fate::Settles(event);
         }

@@ -42,6 +42,10 @@ pub(super) struct Endpoint {
     pub(super) fence: u32,
     /// It failed, and was neither verified since nor looked after by a person.
     pub(super) broken: bool,
+    /// It is out of contact.
+    pub(super) unreachable: bool,
+    /// What is known of it is too old to go by: it is read before it is ordered anything.
+    pub(super) stale: bool,
     /// When it was ordered to reboot.
     pub(super) reboots: Vec<Timestamp>,
     /// Too many reboots: it is not rebooted any more until a person allows it.

@@ -4,7 +4,7 @@ use super::reports::Fits;
 use super::state::{Candidate, Endpoint, Model, Need, Stage, may_still_move};
 use patchflow_core::catalog::Patch;
 use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation, Standing};
-use patchflow_core::ids::{Actor, AskId};
+use patchflow_core::ids::{Actor, AskId, EndpointIx};
 use patchflow_core::risk::{DueLimits, assess};
 use patchflow_core::rollout::Phase;
 use patchflow_core::time::Timestamp;
@@ -20,6 +20,18 @@ impl Model {
                 Ok(true)
             }
             Observation::EndpointGone { endpoint } => Ok(self.endpoint_gone(endpoint.index())),
+            Observation::Unreachable { endpoints, .. } => {
+                Ok(self.present_of(endpoints, |it| it.unreachable = true))
+            }
+            // Whoever comes back is read before it is ordered anything.
+            Observation::Reachable { endpoints } => Ok(self.present_of(endpoints, |it| {
+                it.stale |= it.unreachable;
+                it.unreachable = false;
+            })),
+            Observation::Stale { endpoints } => Ok(self.present_of(endpoints, |it| it.stale = true)),
+            Observation::Read { endpoints } => {
+                Ok(self.present_of(endpoints, |it| (it.unreachable, it.stale) = (false, false)))
+            }
             Observation::Published { patch } => {
                 self.published(patch);
                 Ok(true)
@@ -55,10 +67,27 @@ impl Model {
         }
     }
 
+    /// Something is said of endpoints; of those that left it says nothing. Whether all of them are known.
+    fn present_of(&mut self, endpoints: &[EndpointIx], say: impl Fn(&mut Endpoint)) -> bool {
+        for ix in endpoints {
+            self.endpoints.get_mut(ix.index()).filter(|endpoint| !endpoint.gone).into_iter().for_each(&say);
+        }
+        endpoints.iter().all(|ix| ix.index() < self.endpoints.len())
+    }
+
+    /// S5: out of contact, or not read: it is ordered nothing.
+    pub(super) fn is_kept(&self, endpoint: usize) -> bool {
+        let endpoint = &self.endpoints[endpoint];
+        endpoint.unreachable || endpoint.stale && !self.bent(super::Mutation::OrdersTheUnread)
+    }
+
     fn endpoint(&mut self, seen: &EndpointSeen) {
         match self.endpoint_named(seen.id.as_str()) {
             Some(known) => {
-                (self.endpoints[known].seen, self.endpoints[known].gone) = (seen.clone(), false);
+                let back = &mut self.endpoints[known];
+                // What it had when it left says nothing any more.
+                back.stale |= back.gone;
+                (back.seen, back.gone) = (seen.clone(), false);
             }
             None => {
                 let seen = seen.clone();
@@ -67,6 +96,8 @@ impl Model {
                     gone: false,
                     fence: 0,
                     broken: false,
+                    unreachable: false,
+                    stale: false,
                     reboots: vec![],
                     reboots_stopped: false,
                     post: None,
@@ -92,6 +123,7 @@ impl Model {
         }
         let left = &mut self.endpoints[endpoint];
         (left.gone, left.post, left.drained, left.reboots_stopped) = (true, None, false, false);
+        (left.unreachable, left.stale) = (false, false);
         self.candidates.iter_mut().for_each(|candidate| {
             candidate.needs.remove(&endpoint);
         });

@@ -83,6 +83,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
                 ([1, 0, 0, 0, 0, 0, 0, 0], [u8::from(mutation == M::NoHoldAfterRollback), 1, 0], [0; 3]);
         }
         M::StartsWithoutAWayBack => (plain(knobs), knobs.rollback = [0; 3], knobs.start = 2).0,
+        M::OrdersTheUnread => (plain(knobs), knobs.deploy[0] = 1).0,
         M::ProgressExtendsForEver => {
             plain(knobs);
             (knobs.more[9], knobs.limits) = (3, [0; 8]);

@@ -39,6 +39,8 @@ pub(crate) enum Happens {
     Inspects(u8, u8),
     Needs(u8, u8),
     Moves(u8, bool),
+    /// An endpoint goes out of contact, comes back, is stale, or is read.
+    Keeps(u8, u8),
     Goes(u8),
     Publishes(u8),
     VendorPulls(u8),
@@ -70,6 +72,7 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         5 => (any::<u8>(), 0u8..8).prop_map(|(o, l)| Inspects(o, l)),
         2 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
+        2 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
         1 => any::<u8>().prop_map(Goes),
         1 => (0u8..9).prop_map(Publishes),
         1 => (0u8..6).prop_map(VendorPulls),
@@ -94,6 +97,7 @@ pub(crate) fn calm() -> impl Strategy<Value = Happens> {
         2 => (any::<u8>(), Just(0u8)).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
         1 => any::<u8>().prop_map(Alerts),
         1 => (any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(r, a, b)| Revises(r, a, b)),
         1 => (any::<u8>(), 0u8..4).prop_map(|(r, ring)| SkipsRing(r, ring)),
@@ -260,6 +264,21 @@ impl Player {
             Happens::Moves(e, production) => {
                 let endpoints = vec![seen(u32::from(e) % 12, production, self.grouped)];
                 self.endpoints(endpoints);
+                // Whoever comes back is read before it is ordered anything; mostly at once.
+                let back = format!("e{}", u32::from(e) % 12);
+                if let Some(ix) = self.fleet().endpoint_ix(&back).filter(|_| e % 4 != 0) {
+                    self.see(Observation::Read { endpoints: Cow::Owned(vec![ix]) });
+                }
+            }
+            Happens::Keeps(e, how) => {
+                let endpoints = Cow::Owned(vec![self.endpoint(e)]);
+                let since = self.pair.now;
+                self.see(match how {
+                    0 => Observation::Unreachable { endpoints, since },
+                    1 => Observation::Reachable { endpoints },
+                    2 => Observation::Stale { endpoints },
+                    _ => Observation::Read { endpoints },
+                });
             }
             Happens::Goes(e) => {
                 let endpoint = self.endpoint(e);
