@@ -119,7 +119,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
 #[test]
 fn every_wrong_rule_is_found() {
     let wanted = std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse::<u32>().ok());
-    let histories = wanted.unwrap_or(100);
+    let histories = wanted.unwrap_or(400);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let story = |it| prop::collection::vec(it, 1..80usize);
@@ -135,7 +135,11 @@ fn every_wrong_rule_is_found() {
         let finds = |(knobs, story): &(Knobs, Vec<Happens>)| {
             let mut knobs = knobs.clone();
             focus(*mutation, &mut knobs);
-            live(&knobs, story, Some(*mutation)).is_err() && live(&knobs, story, None).is_ok()
+            // Endpoints that nobody reads are ordered nothing, and show nothing of the other rules.
+            let about_contact = *mutation == Mutation::OrdersTheUnread;
+            let tells = |it: &&Happens| about_contact || !matches!(it, Happens::Keeps(..));
+            let story: Vec<Happens> = story.iter().filter(tells).cloned().collect();
+            live(&knobs, &story, Some(*mutation)).is_err() && live(&knobs, &story, None).is_ok()
         };
         match all.iter().position(finds) {
             Some(n) => found.push((n, *mutation)),
