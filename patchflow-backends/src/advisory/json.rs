@@ -243,6 +243,61 @@ pub(super) fn records(
     Ok(())
 }
 
+/// Hands every element of the list `name` of the object that a document is to `each`; `lacks` says what is missing when
+/// there is no such object or list.
+pub(super) fn records_of(
+    mut scanner: Scanner<'_>,
+    desk: &mut Desk<'_>,
+    name: &str,
+    lacks: &str,
+    each: &mut dyn FnMut(&mut Desk<'_>, &[u8], u64),
+) -> Outcome {
+    let result = walk_to(&mut scanner, desk, name, lacks, each);
+    desk.read_to(scanner.at());
+    result.map_err(|(kind, at)| desk.fail(Place::Byte(at), kind))
+}
+
+fn walk_to(
+    scanner: &mut Scanner<'_>,
+    desk: &mut Desk<'_>,
+    name: &str,
+    lacks: &str,
+    each: &mut dyn FnMut(&mut Desk<'_>, &[u8], u64),
+) -> Result<(), Stop> {
+    let form = |why: String, at| (ReadErrorKind::Form(why), at);
+    if !scanner.is(b'{')? || scanner.is(b'}')? {
+        return Err(form(lacks.to_owned(), scanner.at()));
+    }
+    let mut buffer = Vec::new();
+    let mut is_there = false;
+    loop {
+        if scanner.key(&mut buffer)? != name {
+            scanner.value(&mut buffer)?;
+        } else {
+            is_there = true;
+            if !scanner.is(b'[')? {
+                return Err(form(format!("`{name}` is no list"), scanner.at()));
+            }
+            while !scanner.is(b']')? {
+                if scanner.is(b',')? {
+                    continue;
+                }
+                let found = scanner.value(&mut buffer)?;
+                desk.read_to(scanner.at());
+                desk.record(Place::Byte(found.at));
+                match found.fault {
+                    Some(fault) => desk.skip_it(words(fault, desk)),
+                    None => each(desk, &buffer, found.at),
+                }
+            }
+        }
+        if !scanner.another()? {
+            break;
+        }
+    }
+    if is_there { Ok(()) } else { Err(form(lacks.to_owned(), scanner.at())) }
+}
+
 /// A fault in words.
 pub(super) fn words(fault: Fault, desk: &Desk<'_>) -> String {
     match fault {

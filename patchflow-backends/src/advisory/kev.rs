@@ -7,7 +7,7 @@
 use super::csv::Rows;
 use super::desk::{Desk, Outcome, check_name, one_input, title};
 use super::error::ReadErrorKind;
-use super::json::{self, Scanner, Stop};
+use super::json::{self, Scanner};
 use super::note::{Place, Sink, Summary};
 use super::parts::or_default;
 use super::{Feed, Limits, ReadError, input};
@@ -50,53 +50,13 @@ struct Entry {
 }
 
 pub(super) fn read_json(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {
-    let mut scanner = Scanner::new(input, desk);
-    let result = members(&mut scanner, desk);
-    desk.read_to(scanner.at());
-    result.map_err(|(kind, at)| desk.fail(Place::Byte(at), kind))
-}
-
-fn members(scanner: &mut Scanner<'_>, desk: &mut Desk<'_>) -> Result<(), Stop> {
-    let form = |why: &str, at| (ReadErrorKind::Form(why.to_owned()), at);
-    if !scanner.is(b'{')? {
-        return Err(form("expected the catalogue, an object with a list `vulnerabilities`", scanner.at()));
-    }
-    let mut buffer = Vec::new();
-    let mut is_there = false;
-    if scanner.is(b'}')? {
-        return Err(form("the catalogue has no list `vulnerabilities`", scanner.at()));
-    }
-    loop {
-        let key = scanner.key(&mut buffer)?;
-        if key != "vulnerabilities" {
-            scanner.value(&mut buffer)?;
-        } else {
-            is_there = true;
-            if !scanner.is(b'[')? {
-                return Err(form("`vulnerabilities` is no list", scanner.at()));
-            }
-            while !scanner.is(b']')? {
-                if scanner.is(b',')? {
-                    continue;
-                }
-                let found = scanner.value(&mut buffer)?;
-                desk.read_to(scanner.at());
-                desk.record(Place::Byte(found.at));
-                match found.fault {
-                    Some(fault) => desk.skip_it(json::words(fault, desk)),
-                    None => {
-                        if let Some(entry) = json::read::<Entry>(desk, &buffer, found.at, &["cveID"]) {
-                            take(desk, entry);
-                        }
-                    }
-                }
-            }
+    let lacks = "the catalogue has no list `vulnerabilities`";
+    let scanner = Scanner::new(input, desk);
+    json::records_of(scanner, desk, "vulnerabilities", lacks, &mut |desk, bytes, at| {
+        if let Some(entry) = json::read::<Entry>(desk, bytes, at, &["cveID"]) {
+            take(desk, entry);
         }
-        if !scanner.another()? {
-            break;
-        }
-    }
-    if is_there { Ok(()) } else { Err(form("the catalogue has no list `vulnerabilities`", scanner.at())) }
+    })
 }
 
 pub(super) fn read_csv(input: Box<dyn BufRead + '_>, desk: &mut Desk<'_>) -> Outcome {

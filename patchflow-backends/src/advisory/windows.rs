@@ -5,8 +5,7 @@
 //! approval binds to is taken over both.
 
 use super::desk::{Desk, Outcome, check_name, cut, one_input, title};
-use super::error::ReadErrorKind;
-use super::json::{self, Scanner, Stop};
+use super::json::{self, Scanner};
 use super::note::{Place, Sink, Summary};
 use super::parts::{self, Word, or_default};
 use super::{Feed, Limits, ReadError};
@@ -77,53 +76,12 @@ fn read_with(
     let is_wrapped = head.trim_ascii_start().starts_with(b"{")
         && !json::first_keys(head).iter().any(|key| key == "UpdateID" || key == "Identity");
     let mut scanner = Scanner::new(input, desk);
-    if !is_wrapped {
-        return json::records(&mut scanner, desk, &mut take_one);
+    if is_wrapped {
+        let lacks = "expected an object with a list `Updates`";
+        json::records_of(scanner, desk, "Updates", lacks, &mut take_one)
+    } else {
+        json::records(&mut scanner, desk, &mut take_one)
     }
-    let result = members(&mut scanner, desk, &mut take_one);
-    desk.read_to(scanner.at());
-    result.map_err(|(kind, at)| desk.fail(Place::Byte(at), kind))
-}
-
-fn members(
-    scanner: &mut Scanner<'_>,
-    desk: &mut Desk<'_>,
-    take: &mut dyn FnMut(&mut Desk<'_>, &[u8], u64),
-) -> Result<(), Stop> {
-    let form = |why: &str, at| (ReadErrorKind::Form(why.to_owned()), at);
-    scanner.is(b'{')?;
-    let mut buffer = Vec::new();
-    if scanner.is(b'}')? {
-        return Err(form("expected an object with a list `Updates`", scanner.at()));
-    }
-    let mut is_there = false;
-    loop {
-        let key = scanner.key(&mut buffer)?;
-        if key != "Updates" {
-            scanner.value(&mut buffer)?;
-        } else {
-            is_there = true;
-            if !scanner.is(b'[')? {
-                return Err(form("`Updates` is no list", scanner.at()));
-            }
-            while !scanner.is(b']')? {
-                if scanner.is(b',')? {
-                    continue;
-                }
-                let found = scanner.value(&mut buffer)?;
-                desk.read_to(scanner.at());
-                desk.record(Place::Byte(found.at));
-                match found.fault {
-                    Some(fault) => desk.skip_it(json::words(fault, desk)),
-                    None => take(desk, &buffer, found.at),
-                }
-            }
-        }
-        if !scanner.another()? {
-            break;
-        }
-    }
-    if is_there { Ok(()) } else { Err(form("expected an object with a list `Updates`", scanner.at())) }
 }
 
 #[derive(Deserialize)]
