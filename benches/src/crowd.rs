@@ -99,6 +99,8 @@ impl Crowd {
                     | Effect::Query { .. }
                     | Effect::AskApproval { .. }
                     | Effect::RunHook(_)
+                    | Effect::Stage(_)
+                    | Effect::Unstage { .. }
                     | Effect::Scan { .. }
                     | Effect::Notify(_) => {}
                 }

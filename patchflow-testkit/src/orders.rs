@@ -198,6 +198,8 @@ impl FleetDesk {
                 | Effect::Scan { .. }
                 | Effect::AskApproval { .. }
                 | Effect::RunHook(_)
+                | Effect::Stage(_)
+                | Effect::Unstage { .. }
                 | Effect::Notify(_) => {}
             }
         }

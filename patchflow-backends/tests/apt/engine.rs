@@ -94,6 +94,8 @@ impl World {
             | Effect::Scan { .. }
             | Effect::AskApproval { .. }
             | Effect::RunHook(_)
+            | Effect::Stage(_)
+            | Effect::Unstage { .. }
             | Effect::Notify(_) => {}
         }
     }

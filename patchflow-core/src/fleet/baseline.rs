@@ -26,7 +26,9 @@ use crate::inventory::Attributes;
 use crate::plan::RollbackPath;
 use crate::policy::{Policy, REBOOTS_MAX, Selector};
 use crate::risk::Assessment;
-use crate::rollout::{Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState};
+use crate::rollout::{
+    Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState, STAGE_BYTES, StageSlot, Stages,
+};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -75,6 +77,8 @@ struct Snapshot {
     quiet: Vec<(u32, EndpointIx)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     starts: Vec<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stage_starts: Vec<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attached: Vec<(Follower, (RolloutId, MemberIx))>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -141,6 +145,11 @@ struct RolloutSnapshot {
     catch_up_failures: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unplaced: Vec<MemberIx>,
+    /// How many of its members, from the first, have a slot for their content, packed behind the members.
+    #[serde(default)]
+    stages: usize,
+    #[serde(default)]
+    wrong_content: bool,
 }
 
 impl Fleet {
@@ -217,6 +226,7 @@ impl State {
             clock_steps: self.clock_steps,
             quiet: self.quiet.iter().copied().collect(),
             starts: self.starts.iter().copied().collect(),
+            stage_starts: self.stage_starts.iter().copied().collect(),
             posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
             drained: self.drained.iter().copied().collect(),
             attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
@@ -232,6 +242,7 @@ impl State {
         for rollout in &self.rollouts {
             bytes.extend_from_slice(&(rollout.members().len() as u64).to_le_bytes());
             rollout.members().iter().for_each(|member| bytes.extend_from_slice(&member.packed()));
+            rollout.stages.0.iter().for_each(|slot| bytes.extend_from_slice(&slot.packed()));
         }
         bytes
     }
@@ -301,6 +312,8 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         catch_up_stopped: rollout.catch_up_stopped.clone(),
         catch_up_failures: rollout.catch_up_failures,
         unplaced: rollout.unplaced.iter().copied().collect(),
+        stages: rollout.stages.0.len(),
+        wrong_content: rollout.wrong_content,
     }
 }
 
@@ -371,6 +384,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         clock_steps: snapshot.clock_steps,
         quiet: snapshot.quiet.into(),
         starts: snapshot.starts.into(),
+        stage_starts: snapshot.stage_starts.into(),
         attached: snapshot.attached.into_iter().collect(),
         posts: snapshot.posts.into_iter().collect(),
         drained: snapshot.drained.into_iter().collect(),
@@ -401,6 +415,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
     for (i, rollout) in snapshot.rollouts.into_iter().enumerate() {
         let policy = find_policy(&state, rollout.policy)?;
         let members = restore_members(&mut reader, &rollout.rings, state.endpoints.len())?;
+        let stages = restore_stages(&mut reader, rollout.stages, members.len())?;
         if usize::from(rollout.ring) >= rollout.rings.len()
             || rollout.candidate.index() >= state.candidates.len()
         {
@@ -424,6 +439,8 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.takes_back = rollout.takes_back;
         restored.catch_up_stopped = rollout.catch_up_stopped;
         restored.catch_up_failures = rollout.catch_up_failures;
+        restored.stages = stages;
+        restored.wrong_content = rollout.wrong_content;
         restored.unplaced = rollout.unplaced.into_iter().collect();
         restored.recount();
         state.rollouts.push(restored);
@@ -474,6 +491,14 @@ fn restore_members(reader: &mut Reader<'_>, rings: &[Ring], endpoints: usize) ->
     members
         .filter(|members| members.len() == planned)
         .ok_or_else(|| Flaw::Damaged("its members do not fit".into()))
+}
+
+fn restore_stages(reader: &mut Reader<'_>, n: usize, members: usize) -> Result<Stages, Flaw> {
+    let bytes = n.checked_mul(STAGE_BYTES).filter(|_| n <= members);
+    let bytes = bytes.ok_or_else(|| Flaw::Damaged("its stagings do not fit".into()))?;
+    let slots = reader.take(bytes, "its stagings")?.as_chunks::<STAGE_BYTES>().0.iter();
+    let slots: Option<Vec<_>> = slots.map(|bytes| StageSlot::unpacked(*bytes)).collect();
+    slots.map(Stages).ok_or_else(|| Flaw::Damaged("its stagings do not fit".into()))
 }
 
 fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateEntry {

@@ -106,6 +106,10 @@ impl Fleet {
                 self.state.cache.candidate_agenda.extend(all);
                 true
             }
+            Observation::Staged { stage, outcome } => decide::staged(state, now, *stage, outcome, &mut facts),
+            Observation::ContentHeld { content, endpoints, depot } => {
+                decide::content_held(state, now, *content, endpoints, depot.as_ref(), &mut facts)
+            }
             Observation::Approval { ask, by, approve, reason } => {
                 decide::approval_answered(state, now, *ask, by, *approve, reason, &mut facts)
             }
@@ -162,10 +166,12 @@ impl Fleet {
         let timer = sooner(cache.deadlines.first(), cache.wakes.first());
         let timer = sooner(timer, cache.closes.first());
         let timer = sooner(timer, cache.posts_due.first().map(|(due, _)| *due));
+        let timer = sooner(timer, cache.stage_timers.first());
         let mut alarm = sooner(cache.alarms.first(), cache.candidate_alarms.first());
         alarm = sooner(alarm, cache.call_alarms.first());
         alarm = sooner(alarm, cache.drill_look);
         alarm = sooner(alarm, self.state.starts_alarm());
+        alarm = sooner(alarm, self.state.stage_starts_alarm());
         alarm = sooner(alarm, self.state.next_scan_due());
         sooner(alarm, timer.map(|due| self.state.at(due)))
     }
@@ -202,7 +208,10 @@ impl Fleet {
         let posts = self.state.posts.keys().filter_map(|endpoint| self.state.post_hook(*endpoint));
         let mut scans = alloc::vec::Vec::new();
         self.state.scans(&self.state.open_scans(), |scan| scans.push(scan));
-        orders.chain(asks).chain(posts).chain(scans)
+        let stages = self.state.stages_asked().filter_map(|(rollout, member)| {
+            self.state.member(rollout, member).and_then(|at| self.state.stage_order(at))
+        });
+        orders.chain(asks).chain(posts).chain(scans).chain(stages)
     }
 
     /// Observations that fitted nothing: reports for unknown or long finished orders, answers nobody asked for.
@@ -288,6 +297,7 @@ impl Fleet {
         self.fire_posts(now, &mut facts, out);
         self.fire_closes(now, &mut facts, out);
         self.fire_wakes(now);
+        self.fire_stages(now, &mut facts, out);
         loop {
             if let Some((rollout, member)) = self.state.cache.tending.pop() {
                 self.tend(now, rollout, member, false, &mut facts, out);
@@ -306,6 +316,8 @@ impl Fleet {
             } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
                 decide::drills(&self.state, now, &mut facts);
                 self.apply_all(now, &mut facts, out);
+            } else if let Some(rollout) = self.state.next_to_stage(now) {
+                self.stage(now, rollout, &mut facts, out);
             } else if let Some(rollout) = self.state.next_to_fill(now) {
                 self.fill(now, rollout, &mut facts, out);
                 self.look_ahead(now, rollout);
@@ -475,6 +487,7 @@ impl Fleet {
             }
             self.apply_all(now, facts, out);
         }
+        self.state.want_staging(now, id);
         if !self.state.want(now, id) {
             self.look_ahead(now, id);
         }

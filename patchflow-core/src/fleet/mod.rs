@@ -15,6 +15,7 @@
 //! | `drive` | what goes on by itself: windows, places, hooks, questions; and the short road of plain reports |
 
 mod baseline;
+mod content;
 mod decide;
 mod drive;
 mod evolve;
@@ -27,6 +28,7 @@ mod state;
 mod table;
 mod views;
 
+pub use content::ContentView;
 pub use kernel::Fleet;
 pub use message::command::{Command, Outcome, Request};
 pub use message::effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind};

@@ -24,6 +24,9 @@ pub(crate) enum Reaction {
 impl State {
     /// The effects of a fact that has just been evolved.
     pub(crate) fn react(&self, fact: &Fact, mut act: impl FnMut(Reaction)) {
+        if !self.cache.unstaged.is_empty() {
+            self.unstaged(|effect| act(Reaction::Effect(effect)));
+        }
         match fact {
             Fact::Endpoint(fact) => {
                 if let Event::InstallReported | Event::Rebooted = fact.event {
@@ -58,6 +61,8 @@ impl State {
         match fact.event {
             Event::HookAsked => self.pre_hook(at),
             Event::HookFailed | Event::HookUndone => None,
+            Event::StageAsked => self.stage_order(at),
+            Event::Staged | Event::StageFailed | Event::StageGaveUp | Event::StageDropped => None,
             Event::Ordered => self.install_order(at),
             Event::Resent if at.member.phase == Phase::Ordered => self.install_order(at),
             Event::Resent | Event::RebootOrdered => {
@@ -337,12 +342,29 @@ impl State {
                     text,
                 ));
             }
+            RichFact::WrongContentSeen { rollout, member, content } => {
+                let Some(at) = self.member(*rollout, *member) else { return };
+                let Some(name) = self.name_of(at) else { return };
+                let candidate = at.rollout.candidate();
+                let text = format!(
+                    "{name} holds other content than the approved one of {}: {content}; nothing is installed from it",
+                    self.title(candidate)
+                );
+                act(self.notice(NoticeKind::WrongContent, Some(*rollout), Some(candidate), text));
+            }
             RichFact::HookEnded { failed: None, .. } => {}
             RichFact::ResyncStarted { .. } => self.operating_members().for_each(|(rollout, member)| {
                 if let Some(effect) = self.outstanding_for(rollout, member) {
                     act(effect);
                 }
             }),
+            // Asked for again: who has it answers at once. What is late by now is tried again as a failure is.
+            RichFact::ResyncEnded { .. } => {
+                let secs = self.secs(self.cache.now);
+                let asked = self.stages_asked().filter_map(|(rollout, member)| self.member(rollout, member));
+                let in_time = asked.filter(|at| at.rollout.stages.get(at.ix).due > secs);
+                in_time.filter_map(|at| self.stage_order(at)).for_each(act);
+            }
             RichFact::ScanTurnAsked { turn, turns, .. } => {
                 self.scans(&self.of_turn(*turn, *turns).collect(), act);
             }
@@ -423,7 +445,6 @@ impl State {
             | RichFact::WindowMissed { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ClockSteppedBack { .. }
-            | RichFact::ResyncEnded { .. }
             | RichFact::RequestDone { .. } => {}
         }
     }

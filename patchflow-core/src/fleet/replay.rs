@@ -86,8 +86,9 @@ impl State {
         for (at, fact) in facts {
             let seq = self.seq.next();
             if self.evolve_plain(*at, fact).is_none() {
-                self.evolve_endpoint(*at, fact)
-                    .map_err(|state| Self::misfit(seq, &Fact::Endpoint(*fact), state))?;
+                let evolve =
+                    if fact.event.is_of_content() { Self::evolve_stage } else { Self::evolve_endpoint };
+                evolve(self, *at, fact).map_err(|state| Self::misfit(seq, &Fact::Endpoint(*fact), state))?;
             }
             self.seq = seq;
             self.clock = self.clock.max(*at);

@@ -59,26 +59,34 @@ impl BudgetPolicy {
         if let Some(amount) = self.in_flight_max {
             amount.check("budgets.in_flight_max".into(), say);
         }
-        for (i, scope) in self.scopes.iter().enumerate() {
-            scope.in_flight_max.check(format!("budgets.scopes[{i}].in_flight_max"), say);
-            if self.scopes[..i].iter().any(|other| other.within == scope.within) {
-                say(
-                    format!("budgets.scopes[{i}].within"),
-                    &format!("`{}` has a budget already", scope.within),
-                );
-            }
-        }
-        if self.scopes.len() > usize::from(u16::MAX) {
-            say("budgets.scopes".into(), "more than 65 535");
-        }
+        check_scopes("budgets.scopes", &self.scopes, say);
         self.unavailable_max.check("budgets.unavailable_max".into(), say);
         if let Some(starts) = self.starts_max {
-            if starts.n == 0 || starts.n > STARTS_REMEMBERED_MAX {
-                say("budgets.starts_max.n".into(), "must be 1 to 65 536: each start is remembered");
-            }
-            if starts.per_secs == 0 {
-                say("budgets.starts_max.per_secs".into(), "0 seconds bound nothing; 1 is the least");
-            }
+            starts.check("budgets.starts_max", say);
+        }
+    }
+}
+
+/// Each part of a fleet has one budget, and none is nothing.
+pub(super) fn check_scopes(path: &str, scopes: &[ScopeBudget], say: &mut Say<'_>) {
+    for (i, scope) in scopes.iter().enumerate() {
+        scope.in_flight_max.check(format!("{path}[{i}].in_flight_max"), say);
+        if scopes[..i].iter().any(|other| other.within == scope.within) {
+            say(format!("{path}[{i}].within"), &format!("`{}` has a budget already", scope.within));
+        }
+    }
+    if scopes.len() > usize::from(u16::MAX) {
+        say(path.into(), "more than 65 535");
+    }
+}
+
+impl StartsMax {
+    pub(super) fn check(self, path: &str, say: &mut Say<'_>) {
+        if self.n == 0 || self.n > STARTS_REMEMBERED_MAX {
+            say(format!("{path}.n"), "must be 1 to 65 536: each start is remembered");
+        }
+        if self.per_secs == 0 {
+            say(format!("{path}.per_secs"), "0 seconds bound nothing; 1 is the least");
         }
     }
 }

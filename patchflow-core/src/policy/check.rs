@@ -58,6 +58,7 @@ impl Policy {
         self.clock.check(&self.calendars, &mut say);
         super::operators::check(&self.operators, &mut say);
         self.budgets.check(&mut say);
+        self.staging.check(self, &mut say);
         self.endpoints.check(&mut say);
         self.reboot.check(&mut say);
         self.retry.check(&mut say);

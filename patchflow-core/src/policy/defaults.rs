@@ -3,7 +3,7 @@
 use super::{
     Approval, ApprovalRule, BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy,
     EmergencyPolicy, EndpointPolicy, PersonApproval, Policy, RebootPolicy, RelationPolicy, RetryPolicy,
-    RingPolicy, RiskFilter, RollbackPolicy, TrialPolicy,
+    RingPolicy, RiskFilter, RollbackPolicy, StagingPolicy, TrialPolicy,
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
@@ -58,6 +58,7 @@ impl Policy {
             single_ring: None,
             deploy: DeployPolicy::default(),
             budgets: BudgetPolicy::default(),
+            staging: StagingPolicy::default(),
             endpoints: EndpointPolicy::default(),
             reboot: RebootPolicy::default(),
             clock: ClockPolicy::default(),

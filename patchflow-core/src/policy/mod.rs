@@ -22,6 +22,7 @@ mod retry;
 mod ring;
 mod rollback;
 mod selector;
+mod staging;
 mod trial;
 
 pub use amount::Amount;
@@ -44,4 +45,5 @@ pub use retry::RetryPolicy;
 pub use ring::{RingPolicy, RingSize, Trait};
 pub use rollback::{OnFailure, OnHalt, OnRevoke, RollbackPolicy, SnapshotRule};
 pub use selector::Selector;
+pub use staging::StagingPolicy;
 pub use trial::TrialPolicy;

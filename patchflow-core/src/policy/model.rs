@@ -3,7 +3,8 @@
 use super::approval::{ApprovalRule, PersonApproval};
 use super::{
     BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
-    OperatorLevel, RebootPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, TrialPolicy,
+    OperatorLevel, RebootPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, StagingPolicy,
+    TrialPolicy,
 };
 use crate::schedule::Schedule;
 use alloc::string::String;
@@ -29,6 +30,9 @@ pub struct Policy {
     pub deploy: DeployPolicy,
     /// How much may be under way at once, over all rollouts of the fleet.
     pub budgets: BudgetPolicy,
+    /// What must lie on an endpoint before its window opens.
+    #[serde(default)]
+    pub staging: StagingPolicy,
     /// What must be known of an endpoint before it is ordered anything.
     pub endpoints: EndpointPolicy,
     /// Due dates, and what happens when they come near.

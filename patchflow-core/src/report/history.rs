@@ -375,6 +375,10 @@ impl History {
                     None => format!("whether ring {name} raised alerts is not known any more"),
                 });
             }
+            RichFact::WrongContentSeen { rollout, member, content } => {
+                let text = format!("{member} holds other content than the approved one: {content}");
+                self.of_rollout(at, Stopped, *rollout, text);
+            }
             RichFact::HookEnded { order, failed: Some(_), detail } => {
                 let text = format!("the post hook of {} failed: {detail}", order.member);
                 self.of_rollout(at, Waits, order.rollout, text);

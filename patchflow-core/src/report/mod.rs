@@ -6,6 +6,7 @@
 
 mod baseline;
 mod collect;
+mod content;
 mod document;
 mod explain;
 mod history;

@@ -108,8 +108,15 @@ fn in_the_way(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
         return missing;
     }
     let Some(ix) = rollout.member_of(member.endpoint()) else { return String::new() };
+    let content = super::content::content(fleet, rollout, ix);
     if let Some(closed) = closed(fleet, member, fleet.turn(rollout.id(), ix)) {
-        return closed;
+        return match content {
+            Some((content, _)) => format!("{closed}; {content}"),
+            None => closed,
+        };
+    }
+    if let Some((lacks, true)) = content {
+        return lacks;
     }
     let busy = fleet.rollouts().filter(|other| other.id() != rollout.id()).find_map(|other| {
         let theirs = other.members().get(other.member_of(member.endpoint())?.index())?;

@@ -139,6 +139,12 @@ impl Member {
             // Also when its order was thought never to have arrived.
             Event::InstallReported => self.attempt = self.attempt.max(1),
             Event::Released => self.attempt = 0,
+            // What is known of its content stands beside the member.
+            Event::StageAsked
+            | Event::Staged
+            | Event::StageFailed
+            | Event::StageGaveUp
+            | Event::StageDropped => return Some(to),
             Event::Acknowledged
             | Event::RetryScheduled
             | Event::GaveUp

@@ -15,6 +15,8 @@ pub(crate) struct Queue {
     pub(crate) again: BTreeSet<MemberIx>,
     /// Members that were looked at and found a budget full.
     pub(crate) parked: Parked,
+    /// Whose content is staged next.
+    pub(crate) staging: StageQueue,
     /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
     pub(crate) sweep: bool,
     /// Endpoints that may have become eligible since the plan was made.
@@ -35,6 +37,17 @@ pub(crate) struct Queue {
     pub(crate) unwatched: Vec<u32>,
     /// Where what is known of openings stands, by the seconds that an operation needs.
     pub(crate) books: Vec<(u64, u32)>,
+}
+
+/// Whose content is staged next; used only where the policy wants it there before.
+#[derive(Debug, Default)]
+pub(crate) struct StageQueue {
+    /// Members before this position have been looked at.
+    pub(crate) cursor: u32,
+    /// Members that were looked at before, and are to be looked at again.
+    pub(crate) again: BTreeSet<MemberIx>,
+    /// Members that found the budget of their scope full.
+    pub(crate) parked: Parked,
 }
 
 /// Members that wait for one calendar.

@@ -1,7 +1,7 @@
 //! A rollout: its plan in motion. State changes come from the fleet's evolution only.
 
 use super::queue::Queue;
-use super::{Event, Member, Phase, Ring, RingState};
+use super::{Event, Member, Phase, Ring, RingState, Stages};
 use crate::digest::Digest;
 use crate::gate::{Class, Counts};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, Revision, RolloutId};
@@ -83,6 +83,10 @@ pub struct Rollout {
     pub(crate) catch_up_stopped: Option<Halt>,
     /// Members that became failed or unknown since it completed, less those that recovered.
     pub(crate) catch_up_failures: u32,
+    /// How far the content of members is, where the policy wants it there before.
+    pub(crate) stages: Stages,
+    /// Whether an endpoint held other content than what was approved, which was told once.
+    pub(crate) wrong_content: bool,
     index: HashTable<u32>,
     pub(crate) queue: Queue,
 }
@@ -159,6 +163,8 @@ impl Rollout {
             takes_back: false,
             catch_up_stopped: None,
             catch_up_failures: 0,
+            stages: Stages::default(),
+            wrong_content: false,
             index: HashTable::new(),
             queue,
         };

@@ -101,11 +101,32 @@ events! {
     HookFailed = 31,
     /// The pre hook was run, and the member may not start any more; it waits again.
     HookUndone = 32,
+    /// The content was asked to be staged on the endpoint; due: when that is late.
+    StageAsked = 33,
+    /// The content is on the endpoint, with the digest that was approved; due: until when it is good.
+    Staged = 34,
+    /// The content could not be staged, and will be tried again; due: when.
+    StageFailed = 35,
+    /// The content could not be staged; due: when it begins anew, 0 for when a person says so.
+    StageGaveUp = 36,
+    /// Staged content is too old, or another attempt is wanted: it begins anew.
+    StageDropped = 37,
 }
 
 /// How many kinds of events there are.
 const EVENTS: usize = Event::ALL.len();
 const PHASES: usize = Phase::ALL.len();
+
+impl Event {
+    /// Whether it is about the member's content alone: it leaves the member where it is.
+    #[must_use]
+    pub const fn is_of_content(self) -> bool {
+        matches!(
+            self,
+            Self::StageAsked | Self::Staged | Self::StageFailed | Self::StageGaveUp | Self::StageDropped
+        )
+    }
+}
 
 impl Phase {
     /// The events that are possible in this phase, and where each leads.
@@ -118,6 +139,11 @@ impl Phase {
                 (E::InstallReported, Self::Installed),
                 (E::Attached, Self::Attached),
                 (E::HookAsked, Self::Draining),
+                (E::StageAsked, Self::Waiting),
+                (E::Staged, Self::Waiting),
+                (E::StageFailed, Self::Waiting),
+                (E::StageGaveUp, Self::Waiting),
+                (E::StageDropped, Self::Waiting),
                 (E::Deferred, Self::Deferred),
                 (E::Skipped, Self::Skipped),
                 (E::Cancelled, Self::Cancelled),
@@ -183,6 +209,11 @@ impl Phase {
             ],
             Self::Backoff => &[
                 (E::Ordered, Self::Ordered),
+                (E::StageAsked, Self::Backoff),
+                (E::Staged, Self::Backoff),
+                (E::StageFailed, Self::Backoff),
+                (E::StageGaveUp, Self::Backoff),
+                (E::StageDropped, Self::Backoff),
                 (E::InstallReported, Self::Installed),
                 (E::GaveUp, Self::Failed),
                 (E::Cancelled, Self::Cancelled),
@@ -240,6 +271,11 @@ impl Phase {
             ],
             Self::Deferred => &[
                 (E::Released, Self::Waiting),
+                (E::StageAsked, Self::Deferred),
+                (E::Staged, Self::Deferred),
+                (E::StageFailed, Self::Deferred),
+                (E::StageGaveUp, Self::Deferred),
+                (E::StageDropped, Self::Deferred),
                 (E::InstallReported, Self::Installed),
                 (E::Cancelled, Self::Cancelled),
                 (E::Skipped, Self::Skipped),
@@ -270,6 +306,11 @@ impl Phase {
                 (E::Removed, Self::Removed),
             ],
         }
+    }
+
+    /// Whether the content of a member in this phase may be staged: it has not started, or is to be tried again.
+    pub(crate) const fn is_staged_for(self) -> bool {
+        self.next(Event::StageAsked).is_some()
     }
 
     /// Where an event leads from here; `None` when it is impossible in this phase.

@@ -1,10 +1,14 @@
 //! Installers: take orders in batches, answer for them for ever after.
 
 use super::{BackendError, Manifest};
+use crate::digest::Digest;
+use crate::error::FailureKind;
 use crate::ids::{EndpointId, OrderId};
 use crate::package::PackageName;
 use crate::plan::RollbackPath;
-use crate::rollout::{Failure, InstallOrder, Order, QueryAnswer, RecallAnswer, Report};
+use crate::rollout::{
+    Failure, InstallOrder, Order, QueryAnswer, RecallAnswer, Report, StageId, StageOrder, StageOutcome,
+};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use async_trait::async_trait;
@@ -83,6 +87,31 @@ pub trait Installer: Send + Sync {
     /// # Errors
     /// The backend's own.
     async fn reports(&self) -> Result<Vec<Report<'static>>, BackendError>;
+
+    /// Brings content to endpoints and hashes it there; it installs nothing. Answers what has come to its end; the rest is
+    /// under way, is left out, and is asked for again under the same name, which begins nothing twice. The digest in an
+    /// answer is computed over what lies on the endpoint, and not taken from the order.
+    ///
+    /// An installer that cannot do this leaves the method as it is: nothing starts then under a policy that requires it.
+    ///
+    /// # Errors
+    /// The backend's own: then all of them are asked for again later.
+    async fn stage(
+        &self,
+        orders: &[StageOrder],
+    ) -> Result<Vec<(StageId, StageOutcome<'static>)>, BackendError> {
+        let cannot = || Failure::new(FailureKind::Unsupported, "this installer does not stage content");
+        Ok(orders.iter().map(|order| (order.id(), StageOutcome::Failed(cannot()))).collect())
+    }
+
+    /// Throws staged content away, and stops bringing it. What another order names is left; so is what was never there.
+    ///
+    /// # Errors
+    /// The backend's own. It is not asked again: what stays behind takes room and is never used.
+    async fn unstage(&self, stages: &[(StageId, EndpointId, Digest)]) -> Result<(), BackendError> {
+        let _ = stages;
+        Ok(())
+    }
 
     /// Holds a package at its version on an endpoint, or lets it go.
     ///

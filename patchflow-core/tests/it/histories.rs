@@ -4,8 +4,8 @@ use crate::world::{policy, start};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
-    Command, Effect, EndpointSeen, Fleet, HookRun, NeedSeen, Observation, Outbox, Persisted, Recorded,
-    Request, Standing,
+    Command, ContentView, Effect, EndpointSeen, Fleet, HookRun, NeedSeen, Observation, Outbox, Persisted,
+    Recorded, Request, Standing,
 };
 use patchflow_core::gate::Counts;
 use patchflow_core::ids::{
@@ -14,10 +14,12 @@ use patchflow_core::ids::{
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Amount, OnFailure, OnHalt, OnRevoke, OnSuperseded, Selector, SnapshotRule, StartsMax,
+    Amount, OnFailure, OnHalt, OnRevoke, OnSuperseded, ScopeBudget, Selector, SnapshotRule, StagingPolicy,
+    StartsMax,
 };
 use patchflow_core::rollout::{
-    Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind,
+    Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, StageOrder,
+    StageOutcome,
 };
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -52,6 +54,8 @@ enum Happens {
     Hooks(u8, bool),
     /// The people at an endpoint put an operation off.
     PutsOff(u8, u32),
+    /// An attempt to stage comes to its end, or content is carried there.
+    Stages(u8, u8),
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -82,6 +86,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         5 => (any::<u8>(), any::<bool>()).prop_map(|(h, f)| Hooks(h, f)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, f)| Replaces(e, f)),
         2 => (any::<u8>(), 0u32..90_000).prop_map(|(o, s)| PutsOff(o, s)),
+        6 => (any::<u8>(), 0u8..12).prop_map(|(s, o)| Stages(s, o)),
     ]
 }
 
@@ -93,6 +98,7 @@ struct Story {
     orders: Vec<Order>,
     effects: Vec<Effect>,
     hooks: Vec<HookRun>,
+    stages: Vec<StageOrder>,
     asked: u64,
 }
 
@@ -103,8 +109,8 @@ impl Story {
         if goes_long {
             fleet.take_long_road();
         }
-        let (journal, orders, effects, hooks) = (vec![], vec![], vec![], vec![]);
-        let mut story = Self { fleet, out, now: start(), journal, orders, effects, hooks, asked: 0 };
+        let (journal, orders, effects, hooks, stages) = (vec![], vec![], vec![], vec![], vec![]);
+        let mut story = Self { fleet, out, now: start(), journal, orders, effects, hooks, stages, asked: 0 };
         let mut policy = policy();
         policy.retry.on.push(FailureKind::ScriptFailed);
         policy.rollback.on_failure =
@@ -127,6 +133,20 @@ impl Story {
         if seed % 4 == 2 {
             policy.deploy.hooks.pre = Some("drain".into());
             policy.deploy.hooks.post = (seed % 8 == 2).then(|| "resume".into());
+        }
+        // A third of the stories wants content there before, a few at a time, and good for half a day.
+        if seed % 6 < 2 {
+            policy.staging = StagingPolicy {
+                required: true,
+                lead_secs: 7200,
+                next_ring: seed % 5 < 2,
+                in_flight_max: (seed % 7 < 4).then(|| Amount::Count { n: 1 + (seed % 3) as u32 }),
+                scopes: (seed % 9 < 3).then(|| scope_budget("acme/west", 1)).into_iter().collect(),
+                starts_max: (seed % 10 < 2).then_some(StartsMax { n: 2, per_secs: 600 }),
+                within_secs: 1800,
+                attempts_max: 1 + (seed % 3) as u8,
+                keep_secs: 40_000,
+            };
         }
         policy.relations.superseded =
             [OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move][seed as usize % 3];
@@ -236,6 +256,10 @@ impl Story {
                 self.check_order(order);
                 self.orders.push(order.clone());
             }
+            if let Effect::Stage(order) = &effect {
+                assert!(self.now <= order.keep_until());
+                self.stages.push(order.clone());
+            }
             if let Effect::RunHook(run) = &effect {
                 self.hooks.push(run.clone());
             }
@@ -276,6 +300,10 @@ impl Story {
                 assert!(candidate.approved().is_some(), "approved only");
             }
             assert!(self.now <= install.start_by());
+            let content = self.fleet.content(install.id().rollout, install.id().member);
+            let is_there = matches!(content, None | Some(ContentView::There { .. }));
+            let again = self.orders.iter().any(|before| before.id() == install.id());
+            assert!(is_there || again, "its content is there: {content:?}");
         }
     }
 
@@ -395,6 +423,28 @@ impl Story {
             Happens::PutsOff(o, secs) => {
                 let until = self.now.plus_secs(secs.into());
                 self.report(o, ReportKind::PutOff { until });
+            }
+            Happens::Stages(s, 11) => {
+                let endpoints = Cow::Owned(vec![self.endpoint(s)]);
+                let rollout = self.fleet.rollout(self.rollout(s)).map(|it| it.candidate());
+                let Some(candidate) = rollout.and_then(|id| self.fleet.candidate(id)) else { return };
+                let content = candidate.identified().patch().content;
+                let depot = (s % 4 == 0).then(|| ScopePath("acme/west".into()));
+                self.see(Observation::ContentHeld { content, endpoints, depot });
+            }
+            Happens::Stages(s, outcome) => {
+                // The latest attempts are the likely ones to come to an end.
+                let len = self.stages.len();
+                let Some(at) = len.checked_sub(1 + usize::from(s) % len.clamp(1, 5)) else { return };
+                let (stage, content) = (self.stages[at].id(), self.stages[at].content());
+                let failed = |kind| StageOutcome::Failed(Failure::new(kind, "the line is down"));
+                let outcome = match outcome {
+                    0 => StageOutcome::There { content: patchflow_core::digest::Digest([3; 32]) },
+                    1 | 2 => failed(FailureKind::Network),
+                    3 => failed(FailureKind::Denied),
+                    _ => StageOutcome::There { content },
+                };
+                self.see(Observation::Staged { stage, outcome });
             }
             Happens::Replaces(e, what) => {
                 let told = seen(u32::from(e) % 16, true);
@@ -519,6 +569,10 @@ impl Story {
     }
 }
 
+fn scope_budget(within: &str, n: u32) -> ScopeBudget {
+    ScopeBudget { within: ScopePath(within.into()), in_flight_max: Amount::Count { n } }
+}
+
 fn seen(i: u32, production: bool) -> EndpointSeen {
     let environment = if production { Environment::Production } else { Environment::NonProduction };
     // Every third goes by a calendar of its own; moving between environments changes it as well.
@@ -528,7 +582,7 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
         _ => None,
     };
     EndpointSeen {
-        scope: ScopePath("acme".into()),
+        scope: ScopePath(if (i + u32::from(production)) % 5 < 3 { "acme" } else { "acme/west" }.into()),
         calendar,
         group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)

@@ -475,6 +475,11 @@ fn rich() -> Vec<RichFact> {
             waiting: 1,
             because: MissedBecause::NotTaken,
         },
+        RichFact::WrongContentSeen {
+            rollout: ROLLOUT,
+            member: MemberIx(4),
+            content: Digest::of(b"something else"),
+        },
         RichFact::HookEnded {
             order: patchflow_core::ids::OrderId {
                 fleet: patchflow_core::ids::FleetId(u64::MAX),

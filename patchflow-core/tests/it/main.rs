@@ -41,4 +41,5 @@ mod revoking;
 mod rings;
 mod road;
 mod snapshots;
+mod staging;
 mod world;

@@ -15,7 +15,8 @@ use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{Policy, StartMode};
 use patchflow_core::rollout::{
-    Failure, Health, Inspection, Level, Order, Phase, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
+    Failure, Health, Inspection, Level, Order, Phase, QueryAnswer, RecallAnswer, Report, ReportKind,
+    RevertTo, StageOrder, StageOutcome,
 };
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -53,6 +54,9 @@ pub(crate) struct World {
     pub(crate) orders: Vec<Order>,
     pub(crate) notices: Vec<String>,
     pub(crate) hooks: Vec<String>,
+    /// When the content of which endpoint was asked to be staged, and whose was thrown away.
+    pub(crate) stages: Vec<(Timestamp, String)>,
+    pub(crate) unstages: Vec<String>,
     pub(crate) script: BTreeMap<String, Does>,
     pub(crate) levels: BTreeMap<String, String>,
     pub(crate) sick: BTreeSet<String>,
@@ -104,6 +108,8 @@ impl World {
             orders: Vec::new(),
             notices: Vec::new(),
             hooks: Vec::new(),
+            stages: Vec::new(),
+            unstages: Vec::new(),
             script: BTreeMap::new(),
             levels: BTreeMap::new(),
             sick: BTreeSet::new(),
@@ -242,6 +248,8 @@ impl World {
             }
             Effect::RunHook(run) => self.run_hook(run),
             Effect::Scan { endpoints } => self.scan(&endpoints),
+            Effect::Stage(order) => self.stage(&order),
+            Effect::Unstage { endpoint, .. } => self.unstages.push(endpoint.as_str().to_owned()),
             Effect::AskApproval { .. } => {}
             Effect::Notify(notice) => self.notices.push(notice.text),
         }
@@ -258,6 +266,24 @@ impl World {
             _ => None,
         };
         self.later(10, Observation::HookDone { order, stage: run.stage, failure });
+    }
+
+    /// Content comes within a minute and is what was approved, unless the script has something else under `stage:NAME`
+    /// or under `stage`: other content is a lie.
+    fn stage(&mut self, order: &StageOrder) {
+        let name = order.endpoint().as_str().to_owned();
+        self.stages.push((self.now, name.clone()));
+        let does = self.script.get(&format!("stage:{name}")).or_else(|| self.script.get("stage")).cloned();
+        let attempt = order.id().attempt;
+        let failed = |kind| StageOutcome::Failed(Failure::new(kind, "the line is down"));
+        let (secs, outcome) = match does.unwrap_or(Does::Installs(60)) {
+            Does::Installs(secs) => (secs, StageOutcome::There { content: order.content() }),
+            Does::FailsFirst(n, _) if attempt > n => (60, StageOutcome::There { content: order.content() }),
+            Does::Fails(kind) | Does::FailsFirst(_, kind) => (60, failed(kind)),
+            Does::Lies => (60, StageOutcome::There { content: Digest::of(b"something else") }),
+            _ => return,
+        };
+        self.later(secs, Observation::Staged { stage: order.id(), outcome });
     }
 
     /// Reads endpoints a minute later, unless one is not to be read.

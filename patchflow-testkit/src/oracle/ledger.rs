@@ -321,6 +321,9 @@ impl Ledger {
 
     fn take_member(&mut self, fact: &EndpointFact) -> Result<(), String> {
         let EndpointFact { rollout: id, member: at, event, due, .. } = *fact;
+        if event.is_of_content() {
+            return Ok(());
+        }
         let rollout = self.rollout_mut(id)?;
         let member = rollout.members.get_mut(at.index()).ok_or_else(|| format!("{id} has no member {at}"))?;
         let before = member.standing;
@@ -345,6 +348,11 @@ impl Ledger {
             },
             // A reboot that was cancelled is still needed.
             Event::Recalled if member.rebooting => Standing::WantsReboot,
+            Event::StageAsked
+            | Event::Staged
+            | Event::StageFailed
+            | Event::StageGaveUp
+            | Event::StageDropped => before,
             Event::Expired | Event::Recalled | Event::Released | Event::Detached | Event::HookUndone => {
                 Standing::Waiting
             }

@@ -1,15 +1,17 @@
 //! The agent on a virtual endpoint. It is honest about the protocol (`docs/contract.md`): a repeated id is done
 //! already, a lower fence is refused, nothing begins after `start_by`, a recalled order is never carried out.
 
-use super::{Ends, Machine, Operation, Reading};
+use super::{Ends, Machine, Operation, Reading, Staging};
+use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{HookStage, InspectOrder, Observation};
 use patchflow_core::ids::{EndpointIx, Fence, OrderId};
 use patchflow_core::rollout::{
-    Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
+    Failure, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo, StageOrder,
+    StageOutcome,
 };
 use patchflow_core::time::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How far an order is on its endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,10 @@ pub struct Agent {
     counts: [u32; 3],
     /// Hooks so far: before operations, after them.
     hooks: [u32; 2],
+    /// Attempts to stage so far.
+    stages: u32,
+    /// What was brought there, or is on its way.
+    content: BTreeSet<Digest>,
     pub(super) inbox: Vec<Letter>,
     pub(super) outbox: Vec<Observation<'static>>,
 }
@@ -66,6 +72,12 @@ impl Agent {
         self.orders.get(&id).map(|(order, stage)| (order, stage))
     }
 
+    /// Whether content of this digest was brought there, or is on its way, and not thrown away since.
+    #[must_use]
+    pub fn holds(&self, content: Digest) -> bool {
+        self.content.contains(&content)
+    }
+
     /// The order at work.
     #[must_use]
     pub fn running(&self) -> Option<OrderId> {
@@ -81,6 +93,8 @@ pub(super) enum Letter {
     Query(OrderId),
     Inspect(InspectOrder),
     Scan(EndpointIx),
+    Stage(StageOrder),
+    Unstage(Digest),
 }
 
 /// What an agent wants done.
@@ -110,7 +124,26 @@ impl Machine {
             Letter::Query(order) => self.query(order, todo),
             Letter::Inspect(look) => self.inspect(&look, todo),
             Letter::Scan(endpoint) => self.scan(endpoint, todo),
+            Letter::Stage(order) => self.stage(&order, todo),
+            // What was under way may still be answered for, which nobody waits for.
+            Letter::Unstage(content) => _ = self.agent.content.remove(&content),
         }
+    }
+
+    /// Content is brought: the same attempt again is answered again.
+    fn stage(&mut self, order: &StageOrder, todo: &mut Vec<Todo>) {
+        let Staging { takes_secs, fails, wrong } = &self.behaviour.stage;
+        self.agent.stages += 1;
+        self.agent.content.insert(order.content());
+        let n = self.agent.stages;
+        let Some(after) = *takes_secs else { return };
+        let failure = fails.as_ref().filter(|(_, _, first)| first.is_none_or(|first| n <= first));
+        let outcome = match failure {
+            Some((kind, detail, _)) => StageOutcome::Failed(Failure::new(*kind, detail.clone())),
+            None if *wrong => StageOutcome::There { content: Digest::of(b"something else") },
+            None => StageOutcome::There { content: order.content() },
+        };
+        todo.push(Todo::Say(after, Box::new(Observation::Staged { stage: order.id(), outcome })));
     }
 
     /// How long a hook takes here, and how it fails; `None` when it never ends.

@@ -130,6 +130,24 @@ impl Default for Hook {
     }
 }
 
+/// Bringing content to an endpoint before its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staging {
+    /// How long it takes, in seconds; `None` when it is never answered.
+    pub takes_secs: Option<u64>,
+    /// How it fails, if it does: kind, text, and only the first so many times (`None` for every one).
+    pub fails: Option<(FailureKind, String, Option<u32>)>,
+    /// Whether what lies there in the end is something else.
+    pub wrong: bool,
+}
+
+impl Default for Staging {
+    /// Brings what was approved, in a minute.
+    fn default() -> Self {
+        Self { takes_secs: Some(60), fails: None, wrong: false }
+    }
+}
+
 /// Everything an endpoint does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
@@ -139,6 +157,8 @@ pub struct Behaviour {
     pub revert: Operation,
     /// With a reboot order.
     pub reboot: Operation,
+    /// When content is to be brought there.
+    pub stage: Staging,
     /// When its inventory is read.
     pub inspect: Reading,
     /// What runs before its operations, where the policy asks for it.
@@ -156,6 +176,7 @@ impl Default for Behaviour {
             install: quick(60),
             revert: quick(30),
             reboot: quick(30),
+            stage: Staging::default(),
             inspect: Reading::Shows { after_secs: 1 },
             drain: Hook::default(),
             resume: Hook::default(),

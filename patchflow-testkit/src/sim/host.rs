@@ -363,6 +363,13 @@ impl World {
                 self.questions.push(super::world::Question { ask, candidate, role, quorum });
             }
             Effect::RunHook(run) => self.run_hook(run),
+            Effect::Stage(order) => {
+                let to = order.endpoint().clone();
+                self.send(to.as_str(), super::agent::Letter::Stage(order));
+            }
+            Effect::Unstage { endpoint, content, .. } => {
+                self.send(endpoint.as_str(), super::agent::Letter::Unstage(content));
+            }
             Effect::Notify(notice) => self.notices.push((self.now, notice)),
         }
     }
@@ -424,6 +431,16 @@ fn describe_effect(effect: &Effect) -> String {
         }
         Effect::AskApproval { ask, candidate, role, .. } => format!("ask {role} ({ask}) about {candidate}"),
         Effect::RunHook(run) => format!("run hook {} on {} for {}", run.name, run.endpoint, run.order),
+        Effect::Stage(order) => {
+            format!(
+                "stage {} {} on {}, until {}",
+                order.id(),
+                order.target(),
+                order.endpoint(),
+                order.report_by()
+            )
+        }
+        Effect::Unstage { stage, endpoint, .. } => format!("throw {stage} away on {endpoint}"),
         Effect::Notify(notice) => format!("notify: {}", notice.text),
     }
 }

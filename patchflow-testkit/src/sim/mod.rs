@@ -35,7 +35,7 @@ mod version;
 mod world;
 
 pub use agent::{Agent, Stage};
-pub use behaviour::{Behaviour, Ends, Hook, Operation, Reading};
+pub use behaviour::{Behaviour, Ends, Hook, Operation, Reading, Staging};
 pub use chance::{Chance, Purpose};
 pub use generate::generate;
 pub use happening::{Change, Happening};

@@ -4,9 +4,12 @@ use super::lane::Item;
 use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
 use futures_util::future::{Either, join_all, select};
+use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice};
 use patchflow_core::ids::{EndpointId, OrderId};
-use patchflow_core::rollout::{Health, Inspection, Level, Order, QueryAnswer, RecallAnswer};
+use patchflow_core::rollout::{
+    Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, StageId, StageOrder, StageOutcome,
+};
 use patchflow_core::sdk::{BackendError, Clock, LevelRead, ProbeRequest, ProbeResult, Receipt};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,10 +27,12 @@ pub(super) enum Work {
     Ask,
     Notify,
     Hook,
+    Stage,
+    Unstage,
 }
 
 impl Work {
-    pub(super) const KINDS: usize = 7;
+    pub(super) const KINDS: usize = 9;
 }
 
 /// A call with its batch, which is not empty.
@@ -40,6 +45,8 @@ pub(super) enum Call {
     Ask(Item<Effect>),
     Notify(Vec<Item<Notice>>),
     Hook(Item<HookRun>),
+    Stage(Vec<Item<StageOrder>>),
+    Unstage(Vec<Item<(StageId, EndpointId, Digest)>>),
 }
 
 impl Call {
@@ -52,6 +59,8 @@ impl Call {
             Self::Ask(_) => Work::Ask,
             Self::Notify(_) => Work::Notify,
             Self::Hook(_) => Work::Hook,
+            Self::Stage(_) => Work::Stage,
+            Self::Unstage(_) => Work::Unstage,
         }
     }
 
@@ -60,6 +69,8 @@ impl Call {
             Self::Submit(items) => items.is_empty(),
             Self::Recall(items) | Self::Query(items) => items.is_empty(),
             Self::Inspect(items) => items.is_empty(),
+            Self::Stage(items) => items.is_empty(),
+            Self::Unstage(items) => items.is_empty(),
             Self::Ask(_) | Self::Hook(_) => false,
             Self::Notify(items) => items.is_empty(),
         }
@@ -71,6 +82,8 @@ impl Call {
             Self::Submit(items) => items.retain(|item| keep(item.origin)),
             Self::Recall(items) | Self::Query(items) => items.retain(|item| keep(item.origin)),
             Self::Inspect(items) => items.retain(|item| keep(item.origin)),
+            Self::Stage(items) => items.retain(|item| keep(item.origin)),
+            Self::Unstage(items) => items.retain(|item| keep(item.origin)),
             Self::Notify(items) => items.retain(|item| keep(item.origin)),
             Self::Ask(Item { origin, .. }) | Self::Hook(Item { origin, .. }) => {
                 if !keep(*origin) {
@@ -89,6 +102,8 @@ pub(super) enum Called {
     Inspect(Vec<Item<InspectOrder>>, Vec<Inspection<'static>>),
     Ask(Item<Effect>, Result<(), BackendError>),
     Hook(Item<HookRun>, Result<(), BackendError>),
+    Stage(Vec<Item<StageOrder>>, Result<Vec<(StageId, StageOutcome<'static>)>, BackendError>),
+    Unstage(Vec<Item<(StageId, EndpointId, Digest)>>, Result<(), BackendError>),
     Notify(Vec<Item<Notice>>, Result<(), BackendError>),
 }
 
@@ -159,6 +174,17 @@ pub(super) async fn carry_out(
                 None => Err(BackendError::lasting("no backend runs hooks")),
             };
             Called::Hook(item, done)
+        }
+        Call::Stage(items) => {
+            let orders: Vec<_> = items.iter().map(|item| item.what.clone()).collect();
+            let done = within(&*clock, limit, "staging content", backends.installer.stage(&orders)).await;
+            Called::Stage(items, done)
+        }
+        Call::Unstage(items) => {
+            let stages: Vec<_> = items.iter().map(|item| item.what.clone()).collect();
+            let done =
+                within(&*clock, limit, "throwing content away", backends.installer.unstage(&stages)).await;
+            Called::Unstage(items, done)
         }
         Call::Notify(items) => {
             let notices: Vec<_> = items.iter().map(|item| item.what.clone()).collect();

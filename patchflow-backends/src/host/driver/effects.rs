@@ -162,6 +162,17 @@ impl Driver {
                 let (order, stage) = (item.what.order, item.what.stage);
                 self.deliver(ix, order.fleet, vec![Observation::HookDone { order, stage, failure }]);
             }
+            Called::Stage(items, result) => {
+                self.end_call(ix, super::call::Work::Stage, result.is_err());
+                self.staged(ix, items, result);
+            }
+            Called::Unstage(items, result) => {
+                self.end_call(ix, super::call::Work::Unstage, result.is_err());
+                if let Err(error) = result {
+                    log(&error, "staged content could not be thrown away");
+                }
+                items.iter().for_each(|item| self.done(item.origin));
+            }
             Called::Notify(items, result) => {
                 self.end_call(ix, super::call::Work::Notify, result.is_err());
                 self.notified(&items, result);
@@ -175,13 +186,13 @@ impl Driver {
     }
 
     /// Whether the fleet that asked for this is still in memory in the same life.
-    fn lives(&self, origin: Origin) -> bool {
+    pub(super) fn lives(&self, origin: Origin) -> bool {
         let is_same = |slot: &super::Slot| slot.life == origin.life && slot.is_live();
         self.slots.get(&origin.fleet).is_some_and(is_same) && self.stopping.is_none()
     }
 
     /// One effect of a fleet has come to its end.
-    fn done(&mut self, origin: Origin) {
+    pub(super) fn done(&mut self, origin: Origin) {
         let Some(slot) = self.slots.get_mut(&origin.fleet) else { return };
         let Some(live) = slot.live(origin.life) else { return };
         live.open_effects -= 1;
@@ -192,7 +203,7 @@ impl Driver {
         }
     }
 
-    fn wait(&mut self, ix: usize, wait: Duration, call: Call) {
+    pub(super) fn wait(&mut self, ix: usize, wait: Duration, call: Call) {
         if call.is_empty() {
             return;
         }
@@ -315,7 +326,7 @@ impl Driver {
         self.wait(ix, wait, Call::Query(again));
     }
 
-    fn wait_of<T>(&self, again: &[Item<T>], error: Option<&BackendError>) -> Duration {
+    pub(super) fn wait_of<T>(&self, again: &[Item<T>], error: Option<&BackendError>) -> Duration {
         let failures = again.iter().map(|item| item.failures).min().unwrap_or(1);
         match error {
             Some(error) => wait_for(error, failures, &self.parts.limits),
@@ -384,6 +395,6 @@ impl Driver {
     }
 }
 
-fn log(error: &BackendError, what: &str) {
+pub(super) fn log(error: &BackendError, what: &str) {
     tracing::warn!(error = error as &dyn std::error::Error, "{what}");
 }

@@ -7,9 +7,10 @@ use super::call::{Call, Work};
 use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
 use futures_util::future::AbortHandle;
+use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
-use patchflow_core::rollout::Order;
+use patchflow_core::rollout::{Order, StageId, StageOrder};
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -70,6 +71,10 @@ pub(super) struct Lane {
     inspect: VecDeque<Item<InspectOrder>>,
     ask: VecDeque<Item<Effect>>,
     hook: VecDeque<Item<HookRun>>,
+    stage: VecDeque<Item<StageOrder>>,
+    unstage: VecDeque<Item<(StageId, EndpointId, Digest)>>,
+    /// Attempts to stage that wait, are under way, or wait to be asked for again.
+    staging: BTreeSet<StageId>,
     notify: VecDeque<Item<Notice>>,
     waiting: BTreeMap<(Timestamp, u64), Call>,
     waits: u64,
@@ -106,6 +111,9 @@ impl Lane {
             inspect: VecDeque::new(),
             ask: VecDeque::new(),
             hook: VecDeque::new(),
+            stage: VecDeque::new(),
+            unstage: VecDeque::new(),
+            staging: BTreeSet::new(),
             notify: VecDeque::new(),
             waiting: BTreeMap::new(),
             waits: 0,
@@ -159,6 +167,15 @@ impl Lane {
                 None => return Pushed::Nobody,
             },
             Effect::RunHook(run) => self.hook.push_back(Item::new(origin, run)),
+            Effect::Stage(order) => {
+                if !self.staging.insert(order.id()) {
+                    return Pushed::Known;
+                }
+                self.stage.push_back(Item::new(origin, order));
+            }
+            Effect::Unstage { stage, endpoint, content } => {
+                self.unstage.push_back(Item::new(origin, (stage, endpoint, content)));
+            }
             Effect::Notify(notice) => match self.backends.notifier {
                 Some(_) => self.notify.push_back(Item::new(origin, notice)),
                 None => return Pushed::Nobody,
@@ -210,6 +227,9 @@ impl Lane {
         keep(&mut self.inspect, fleet);
         keep(&mut self.ask, fleet);
         keep(&mut self.hook, fleet);
+        keep(&mut self.stage, fleet);
+        keep(&mut self.unstage, fleet);
+        self.staging.retain(|stage| stage.fleet != fleet);
         keep(&mut self.notify, fleet);
         self.waiting.retain(|_, call| {
             call.retain(|origin| origin.fleet != fleet);
@@ -254,6 +274,11 @@ impl Lane {
                 }
             }
             Call::Submit(items)
+        } else if !self.stage.is_empty() && room(Work::Stage) {
+            Call::Stage(take(&mut self.stage, limits.orders_batch_max))
+        } else if !self.unstage.is_empty() && room(Work::Unstage) {
+            // Behind the attempts that it may be about.
+            Call::Unstage(take(&mut self.unstage, limits.orders_batch_max))
         } else if !self.hook.is_empty() && room(Work::Hook) {
             Call::Hook(self.hook.pop_front()?)
         } else if !self.ask.is_empty() && room(Work::Ask) {
@@ -292,6 +317,11 @@ impl Lane {
         }
     }
 
+    /// An attempt to stage was answered, or is given up.
+    pub(super) fn stage_done(&mut self, stage: StageId) {
+        self.staging.remove(&stage);
+    }
+
     /// A query was answered, or is given up.
     pub(super) fn query_done(&mut self, order: OrderId) {
         self.queried.remove(&order);
@@ -319,6 +349,8 @@ impl Lane {
                 Call::Inspect(items) => front(&mut self.inspect, items),
                 Call::Ask(item) => self.ask.push_front(item),
                 Call::Hook(item) => self.hook.push_front(item),
+                Call::Stage(items) => front(&mut self.stage, items),
+                Call::Unstage(items) => front(&mut self.unstage, items),
                 Call::Notify(items) => front(&mut self.notify, items),
             }
         }

@@ -12,6 +12,7 @@ mod inputs;
 mod lane;
 mod load;
 mod slot;
+mod staging;
 mod timers;
 
 use super::backends::{Backends, Resolver};

@@ -15,6 +15,7 @@ mod reboot;
 mod report;
 mod resync;
 mod ring;
+mod stage;
 mod start;
 mod tend;
 mod window;
@@ -34,6 +35,7 @@ pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use ring::{halts_now, next_look, review};
+pub(crate) use stage::{Stage, content_held, is_staged, stage, stage_late, staged};
 pub(crate) use start::{
     Full, Start, full, goes_on, is_refused_snapshot, lacks_snapshot, lapsed, may_come, needed_secs, start,
     starts_now,

@@ -4,6 +4,7 @@ use super::At;
 use super::condition::{is_unread, keeps_back};
 use super::join::{is_caught_up, is_taken_over};
 use super::reboot::comes_first;
+use super::stage::{is_staged, lets_stage};
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::message::observation::Standing;
@@ -39,6 +40,8 @@ pub(crate) enum Start {
     Later(Timestamp),
     /// Something must be there before it, and is not yet.
     Waits,
+    /// Its content is not on its endpoint.
+    Unstaged,
     /// Its way back has ended: somebody must look at it again.
     Lapsed,
     /// It is not its turn any more, or its window never opens.
@@ -162,6 +165,9 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if matches!(at.member.phase, Phase::Waiting | Phase::Deferred) && state.leader(at).is_some() {
         return Start::Attach;
     }
+    if !is_staged(state, now, at) {
+        return Start::Unstaged;
+    }
     // It has its place already, or takes over that of a mate which waits for the reboot.
     let ready = at.member.phase == Phase::Draining || state.follows_a_mate(at);
     if !ready && (slot.active().is_some() || state.posts.contains_key(&endpoint)) {
@@ -277,6 +283,11 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
         return settle(held, FailureKind::Other, "255 orders were issued for it already");
     }
     None
+}
+
+/// Whether a member may need its content: nothing keeps it from starting for good, and nobody else installs it there.
+pub(super) fn may_be_staged(state: &State, now: Timestamp, environment: Environment, at: At<'_>) -> bool {
+    lets_stage(stands_against(state, now, environment, at).as_ref()) && state.leader(at).is_none()
 }
 
 /// Whether the way back of a member is a snapshot that must not be restored there (semantics S10).

@@ -1,12 +1,12 @@
 //! Windows that closed over members that wait, and members that have waited too long (semantics S3, S4).
 
-use super::Facts;
 use super::start::is_permitted;
+use super::{At, Facts};
 use crate::fleet::RichFact;
 use crate::fleet::message::fact::MissedBecause;
 use crate::fleet::state::State;
-use crate::ids::RolloutId;
-use crate::rollout::{RingState, Rollout, RolloutState, Watch};
+use crate::ids::{MemberIx, RolloutId};
+use crate::rollout::{Member, Phase, RingState, Rollout, RolloutState, Watch};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 
@@ -24,6 +24,9 @@ pub(crate) fn window_missed(
         RolloutState::Paused => MissedBecause::Paused,
         RolloutState::Running if !is_permitted(state, now, rollout) => MissedBecause::NotApproved,
         RolloutState::Running if !rollout.may_start() => MissedBecause::NoPlace,
+        RolloutState::Running if 2 * unstaged(state, now, rollout, calendar) >= waiting.max(1) => {
+            MissedBecause::NotStaged
+        }
         RolloutState::Running => MissedBecause::NotTaken,
         RolloutState::Halted | RolloutState::Cancelled | RolloutState::Completed | RolloutState::Ended => {
             return;
@@ -35,6 +38,22 @@ pub(crate) fn window_missed(
     let calendar = state.endpoints.calendar(calendar).cloned();
     let (opened, closed) = (watch.opened, watch.closes);
     facts.push(RichFact::WindowMissed { rollout: id, calendar, opened, closed, waiting, because }.into());
+}
+
+/// How many of those that wait by a calendar have no content on their endpoints. All members are looked at, once for each
+/// window that somebody missed.
+fn unstaged(state: &State, now: Timestamp, rollout: &Rollout, calendar: u32) -> u32 {
+    if !rollout.is_staged_first() {
+        return 0;
+    }
+    let lacks = |(i, member): &(u32, &Member)| {
+        let at = At { rollout, ix: MemberIx(*i), member };
+        member.phase == Phase::Waiting
+            && rollout.rings()[usize::from(member.ring)].opened_at().is_some()
+            && state.calendar_of(member.endpoint) == calendar
+            && !super::is_staged(state, now, at)
+    };
+    (0..).zip(rollout.members()).filter(lacks).count() as u32
 }
 
 /// From when on members of the open ring that have not started are deferred, those excepted whose first window ends

@@ -71,6 +71,8 @@ impl Fleet {
                 Start::Full(full) => self.state.park(id, ix, full),
                 Start::Later(at) => self.state.wake_at(at, id, ix),
                 Start::Waits => self.await_kin(id, ix),
+                // It takes its turn when its content is there.
+                Start::Unstaged => self.state.stage_first(id, ix),
                 Start::Lapsed => {
                     facts.extend(decide::lapsed(&self.state, at));
                     self.await_kin(id, ix);
@@ -224,12 +226,15 @@ impl State {
         while self.starts.len() > keep {
             self.starts.pop_front();
         }
+        self.trim_stage_starts();
         if self.cache.live {
             self.recount_budgets();
             for i in 0..self.rollouts.len() {
                 let queue = &mut self.rollouts[i].queue;
                 let parked = queue.parked.drain();
                 queue.again.extend(parked);
+                let parked = queue.staging.parked.drain();
+                queue.staging.again.extend(parked);
                 self.put_on_agenda(RolloutId(i as u32));
             }
         }

@@ -61,6 +61,7 @@ impl Fleet {
             | Start::Full(_)
             | Start::Later(_)
             | Start::Waits
+            | Start::Unstaged
             | Start::Lapsed
             | Start::Nothing => at.fact(Event::HookUndone, 0, 0),
         });

@@ -5,4 +5,5 @@ mod fill;
 mod hooks;
 mod scans;
 pub(super) mod short;
+mod staging;
 mod windows;

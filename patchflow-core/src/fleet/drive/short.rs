@@ -121,6 +121,8 @@ impl Fleet {
             | Observation::HookDone { .. }
             | Observation::Answered { .. }
             | Observation::RecallAnswered { .. }
+            | Observation::Staged { .. }
+            | Observation::ContentHeld { .. }
             | Observation::Alerts { .. } => None,
         };
         taken.is_some()
@@ -319,6 +321,8 @@ impl Fleet {
                 | Observation::HookDone { .. }
                 | Observation::Answered { .. }
                 | Observation::RecallAnswered { .. }
+                | Observation::Staged { .. }
+                | Observation::ContentHeld { .. }
                 | Observation::Alerts { .. } => continue,
             };
             let Some(rollout) = self.state.rollouts.get(order.rollout.index()) else { continue };

@@ -145,12 +145,14 @@ impl State {
     pub(super) fn attributes_change(&mut self, ix: EndpointIx, seen: &EndpointSeen) {
         let was_gone = self.endpoints.slot(ix).is_none_or(|slot| slot.gone);
         let scope = self.cache.budgets.scope_of(&self.endpoints, ix);
+        let staged_in = self.cache.stagings.scope_of(&self.endpoints, ix);
         let group = self.endpoints.slot(ix).map_or(0, |slot| slot.group);
         let before = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
         self.endpoints.change(ix, seen);
         let after = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
         if self.cache.live {
             self.count_moved(ix, was_gone, scope);
+            self.count_moved_stagings(ix, was_gone, staged_in);
             self.count_regrouped(ix, was_gone, group);
             if before.0 != after.0 {
                 self.calendar_changed(ix, before.0, after.0);

@@ -23,6 +23,7 @@ impl State {
             self.take_over_from_mate(id, at.member.endpoint);
         }
         let rollout = self.rollouts.get_mut(id.index()).ok_or_else(|| format!("there is no rollout {id}"))?;
+        let staged_first = rollout.is_staged_first();
         let bundled = !rollout.bundle.is_empty();
         let places = rollout.operating;
         let before = rollout.members.get(member.index()).map(|m| (m.phase, m.deadline));
@@ -138,6 +139,9 @@ impl State {
         if from == Phase::NeedsOperator || to == Phase::Removed {
             self.moved_on(id, member, from, to);
         }
+        if staged_first {
+            self.moves_with_content(id, member, event, to);
+        }
         if bundled && self.cache.live {
             self.wake_mates(id, endpoint);
         }
@@ -174,6 +178,9 @@ impl State {
 
     /// Lets those who wait for an endpoint look again.
     pub(in crate::fleet) fn wake(&mut self, endpoint: EndpointIx) {
+        if !self.cache.stage_turns.is_empty() {
+            self.wake_stages(endpoint);
+        }
         if self.cache.turns.is_empty() {
             return;
         }

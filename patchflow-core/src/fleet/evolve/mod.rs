@@ -4,6 +4,7 @@ mod candidate;
 mod condition;
 mod endpoint;
 mod newcomers;
+mod stage;
 
 use super::message::observation::Standing;
 use super::state::{Ask, CandidateEntry, Clock, Resync, State};
@@ -33,7 +34,9 @@ impl State {
         if seq != self.seq.next() {
             return Err(CorruptJournal { seq, flaw: Flaw::Gap { expected: self.seq.next() } });
         }
+        self.cache.unstaged.clear();
         let done = match fact {
+            Fact::Endpoint(fact) if fact.event.is_of_content() => self.evolve_stage(at, fact),
             Fact::Endpoint(fact) => self.evolve_endpoint(at, fact),
             Fact::Rich(fact) => self.evolve_rich(at, fact),
         };
@@ -329,14 +332,20 @@ impl State {
                     | Candidate::Superseded(_)
                     | Candidate::Withdrawn(_) => (state, Fits::No),
                 })?;
+                // What has only run out may be approved again, and is the same content then.
+                if matches!(end, EndReason::Revoked { .. }) {
+                    self.unstage_candidate(*candidate);
+                }
             }
             RichFact::RollbackAsked { candidate, by: _, reason: _ } => self.takes_back(*candidate, true)?,
             RichFact::CandidateSuperseded { candidate, by } => {
                 self.transition(*candidate, |state| (state.superseded(*by, at), Fits::Yes))?.ask = None;
+                self.unstage_candidate(*candidate);
             }
             RichFact::CandidateWithdrawn { candidate, reason } => {
                 self.transition(*candidate, |state| (state.withdrawn(reason.clone(), at), Fits::Yes))?.ask =
                     None;
+                self.unstage_candidate(*candidate);
             }
             RichFact::RolloutStarted { rollout, candidate, kind, policy, plan, emergency, bundle } => {
                 if rollout.index() != self.rollouts.len() {
@@ -380,6 +389,8 @@ impl State {
                 let (reason, ring) = (reason.clone(), rollout.ring);
                 rollout.catch_up_stopped = Some(Halt { reason, by_gate: false, ring, at });
                 rollout.queue.sweep = true;
+                let id = rollout.id;
+                self.unstage_rollout(id);
             }
             RichFact::RingOpened { rollout: id, ring: opened } => {
                 let rollout = self.touched(*id)?;
@@ -399,12 +410,14 @@ impl State {
                 (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
             }
             RichFact::RingPassedOver { rollout, ring, to, by: _, reason: _ } => {
-                let rollout = self.touched(*rollout)?;
+                let id = *rollout;
+                let rollout = self.touched(id)?;
                 if to.is_some_and(|to| !rollout.move_all(*ring, to)) {
                     return Err("its members cannot move there".into());
                 }
                 let ring = rollout.ring_state_mut(*ring).ok_or("it has no such ring")?;
                 (ring.state, ring.ended_at) = (RingState::Skipped, Some(at));
+                self.restage_unopened(id);
             }
             RichFact::RolloutRevised { rollout: id, policy, plan, by: _, reason: _ } => {
                 let known = |new: &PlacedMember| new.joined.endpoint.index() < self.endpoints.len();
@@ -420,6 +433,7 @@ impl State {
                 if self.cache.live && before != *policy {
                     self.count_all_waiting(*id, None);
                 }
+                self.restage_unopened(*id);
             }
             RichFact::RingSettled { rollout, ring } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;
@@ -471,13 +485,17 @@ impl State {
                 rollout.state = if *completed { RolloutState::Completed } else { RolloutState::Ended };
                 rollout.ended_at = Some(at);
                 rollout.queue.release = *completed;
-                let (id, candidate) = (rollout.id, rollout.candidate);
+                let (id, candidate, goes_on) = (rollout.id, rollout.candidate, rollout.is_catching_up());
+                rollout.stage_anew();
                 // Whoever is brought along afterwards has put off what it has put off.
                 if !rollout.is_catching_up() {
                     self.patience.forget(id);
                 }
                 self.cache.candidate_agenda.insert(candidate);
                 self.note_onboarding(id);
+                if !goes_on {
+                    self.unstage_rollout(id);
+                }
             }
             RichFact::OperatorCalled { rollout, member, level, until } => {
                 let call = Call { level: *level, until: *until, acknowledged: None };
@@ -517,6 +535,7 @@ impl State {
                 ring.alerts_known = new.is_some();
                 ring.alerts = ring.alerts.saturating_add(new.unwrap_or(0));
             }
+            RichFact::WrongContentSeen { rollout, .. } => self.touched(*rollout)?.wrong_content = true,
             RichFact::HookEnded { order, failed, detail: _ } => {
                 self.post_ended(*order, failed.is_some()).ok_or("nobody waits for it")?;
             }

@@ -1,9 +1,10 @@
 //! What the host is to do. Every effect has an id and a fact that completes it, or is declared at-most-once.
 
 use crate::catalog::{Patch, Target};
+use crate::digest::Digest;
 use crate::ids::{AskId, CandidateId, EndpointId, OrderId, RolloutId};
 use crate::risk::Assessment;
-use crate::rollout::{Order, RevertTo};
+use crate::rollout::{Order, RevertTo, StageId, StageOrder};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,6 +16,19 @@ use serde::{Deserialize, Serialize};
 pub enum Effect {
     /// Hand an order to the installer. Completed by a report; a repeated id is done already.
     Submit(Order),
+    /// Bring content to an endpoint and hash it there. Completed by
+    /// [`Observation::Staged`](super::Observation::Staged); it may be asked for again after a crash.
+    Stage(StageOrder),
+    /// Throw staged content away, or give up bringing it: nothing will be installed from it. At most once; what stays
+    /// behind takes room and is never used.
+    Unstage {
+        /// The last attempt.
+        stage: StageId,
+        /// Where it is.
+        endpoint: EndpointId,
+        /// What it is.
+        content: Digest,
+    },
     /// Ask whether an order can still be stopped. Completed by the answer.
     Recall {
         /// The order.
@@ -142,6 +156,8 @@ pub enum NoticeKind {
     RolledBack,
     /// A way back has not been tried for too long.
     DrillOverdue,
+    /// An endpoint holds other content than what was approved; the first one of a rollout.
+    WrongContent,
     /// A post hook failed or was late.
     HookFailed,
     /// An endpoint is not rebooted any more, or a cancelled reboot may still happen.

@@ -45,6 +45,8 @@ pub enum MissedBecause {
     NotApproved,
     /// As many operations were under way as may be.
     NoPlace,
+    /// The content of most of them was not on their endpoints.
+    NotStaged,
     /// Their turn came and they did not take it: not reached, or taken by another rollout.
     NotTaken,
 }
@@ -55,6 +57,7 @@ impl core::fmt::Display for MissedBecause {
             Self::Paused => "the rollout was paused",
             Self::NotApproved => "no approval stood behind the rollout",
             Self::NoPlace => "no place was free",
+            Self::NotStaged => "their content had not been staged",
             Self::NotTaken => "they were not reached, or another rollout had them",
         })
     }
@@ -666,6 +669,15 @@ pub enum RichFact {
         waiting: u32,
         /// What kept them, as it stood when the window closed.
         because: MissedBecause,
+    },
+    /// An endpoint holds other content than what was approved; the first one of a rollout says so.
+    WrongContentSeen {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The member.
+        member: MemberIx,
+        /// What the endpoint computed.
+        content: Digest,
     },
     /// A post hook was run, or is given up.
     HookEnded {

@@ -1,11 +1,12 @@
 //! What the world shows. Never refused: what fits nothing becomes a counted stray.
 
 use crate::catalog::Patch;
+use crate::digest::Digest;
 use crate::fleet::message::effect::HookStage;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
 use crate::inventory::{Environment, ScopePath};
 use crate::plan::RollbackPath;
-use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report};
+use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report, StageId, StageOutcome};
 use crate::time::Timestamp;
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
@@ -186,6 +187,24 @@ pub enum Observation<'a> {
         order: OrderId,
         /// The answer.
         answer: RecallAnswer,
+    },
+    /// What came of an attempt to stage; the answer to [`crate::fleet::Effect::Stage`].
+    Staged {
+        /// The attempt.
+        stage: StageId,
+        /// What came of it.
+        #[serde(borrow)]
+        outcome: StageOutcome<'a>,
+    },
+    /// Endpoints hold content that this fleet did not bring there, such as by a bundle that was carried over: it counts
+    /// as staged wherever a rollout that has begun wants it. The host has hashed it.
+    ContentHeld {
+        /// The digest of the content.
+        content: Digest,
+        /// The endpoints that hold it.
+        endpoints: Cow<'a, [EndpointIx]>,
+        /// A part of the fleet whose depot holds it, and so every endpoint within reach of that depot.
+        depot: Option<ScopePath>,
     },
     /// An endpoint was read after an operation.
     #[serde(borrow)]

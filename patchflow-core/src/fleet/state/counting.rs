@@ -4,7 +4,7 @@ use crate::fleet::state::State;
 use crate::gate::Class;
 use crate::ids::{EndpointIx, RolloutId};
 use crate::policy::Amount;
-use crate::rollout::{Lane, Phase};
+use crate::rollout::{Lane, Phase, StageState};
 
 impl State {
     /// Counts anew what is taken, by looking at every endpoint once.
@@ -12,8 +12,8 @@ impl State {
         let Some((policy, _)) = self.policy.clone() else { return };
         self.recount_groups(policy.budgets.unavailable_max);
         let mut budgets = core::mem::take(&mut self.cache.budgets);
-        budgets.begin(&policy);
-        budgets.learn(&policy, &self.endpoints);
+        budgets.begin(policy.budgets.in_flight_max, &policy.budgets.scopes);
+        budgets.learn(&policy.budgets.scopes, &self.endpoints);
         if budgets.is_counting() {
             for endpoint in (0..self.endpoints.len()).map(|i| EndpointIx(i as u32)) {
                 if self.endpoints.slot(endpoint).is_none_or(|slot| slot.gone) {
@@ -27,6 +27,29 @@ impl State {
             }
         }
         self.cache.budgets = budgets;
+        self.recount_stagings();
+    }
+
+    /// Counts anew what is being staged.
+    pub(in crate::fleet) fn recount_stagings(&mut self) {
+        let Some((policy, _)) = self.policy.clone() else { return };
+        let Self { cache, endpoints, rollouts, .. } = self;
+        let stagings = &mut cache.stagings;
+        stagings.begin(policy.staging.in_flight_max, &policy.staging.scopes);
+        if !stagings.is_counting() {
+            return;
+        }
+        stagings.learn(&policy.staging.scopes, endpoints);
+        for endpoint in (0..endpoints.len()).map(|i| EndpointIx(i as u32)) {
+            if endpoints.slot(endpoint).is_some_and(|slot| !slot.gone) {
+                stagings.count_endpoint(stagings.scope_of(endpoints, endpoint), true);
+            }
+        }
+        for rollout in rollouts.iter().filter(|rollout| !rollout.stages.is_empty()) {
+            for member in rollout.stages.asked().filter_map(|ix| rollout.members().get(ix.index())) {
+                stagings.count_place(stagings.scope_of(endpoints, member.endpoint), true);
+            }
+        }
     }
 
     fn holds_place(&self, endpoint: EndpointIx) -> bool {
@@ -52,21 +75,25 @@ impl State {
             }
         }
         let Some((policy, _)) = policy else { return };
-        if !cache.budgets.is_counting() {
-            return;
-        }
-        cache.budgets.learn(policy, endpoints);
-        for endpoint in joined {
-            let scope = cache.budgets.scope_of(endpoints, endpoint);
-            cache.budgets.count_endpoint(scope, true);
+        let (budgets, staging) = (&policy.budgets.scopes, &policy.staging.scopes);
+        for (counted, scopes) in [(&mut cache.budgets, budgets), (&mut cache.stagings, staging)] {
+            if !counted.is_counting() {
+                continue;
+            }
+            counted.learn(scopes, endpoints);
+            for endpoint in joined.clone() {
+                counted.count_endpoint(counted.scope_of(endpoints, endpoint), true);
+            }
         }
     }
 
     /// An endpoint left.
     pub(in crate::fleet) fn count_left(&mut self, endpoint: EndpointIx) {
-        if self.cache.budgets.is_counting() {
-            let scope = self.cache.budgets.scope_of(&self.endpoints, endpoint);
-            self.cache.budgets.count_endpoint(scope, false);
+        let Self { cache, endpoints, .. } = self;
+        for counted in [&mut cache.budgets, &mut cache.stagings] {
+            if counted.is_counting() {
+                counted.count_endpoint(counted.scope_of(endpoints, endpoint), false);
+            }
         }
         if let Some(slot) = self.endpoints.slot(endpoint).filter(|slot| slot.group != 0) {
             if slot.is_down() {
@@ -87,7 +114,7 @@ impl State {
         if !self.cache.budgets.is_counting() {
             return;
         }
-        self.cache.budgets.learn(&policy, &self.endpoints);
+        self.cache.budgets.learn(&policy.budgets.scopes, &self.endpoints);
         let after = self.cache.budgets.scope_of(&self.endpoints, endpoint);
         if was_gone {
             self.cache.budgets.count_endpoint(after, true);
@@ -110,6 +137,45 @@ impl State {
                 && rollout.queue.parked.remove(lane, member)
             {
                 rollout.queue.again.insert(member);
+                self.put_on_agenda(RolloutId(i as u32));
+            }
+        }
+    }
+
+    /// The same for what is being staged.
+    pub(in crate::fleet) fn count_moved_stagings(
+        &mut self,
+        endpoint: EndpointIx,
+        was_gone: bool,
+        before: Option<u16>,
+    ) {
+        let Some((policy, _)) = self.policy.clone() else { return };
+        if !self.cache.stagings.is_counting() {
+            return;
+        }
+        self.cache.stagings.learn(&policy.staging.scopes, &self.endpoints);
+        let after = self.cache.stagings.scope_of(&self.endpoints, endpoint);
+        if was_gone {
+            return self.cache.stagings.count_endpoint(after, true);
+        }
+        if before == after {
+            return;
+        }
+        for (scope, more) in [(before, false), (after, true)] {
+            self.cache.stagings.count_endpoint(scope, more);
+        }
+        for i in 0..self.rollouts.len() {
+            let rollout = &mut self.rollouts[i];
+            let Some(member) = rollout.member_of(endpoint).filter(|_| rollout.is_staged_first()) else {
+                continue;
+            };
+            if rollout.stages.get(member).state == StageState::Asked {
+                self.cache.stagings.count_place(before, false);
+                self.cache.stagings.count_place(after, true);
+            }
+            let lane = before.map(Lane::Scope);
+            if lane.is_some_and(|lane| rollout.queue.staging.parked.remove(lane, member)) {
+                rollout.queue.staging.again.insert(member);
                 self.put_on_agenda(RolloutId(i as u32));
             }
         }

@@ -171,6 +171,8 @@ pub(crate) struct State {
     pub(crate) clock_steps: u64,
     /// When the last installs started, as many as `starts_max` looks back on.
     pub(crate) starts: VecDeque<Timestamp>,
+    /// When the last stagings began, as many as their own `starts_max` looks back on.
+    pub(crate) stage_starts: VecDeque<Timestamp>,
     /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
     pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
     /// Post hooks that are awaited, by their endpoints.
@@ -196,6 +198,14 @@ pub(crate) struct Cache {
     pub(crate) candidate_alarms: Alarms<CandidateId>,
     pub(crate) budgets: Budgets,
     pub(crate) groups: Groups,
+    /// What is being staged, and who waits for a place among that.
+    pub(crate) stagings: Budgets,
+    /// When stagings are late, are tried again, begin before a window, or have grown too old.
+    pub(crate) stage_timers: Timers,
+    /// Members whose content waits for something to happen on their endpoint.
+    pub(crate) stage_turns: BTreeSet<(EndpointIx, RolloutId, MemberIx)>,
+    /// What the last fact threw away.
+    pub(crate) unstaged: Vec<(RolloutId, MemberIx)>,
     /// When post hooks are late.
     /// The endpoint whose post hook the last fact asked for.
     pub(crate) resumes: Option<EndpointIx>,
@@ -237,6 +247,7 @@ impl Cache {
             && self.candidate_agenda.is_empty()
             && self.clock_agenda.is_empty()
             && self.budgets.is_quiet()
+            && self.stagings.is_quiet()
             && self.groups.is_quiet()
     }
 }

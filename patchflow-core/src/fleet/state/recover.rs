@@ -38,6 +38,7 @@ impl State {
             }
         }
         self.recover_scans();
+        self.recover_stages();
         self.recover_newcomers();
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];

@@ -1,4 +1,4 @@
-//! What is taken of the fleet's shared budgets, and who waits for them (semantics S12).
+//! What is taken of the fleet's shared budgets, and who waits for them (semantics S12); stagings have one of their own.
 //!
 //! A cache: it is found again after a replay by looking at every endpoint once. Who waits is kept by rollout and lane
 //! and not by member, under the budget that was found full, so that a freed place finds the first in line at once.
@@ -7,7 +7,7 @@
 use crate::fleet::table::endpoints::Endpoints;
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::inventory::ScopePath;
-use crate::policy::{Amount, Policy};
+use crate::policy::{Amount, ScopeBudget};
 use crate::risk::Priority;
 use crate::rollout::Lane;
 use crate::time::Timestamp;
@@ -63,17 +63,14 @@ impl Scope {
 
 impl Budgets {
     /// Begins anew under a policy: nothing is counted and nobody waits.
-    pub(crate) fn begin(&mut self, policy: &Policy) {
-        let budgets = &policy.budgets;
-        *self =
-            Self { limit: budgets.in_flight_max, ready: core::mem::take(&mut self.ready), ..Self::default() };
-        self.scopes = budgets
-            .scopes
+    pub(crate) fn begin(&mut self, limit: Option<Amount>, scopes: &[ScopeBudget]) {
+        *self = Self { limit, ready: core::mem::take(&mut self.ready), ..Self::default() };
+        self.scopes = scopes
             .iter()
             .map(|scope| Scope {
                 within: scope.within.clone(),
                 limit: scope.in_flight_max,
-                wider: narrowest(&budgets.scopes, |other| {
+                wider: narrowest(scopes, |other| {
                     other.within != scope.within && scope.within.is_within(&other.within)
                 }),
                 endpoints: 0,
@@ -84,9 +81,8 @@ impl Budgets {
     }
 
     /// Learns of attributes that are new.
-    pub(crate) fn learn(&mut self, policy: &Policy, endpoints: &Endpoints) {
+    pub(crate) fn learn(&mut self, scopes: &[ScopeBudget], endpoints: &Endpoints) {
         let new = endpoints.all_attributes().get(self.innermost.len()..).unwrap_or_default();
-        let scopes = &policy.budgets.scopes;
         self.innermost.extend(
             new.iter().map(|attributes| narrowest(scopes, |scope| attributes.scope.is_within(&scope.within))),
         );
@@ -228,10 +224,7 @@ impl Budgets {
 }
 
 /// The number of the innermost scope budget for which `takes` holds: the one whose path is the longest.
-fn narrowest(
-    scopes: &[crate::policy::ScopeBudget],
-    takes: impl Fn(&crate::policy::ScopeBudget) -> bool,
-) -> u16 {
+fn narrowest(scopes: &[ScopeBudget], takes: impl Fn(&ScopeBudget) -> bool) -> u16 {
     (0..NO_SCOPE)
         .zip(scopes)
         .filter(|(_, scope)| takes(scope))

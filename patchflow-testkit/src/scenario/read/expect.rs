@@ -50,13 +50,14 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 19] = [
+const NOTICES: [(&str, NoticeKind); 20] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
     ("approval_asked", NoticeKind::ApprovalAsked),
     ("operator_needed", NoticeKind::OperatorNeeded),
     ("hook_failed", NoticeKind::HookFailed),
+    ("wrong_content", NoticeKind::WrongContent),
     ("candidate_held", NoticeKind::CandidateHeld),
     ("deadline_neared", NoticeKind::DeadlineNeared),
     ("deadline_passed", NoticeKind::DeadlinePassed),

@@ -6,7 +6,7 @@ use crate::error::{FailureKind, Refusal};
 use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, Fact, Outcome, RichFact};
 use crate::ids::{CandidateId, EndpointId, MemberIx, RolloutId};
-use crate::rollout::{Event, Phase, Rollout, RolloutState};
+use crate::rollout::{Event, Phase, Rollout, RolloutState, StageState};
 use alloc::format;
 use alloc::string::ToString;
 
@@ -35,6 +35,12 @@ pub(super) fn retry(asked: Asked<'_>, rollout: RolloutId, endpoint: &EndpointId)
             state: phase.to_string(),
             allowed: "clear its hold first, with `clear_hold`".into(),
         });
+    }
+    // Only its content could not be brought: that is tried again.
+    let content = at.stages.get(member).state;
+    if phase == Phase::Waiting && matches!(content, StageState::Failed | StageState::GivenUp) {
+        facts.push(member_fact(at, member, Event::StageDropped));
+        return Ok(Outcome::Done);
     }
     if phase.next(Event::Released).is_none() {
         return Err(Refusal::WrongState {
