@@ -41,4 +41,5 @@ mod revoking;
 mod rings;
 mod road;
 mod snapshots;
+mod ways_back;
 mod world;
