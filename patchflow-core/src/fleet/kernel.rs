@@ -389,13 +389,13 @@ impl Fleet {
         if at.member.phase == Phase::RebootPending {
             return self.tend_reboot(now, rollout, member, facts, out);
         }
-        decide::tend(&self.state, now, at, sweep, facts);
-        if facts.is_empty()
-            && matches!(at.member.phase, Phase::Failed | Phase::Verified)
+        if matches!(at.member.phase, Phase::Failed | Phase::Verified)
             && decide::is_to_be_reverted(&self.state, at)
         {
-            self.await_turn(rollout, member);
+            self.state.rollouts[rollout.index()].queue.reverts.ready.insert(member);
+            return self.take_back(now, rollout, facts, out);
         }
+        decide::tend(&self.state, now, at, sweep, facts);
         self.apply_all(now, facts, out);
     }
 
@@ -488,6 +488,7 @@ impl Fleet {
             self.apply_all(now, facts, out);
         }
         self.state.want_staging(now, id);
+        self.take_back(now, id, facts, out);
         if !self.state.want(now, id) {
             self.look_ahead(now, id);
         }

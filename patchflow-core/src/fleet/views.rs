@@ -16,7 +16,7 @@ use crate::ids::{
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
 use crate::policy::{PersonApproval, Policy};
 use crate::risk::DueDates;
-use crate::rollout::{Member, Rollout};
+use crate::rollout::{Member, Phase, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 use alloc::format;
@@ -409,6 +409,53 @@ impl Fleet {
                 Some(format!("{taken} are under way in ring {name}, at most {most} may be; {NEXT}"))
             }
         }
+    }
+
+    /// What a member that is to be rolled back waits for, as a sentence; `None` when it is not to be, or has no way back.
+    #[must_use]
+    pub(crate) fn revert_waits(&self, rollout: RolloutId, member: MemberIx) -> Option<String> {
+        let at = self.state.member(rollout, member)?;
+        let may_be = matches!(at.member.phase, Phase::Failed | Phase::Verified);
+        let way = at.member.path() != RollbackPath::None && !decide::is_refused_snapshot(&self.state, at);
+        if !may_be || !way || !decide::is_to_be_reverted(&self.state, at) {
+            return None;
+        }
+        let budgets = &self.state.cache.budgets;
+        let (taken, most) = (at.rollout.operating, at.rollout.policy().deploy.in_flight_max);
+        if decide::is_kept_from_revert(&self.state, at) {
+            return Some("it is rolled back as soon as the endpoint is free and in contact".into());
+        }
+        if taken >= most {
+            return Some(format!(
+                "it is rolled back in its turn: {taken} are under way in its rollout, at most {most} may be"
+            ));
+        }
+        if let Some((taken, most)) = budgets.fleet().filter(|(taken, most)| taken >= most) {
+            return Some(format!(
+                "it is rolled back in its turn: {taken} operations are under way in the fleet, at most {most} may be"
+            ));
+        }
+        Some(match decide::full_for_revert(&self.state, at) {
+            None => "it is rolled back when the fleet is looked at again".into(),
+            Some(Full::Scope { full, .. }) => {
+                let (within, taken, most) = budgets.scope(full)?;
+                format!(
+                    "it is rolled back in its turn: {taken} operations are under way in `{within}`, at most {most} may be"
+                )
+            }
+            Some(Full::Ring { ring, .. }) => {
+                let ring = at.rollout.rings().get(usize::from(ring))?;
+                let (name, taken) = (ring.name(), ring.operating);
+                format!("it is rolled back in its turn: {taken} are under way in ring {name}")
+            }
+            Some(Full::Group(number)) => {
+                let name = self.state.endpoints.group(number)?;
+                let who = self.down_in(number);
+                format!(
+                    "it is rolled back when another endpoint of the group `{name}` is back or looked after by a person ({who})"
+                )
+            }
+        })
     }
 
     /// Who of a group is unavailable and why; beyond the first ones they are counted.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 const STARTS_REMEMBERED_MAX: u32 = 65_536;
 
 /// How much may be under way at once, over all rollouts of a fleet. The policy that is adopted now decides, whatever
-/// policy a rollout began under. A budget bounds what starts; rollbacks and late reports may run over it.
+/// policy a rollout began under. A budget bounds what starts and, but for `starts_max`, what is rolled back; late reports
+/// may run over it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetPolicy {
     /// The greatest number of operations under way in the fleet; a share is of its endpoints. `None` sets no bound.

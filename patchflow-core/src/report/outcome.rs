@@ -6,7 +6,6 @@ use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
 use crate::ids::EndpointIx;
-use crate::plan::RollbackPath;
 use crate::rollout::{Member, Phase, RingState, Rollout, RolloutKind};
 use crate::time::Timestamp;
 use alloc::format;
@@ -101,7 +100,11 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             let back = taken_back(fleet, rollout, member);
             (Verify, Passed, format!("verified at {target} {place}{attempts}{from}{back}"))
         }
-        Phase::Failed => (failed_at, Stopped, format!("failed{attempts} {place}{why}")),
+        Phase::Failed => {
+            let back =
+                revert_waits(fleet, rollout, member).map_or_else(String::new, |text| format!("; {text}"));
+            (failed_at, Stopped, format!("failed{attempts} {place}{why}{back}"))
+        }
         Phase::Reverting => (failed_at, Open, format!("being rolled back to {back}{why}")),
         Phase::Reverted => (
             failed_at,
@@ -191,19 +194,28 @@ pub(super) fn stopped(rollout: &Rollout) -> String {
     }
 }
 
-/// What becomes of an endpoint that has a patch whose approval was taken back.
-fn taken_back(fleet: &Fleet, rollout: &Rollout, member: &Member) -> &'static str {
-    if !rollout.takes_back() {
-        ""
-    } else if fleet.is_replaced(rollout, member) {
-        "; its approval was revoked, and something else has taken its place there since"
-    } else if fleet.snapshot(rollout, member).1 {
-        "; its approval was revoked, and restoring a snapshot would lose its own state"
-    } else if member.path() == RollbackPath::None {
-        "; its approval was revoked, and no way back is known there"
-    } else {
-        "; its approval was revoked, and it is rolled back as soon as the endpoint is free and in contact"
+/// What becomes of an endpoint that is to be rolled back: its approval was taken back, or its ring was halted.
+fn taken_back(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
+    let why = if rollout.takes_back() { "its approval was revoked" } else { "the rollout was halted" };
+    if let Some(text) = revert_waits(fleet, rollout, member) {
+        return format!("; {why}, and {text}");
     }
+    if !rollout.takes_back() {
+        return String::new();
+    }
+    let stays = if fleet.is_replaced(rollout, member) {
+        "something else has taken its place there since"
+    } else if fleet.snapshot(rollout, member).1 {
+        "restoring a snapshot would lose its own state"
+    } else {
+        "no way back is known there"
+    };
+    format!("; {why}, and {stays}")
+}
+
+/// What a member that is to be rolled back waits for.
+fn revert_waits(fleet: &Fleet, rollout: &Rollout, member: &Member) -> Option<String> {
+    fleet.revert_waits(rollout.id(), rollout.member_of(member.endpoint())?)
 }
 
 /// Until when the people at the endpoint put the operation off, when that is still to come.

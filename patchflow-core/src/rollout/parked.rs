@@ -15,6 +15,8 @@ pub(crate) enum Lane {
     Ring(u8),
     /// Their ring, in which they are to be tried again.
     Retries(u8),
+    /// Their ring, in which they are to be rolled back.
+    Reverts(u8),
 }
 
 /// The lanes of one rollout. A cache: after a replay every member is looked at again.

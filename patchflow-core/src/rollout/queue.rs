@@ -17,6 +17,8 @@ pub(crate) struct Queue {
     pub(crate) parked: Parked,
     /// Whose content is staged next.
     pub(crate) staging: StageQueue,
+    /// Members that are to be rolled back and have not been ordered to.
+    pub(crate) reverts: Reverts,
     /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
     pub(crate) sweep: bool,
     /// Endpoints that may have become eligible since the plan was made.
@@ -48,6 +50,42 @@ pub(crate) struct StageQueue {
     pub(crate) again: BTreeSet<MemberIx>,
     /// Members that found the budget of their scope full.
     pub(crate) parked: Parked,
+}
+
+/// Members that are to be rolled back, by what they wait for.
+#[derive(Debug, Default)]
+pub(crate) struct Reverts {
+    /// To be looked at.
+    pub(crate) ready: BTreeSet<MemberIx>,
+    /// They found a budget full.
+    pub(crate) parked: Parked,
+    /// They wait for their availability group.
+    pub(crate) grouped: BTreeSet<MemberIx>,
+}
+
+impl Reverts {
+    /// Whether nobody waits for a place or to be looked at.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.parked.is_empty() && self.grouped.is_empty()
+    }
+
+    /// Whether there is somebody to look at.
+    pub(crate) fn has_next(&self) -> bool {
+        !self.ready.is_empty() || self.parked.head().is_some()
+    }
+
+    /// The next member to look at, in plan order.
+    pub(crate) fn take(&mut self) -> Option<MemberIx> {
+        let (ready, parked) = (self.ready.first().copied(), self.parked.head());
+        let first = ready.into_iter().chain(parked).min()?;
+        if parked == Some(first) {
+            self.ready.remove(&first);
+            self.parked.take()
+        } else {
+            self.ready.pop_first()
+        }
+    }
 }
 
 /// Members that wait for one calendar.

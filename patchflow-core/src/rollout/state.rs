@@ -262,7 +262,7 @@ impl Rollout {
                 self.note_failure(was.class, is.class);
             }
             if was.operating != is.operating {
-                self.move_place(at, number, event, is.operating);
+                self.move_place(at, number, (from, event), is.operating);
             }
             self.moving = self.moving + u32::from(is.moving) - u32::from(was.moving);
         }
@@ -270,16 +270,18 @@ impl Rollout {
     }
 
     /// Takes or frees a place. Only an order takes one: a late report shows an operation that lost its place.
-    fn move_place(&mut self, at: MemberIx, ring: u8, event: Event, operates: bool) {
+    fn move_place(&mut self, at: MemberIx, ring: u8, (from, event): (Phase, Event), operates: bool) {
         let places = [&mut self.operating, &mut self.rings[usize::from(ring)].operating];
         if !operates {
             if self.unplaced.is_empty() || !self.unplaced.remove(&at) {
                 places.into_iter().for_each(|n| *n -= 1);
             }
-        } else if matches!(
-            event,
-            Event::Ordered | Event::RevertOrdered | Event::RebootOrdered | Event::HookAsked
-        ) {
+        } else if from != Phase::RevertSilent
+            && matches!(
+                event,
+                Event::Ordered | Event::RevertOrdered | Event::RebootOrdered | Event::HookAsked
+            )
+        {
             places.into_iter().for_each(|n| *n += 1);
         } else {
             self.unplaced.insert(at);
@@ -423,8 +425,10 @@ impl Rollout {
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         match self.state {
-            RolloutState::Completed | RolloutState::Ended => self.moving == 0,
-            RolloutState::Halted => self.moving == 0,
+            RolloutState::Completed | RolloutState::Ended => {
+                self.moving == 0 && self.queue.reverts.is_empty()
+            }
+            RolloutState::Halted => self.moving == 0 && self.queue.reverts.is_empty(),
             RolloutState::Running | RolloutState::Paused | RolloutState::Cancelled => false,
         }
     }
@@ -457,6 +461,7 @@ impl Rollout {
             && waiting == 0
             && self.queue.again.is_empty()
             && self.queue.parked.is_empty()
+            && self.queue.reverts.is_empty()
     }
 
     /// Whether a ring has more than one member under way: one of them comes to its end, and the ring does not settle.
@@ -505,16 +510,32 @@ impl Rollout {
 
     /// Opens the lanes of rings that have room again.
     pub(crate) fn open_rings(&mut self) {
-        if self.queue.parked.is_empty() {
+        if self.queue.parked.is_empty() && self.queue.reverts.parked.is_empty() {
             return;
         }
         let has_room = |lane: &super::Lane| match lane {
             super::Lane::Ring(ring) => self.ring_has_room(*ring),
             super::Lane::Retries(ring) => self.ring_has_place(*ring),
+            super::Lane::Reverts(ring) => self.ring_takes_back(*ring),
             super::Lane::Scope(_) => false,
         };
-        let lanes: Vec<_> = self.queue.parked.of_rings().filter(has_room).collect();
-        lanes.into_iter().for_each(|lane| self.queue.parked.open(lane));
+        let lanes = |parked: &super::Parked| parked.of_rings().filter(has_room).collect::<Vec<_>>();
+        let (starts, reverts) = (lanes(&self.queue.parked), lanes(&self.queue.reverts.parked));
+        starts.into_iter().for_each(|lane| self.queue.parked.open(lane));
+        reverts.into_iter().for_each(|lane| self.queue.reverts.parked.open(lane));
+    }
+
+    /// Whether the budgets of the rollout itself let one more of its members be rolled back.
+    pub(crate) fn has_place(&self) -> bool {
+        self.operating < self.policy.deploy.in_flight_max
+    }
+
+    /// Whether the budget of a ring lets one more of its members be rolled back. Probes are about what is new: the way
+    /// back leads to what was there.
+    pub(crate) fn ring_takes_back(&self, number: u8) -> bool {
+        let ring = &self.rings[usize::from(number)];
+        let limit = self.ring_policy(number).and_then(|policy| policy.in_flight_max);
+        limit.is_none_or(|limit| ring.operating < limit.of(ring.size))
     }
 
     /// Whether there is somebody to look at.

@@ -42,4 +42,5 @@ mod rings;
 mod road;
 mod snapshots;
 mod staging;
+mod ways_back;
 mod world;

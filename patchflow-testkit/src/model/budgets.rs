@@ -111,6 +111,42 @@ impl Model {
         !self.is_down(endpoint) && down >= of(policy.budgets.unavailable_max, all.len())
     }
 
+    /// The way back takes places as the way there does. Only a neighbour that works again at its old level is no reason
+    /// to wait.
+    pub(super) fn takes_back(&self, (r, m): (usize, usize)) -> bool {
+        let rollout = &self.rollouts[r];
+        let member = &rollout.members[m];
+        let Some(policy) = &self.policy else { return false };
+        let fits = |max: Option<Amount>, inside: &dyn Fn(&usize) -> bool| {
+            let placed = self.placed().into_iter().filter(|e| inside(e)).count();
+            let present = self.present().into_iter().filter(|e| inside(e)).count();
+            max.is_none_or(|max| placed < of(max, present))
+        };
+        let scopes = policy.budgets.scopes.iter().all(|budget| {
+            let inside = |e: &usize| self.endpoints[*e].seen.scope.is_within(&budget.within);
+            !inside(&member.endpoint) || fits(Some(budget.in_flight_max), &inside)
+        });
+        let placed = rollout.in_ring(member.ring).filter(|member| self.holds_a_place(member)).count();
+        let size = rollout.in_ring(member.ring).count();
+        let ring = self.ring_policy((r, m)).and_then(|policy| policy.in_flight_max);
+        self.has_a_place(r)
+            && fits(policy.budgets.in_flight_max, &|_| true)
+            && scopes
+            && ring.is_none_or(|max| placed < of(max, size))
+            && self.group_takes_back(member.endpoint)
+    }
+
+    fn group_takes_back(&self, endpoint: usize) -> bool {
+        let group = &self.endpoints[endpoint].seen.group;
+        let Some(policy) = self.policy.as_ref().filter(|_| group.is_some()) else { return true };
+        let all: Vec<usize> =
+            self.present().into_iter().filter(|e| self.endpoints[*e].seen.group == *group).collect();
+        let works =
+            |e: usize| self.endpoints[e].back && self.active(e).is_none() && self.endpoints[e].post.is_none();
+        let down = all.iter().filter(|e| self.is_down(**e) && !works(**e)).count();
+        self.is_down(endpoint) || down < of(policy.budgets.unavailable_max, all.len())
+    }
+
     /// From its order until it is verified: under way, failed, unknown, or being resumed.
     pub(super) fn is_down(&self, endpoint: usize) -> bool {
         let broken = self.endpoints[endpoint].broken && !self.bent(Mutation::FailedIsAvailable);
@@ -120,6 +156,9 @@ impl Model {
     /// What a phase says about the endpoint itself.
     pub(super) fn note_health(&mut self, endpoint: usize, before: Phase, phase: Phase) {
         let operated = matches!(class(before), Class::InFlight | Class::Failed | Class::Unknown);
+        let back = &mut self.endpoints[endpoint].back;
+        *back = phase == Phase::RolledBack
+            || *back && class(phase) != Class::Failed && !matches!(phase, Phase::Backoff | Phase::Verified);
         let broken = &mut self.endpoints[endpoint].broken;
         if class(phase) == Class::Failed || phase == Phase::Backoff {
             *broken = true;

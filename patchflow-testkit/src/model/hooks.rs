@@ -105,6 +105,7 @@ impl Model {
         let endpoint = &mut self.endpoints[endpoint];
         endpoint.post = None;
         endpoint.broken |= failed;
+        endpoint.back &= !failed;
     }
 
     /// Post hooks that are late are given up.

@@ -81,6 +81,7 @@ impl Model {
             gone,
             fence: _,
             broken,
+            back,
             unreachable,
             stale,
             reboots,
@@ -95,7 +96,7 @@ impl Model {
         let (environment, calendar, group) = (seen.environment, &seen.calendar, &seen.group);
         let _ = write!(
             key,
-            "{environment:?} {calendar:?} {group:?} {gone} {broken} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained};"
+            "{environment:?} {calendar:?} {group:?} {gone} {broken} {back} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained};"
         );
     }
 

@@ -177,6 +177,7 @@ impl Model {
                 break;
             }
         }
+        self.nobody_keeps_harm()?;
         self.nobody_was_left_out()
     }
 

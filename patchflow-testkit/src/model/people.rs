@@ -220,7 +220,7 @@ impl Model {
                 if !self.holds.remove(&(c, e)) {
                     return refused(WRONG_STATE);
                 }
-                self.endpoints[e].broken = false;
+                (self.endpoints[e].broken, self.endpoints[e].back) = (false, false);
                 for r in 0..self.rollouts.len() {
                     for m in 0..self.rollouts[r].members.len() {
                         let rollout = &self.rollouts[r];

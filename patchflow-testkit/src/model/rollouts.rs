@@ -3,11 +3,11 @@
 use super::gate::Says;
 use super::state::{Model, is_operating};
 use super::windows::Window;
-use super::{Mutation, Sent};
+use super::{Illegal, Mutation, Sent};
 use patchflow_core::gate::Class;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{DeployPolicy, OnFailure, OnHalt};
-use patchflow_core::rollout::{Event, Phase, RingState, RolloutKind, RolloutState};
+use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
 
 impl Model {
@@ -42,7 +42,8 @@ impl Model {
         }
         self.next_operation(at);
         let due = self.later(self.deploy(at).acknowledge_within_secs);
-        let operated = is_operating(self.phase(at));
+        // One that is repeated after a silence has lost its place.
+        let operated = is_operating(self.phase(at)) || self.phase(at) == Phase::RevertSilent;
         self.put(at, Phase::Reverting, Some(due));
         self.rollouts[at.0].members[at.1].placed |= !operated;
         self.send(|order| Sent::Revert { order }, at);
@@ -138,7 +139,10 @@ impl Model {
             return true;
         }
         let Some(halt) = rollout.halt.as_ref().filter(|halt| halt.by_gate) else { return false };
-        if rollout.state != RolloutState::Halted || self.bent(Mutation::RollsNobodyBack) {
+        // A trial has ended with the halt.
+        let ended = rollout.state == RolloutState::Ended && rollout.kind == RolloutKind::Trial;
+        let stands = rollout.state == RolloutState::Halted || ended;
+        if !stands || self.bent(Mutation::RollsNobodyBack) {
             return false;
         }
         match rollout.policy.rollback.on_halt {
@@ -151,7 +155,6 @@ impl Model {
 
     fn revert(&mut self, at: (usize, usize)) -> bool {
         let member = self.member(at);
-        let endpoint = member.endpoint;
         if member.path == RollbackPath::None || member.operations == u8::MAX {
             // No way back: a person must act, unless it is fine as it is.
             let stuck = self.phase(at) == Phase::Failed;
@@ -160,29 +163,38 @@ impl Model {
             }
             return stuck;
         }
-        // One operation at a time: it waits until the endpoint is free.
-        if self.is_busy(endpoint) || self.endpoints[endpoint].gone || self.is_kept(endpoint) {
-            return false;
-        }
-        // When several could be first on the endpoint, the engine has chosen one.
-        let others = self
-            .choices
-            .starts
-            .iter()
-            .filter(|start| matches!(start.2, Event::Ordered | Event::HookAsked))
-            .map(|start| (start.0, start.1));
-        let mut others = others.chain(self.choices.reverts.iter().copied());
-        let on_it = |(r, m): (usize, usize)| {
-            self.rollouts
-                .get(r)
-                .and_then(|rollout| rollout.members.get(m))
-                .is_some_and(|m| m.endpoint == endpoint)
-        };
-        if !self.choices.reverts.contains(&at) && others.any(on_it) {
+        // Who is first where several could be is the engine's choice; that nobody is left out is looked at in the end.
+        if !self.choices.reverts.contains(&at) || !self.may_revert(at) {
             return false;
         }
         self.order_revert(at);
         true
+    }
+
+    /// One operation at a time, and within the budgets: it waits until its endpoint is free and there is a place.
+    fn may_revert(&self, at: (usize, usize)) -> bool {
+        let endpoint = self.member(at).endpoint;
+        let here = &self.endpoints[endpoint];
+        let kept = self.is_busy(endpoint) || here.post.is_some() || here.gone || self.is_kept(endpoint);
+        !kept && self.takes_back(at)
+    }
+
+    /// Whoever may be rolled back, is at once.
+    pub(super) fn nobody_keeps_harm(&self) -> Result<(), Illegal> {
+        if self.resync.is_some() {
+            return Ok(());
+        }
+        for r in 0..self.rollouts.len() {
+            for m in 0..self.rollouts[r].members.len() {
+                let (at, member) = ((r, m), &self.rollouts[r].members[m]);
+                let may_be = matches!(member.phase, Phase::Failed | Phase::Verified);
+                let leads_back = member.path != RollbackPath::None && member.operations < u8::MAX;
+                if may_be && leads_back && self.is_to_be_reverted(at) && self.may_revert(at) {
+                    return Err(Illegal(format!("r{r}.m{m} is to be rolled back, and is not")));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One look at a rollout. Whether anything moved.

@@ -42,6 +42,8 @@ pub(super) struct Endpoint {
     pub(super) fence: u32,
     /// It failed, and was neither verified since nor looked after by a person.
     pub(super) broken: bool,
+    /// It is broken only in that it was rolled back: its old level was seen.
+    pub(super) back: bool,
     /// It is out of contact.
     pub(super) unreachable: bool,
     /// What is known of it is too old to go by: it is read before it is ordered anything.

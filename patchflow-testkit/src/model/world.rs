@@ -96,6 +96,7 @@ impl Model {
                     gone: false,
                     fence: 0,
                     broken: false,
+                    back: false,
                     unreachable: false,
                     stale: false,
                     reboots: vec![],

@@ -23,13 +23,14 @@ pub(super) fn budgets(ledger: &Ledger, fact: &EndpointFact, at: Timestamp) -> Ve
     let Some(member) = ledger.member(fact.rollout, fact.member) else { return Vec::new() };
     let installs = starts(fact.event, member);
     let preflight = fact.event == Event::RebootOrdered && member.standing == Standing::Waiting;
-    if !installs && !preflight {
+    let reverts = takes_back(fact.event, member);
+    if !installs && !preflight && !reverts {
         return Vec::new();
     }
     let placed = rollout.members.iter().filter(|member| member.placed).count();
     let mut all =
         vec![Budget { name: "rollout", taken: placed, max: rollout.policy.deploy.in_flight_max as usize }];
-    of_ring(rollout, member, &mut all);
+    of_ring(rollout, member, reverts, &mut all);
     let Some(policy) = &ledger.policy else { return all };
     let budgets = &policy.budgets;
     let operating = || {
@@ -58,14 +59,23 @@ pub(super) fn budgets(ledger: &Ledger, fact: &EndpointFact, at: Timestamp) -> Ve
             !endpoint.gone && endpoint.state.group.as_ref() == Some(group)
         };
         let group: Vec<_> = (0..ledger.endpoints.len()).filter(of_group).collect();
-        let down = |i: &&usize| ledger.is_down(patchflow_core::ids::EndpointIx(**i as u32));
+        let down = |i: &&usize| {
+            let ix = patchflow_core::ids::EndpointIx(**i as u32);
+            // Who works at its old level keeps nobody from coming back.
+            ledger.is_down(ix) && !(reverts && ledger.is_back(ix))
+        };
         let (taken, n) = (group.iter().filter(down).count(), group.len() as u32);
         all.push(Budget { name: "group", taken, max: budgets.unavailable_max.of(n) as usize });
     }
     all
 }
 
-fn of_ring(rollout: &RolloutEntry, member: &MemberEntry, all: &mut Vec<Budget>) {
+/// Whether a rollback begins with an event, of a member that nothing was under way with.
+fn takes_back(event: Event, before: &MemberEntry) -> bool {
+    event == Event::RevertOrdered && matches!(before.standing, Standing::Verified | Standing::Failed)
+}
+
+fn of_ring(rollout: &RolloutEntry, member: &MemberEntry, reverts: bool, all: &mut Vec<Budget>) {
     let ring = usize::from(member.ring);
     let Some(entry) = rollout.rings.get(ring).filter(|_| rollout.kind == RolloutKind::Deployment) else {
         return;
@@ -77,7 +87,7 @@ fn of_ring(rollout: &RolloutEntry, member: &MemberEntry, all: &mut Vec<Budget>) 
         all.push(Budget { name: "ring", taken, max: limit.of(members.len() as u32) as usize });
     }
     let verified = members.iter().filter(|member| member.standing == Standing::Verified).count();
-    if verified < policy.probe_first as usize {
+    if verified < policy.probe_first as usize && !reverts {
         let in_flight = |member: &&MemberEntry| {
             matches!(member.standing, Standing::Busy | Standing::WantsReboot | Standing::Backoff)
         };
@@ -122,6 +132,26 @@ mod tests {
         assert!(stage.caught().is_empty(), "unknown frees its place, and its late report takes none");
         stage.member(3, Event::Ordered);
         assert!(stage.caught()[0].contains("2 of 2 places of its rollout"));
+    }
+
+    #[test]
+    fn a_rollback_too_many_is_caught() {
+        for group in [None, Some("db")] {
+            let mut stage = Stage::with(Box::new(Budgets));
+            stage.policy.deploy.in_flight_max = if group.is_some() { 9 } else { 1 };
+            stage.group = group.map(Into::into);
+            stage.ready(&[3]);
+            for member in 0..3 {
+                stage.member(member, Event::Ordered).member(member, Event::Verified);
+            }
+            stage
+                .member(0, Event::RevertOrdered)
+                .member(0, Event::RolledBack)
+                .member(1, Event::RevertOrdered);
+            assert!(stage.caught().is_empty(), "who is back keeps nobody from coming back");
+            stage.member(2, Event::RevertOrdered);
+            assert!(stage.caught()[0].contains(if group.is_some() { "group" } else { "rollout" }));
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct ConditionEntry {
     pub stopped: bool,
     /// Whether its last operation failed, while it was in a group.
     pub broken: bool,
+    /// Whether it is broken only in that it was rolled back: its old level was seen.
+    pub back: bool,
     /// Whether it was drained, and not resumed since.
     pub drained: bool,
     /// Whether its post hook is awaited.
@@ -80,6 +82,14 @@ impl Ledger {
             || self.rollouts.iter().flat_map(|rollout| &rollout.members).any(occupied)
     }
 
+    /// Whether it is unavailable only in that it was rolled back, and nobody has looked at it since.
+    #[must_use]
+    pub fn is_back(&self, endpoint: EndpointIx) -> bool {
+        let occupied = |member: &MemberEntry| member.endpoint == endpoint && member.standing.occupies();
+        self.endpoint(endpoint).is_some_and(|entry| entry.state.back && !entry.state.resuming)
+            && !self.rollouts.iter().flat_map(|rollout| &rollout.members).any(occupied)
+    }
+
     fn each(&mut self, endpoints: &EndpointSet, change: impl Fn(&mut ConditionEntry)) -> Result<(), String> {
         endpoints.iter().try_for_each(|ix| self.one(ix, &change))
     }
@@ -106,8 +116,8 @@ impl Ledger {
             RichFact::EndpointLeft { endpoint } => {
                 self.forget_needs(*endpoint);
                 self.one(*endpoint, |known| {
-                    let (group, broken) = (known.group.clone(), known.broken);
-                    *known = ConditionEntry { group, broken, ..ConditionEntry::default() };
+                    let (group, broken, back) = (known.group.clone(), known.broken, known.back);
+                    *known = ConditionEntry { group, broken, back, ..ConditionEntry::default() };
                 })
             }
             RichFact::EndpointsWentUnreachable { endpoints, .. } => {
@@ -151,12 +161,15 @@ impl Ledger {
             }
             RichFact::RebootsStopped { endpoint, .. } => self.one(*endpoint, |known| known.stopped = true),
             RichFact::RebootsAllowed { endpoint, .. } => self.one(*endpoint, |known| known.stopped = false),
-            RichFact::HoldCleared { endpoint, .. } => self.one(*endpoint, |known| known.broken = false),
+            RichFact::HoldCleared { endpoint, .. } => {
+                self.one(*endpoint, |known| (known.broken, known.back) = (false, false))
+            }
             RichFact::HookEnded { order, failed, .. } => {
                 let Some(member) = self.member(order.rollout, order.member) else { return Ok(()) };
                 let failed = failed.is_some();
                 self.one(member.endpoint, |known| {
                     known.broken |= known.resuming && failed && known.group.is_some();
+                    known.back &= !(known.resuming && failed);
                     known.resuming = false;
                 })
             }
@@ -230,8 +243,9 @@ impl Ledger {
         }
         if failed {
             known.broken = known.group.is_some();
+            known.back = known.broken && after == Standing::RolledBack;
         } else if after == Standing::Verified || (after == Standing::Removed && was_operated) {
-            known.broken = false;
+            (known.broken, known.back) = (false, false);
         }
     }
 }

@@ -381,6 +381,8 @@ impl Ledger {
         };
         let ordered =
             matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered | Event::HookAsked);
+        // A rollback that is repeated after a silence has lost its place, as its late report would have.
+        let ordered = ordered && before != Standing::UndoUnknown;
         if member.standing.takes_place() {
             member.placed |= ordered && !before.takes_place();
         } else {

@@ -14,6 +14,7 @@ mod patience;
 mod reboot;
 mod report;
 mod resync;
+mod revert;
 mod ring;
 mod stage;
 mod start;
@@ -34,13 +35,16 @@ pub(crate) use patience::deferrals_left;
 pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
+pub(crate) use revert::{
+    Revert, full_for_revert, is_kept_from_revert, is_replaced, is_to_be_reverted, revert,
+};
 pub(crate) use ring::{halts_now, next_look, review};
 pub(crate) use stage::{Stage, content_held, is_staged, stage, stage_late, staged};
 pub(crate) use start::{
     Full, Start, full, goes_on, is_refused_snapshot, lacks_snapshot, lapsed, may_come, needed_secs, start,
     starts_now,
 };
-pub(crate) use tend::{drills, is_replaced, is_to_be_reverted, tend};
+pub(crate) use tend::{drills, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 

@@ -1,17 +1,9 @@
-//! What a member's new phase, a halt or a cancellation leaves to do for it: recalls, reboots, rollbacks.
+//! What a member's new phase, a halt or a cancellation leaves to do for it: recalls, calls to operators.
 
 use super::At;
 use super::Facts;
-use super::condition::NO_ORDERS;
-use super::start::is_refused_snapshot;
-use crate::error::FailureKind;
 use crate::fleet::RichFact;
-use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
-use crate::fleet::table::conditions::Bits;
-use crate::fleet::table::endpoints::Slot;
-use crate::plan::RollbackPath;
-use crate::policy::{OnFailure, OnHalt};
 use crate::rollout::{Event, Phase, RolloutState};
 use crate::time::Timestamp;
 
@@ -40,7 +32,6 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
             call(state, now, at, facts);
         }
         Phase::RolledBack => drilled(state, at, true, facts),
-        Phase::Failed | Phase::Verified if is_to_be_reverted(state, at) => revert(state, now, at, facts),
         Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
         Phase::Draining => {}
         Phase::Attached => super::attach::attached(state, at, facts),
@@ -64,11 +55,6 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         | Phase::Held
         | Phase::Removed => {}
     }
-}
-
-/// Whether the endpoint has none of these conditions. When they change, the member is looked at again.
-fn may_be_ordered(state: &State, at: At<'_>, none_of: Bits) -> bool {
-    state.endpoints.slot(at.member.endpoint).is_some_and(|slot| !slot.conditions.has(none_of))
 }
 
 /// The end of a drill is a fact.
@@ -107,65 +93,4 @@ pub(crate) fn drills(state: &State, now: Timestamp, facts: &mut Facts) {
 fn recall(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
     let due = state.due(now.plus_secs(at.rollout.policy().deploy.report_within_secs.into()));
     facts.push(at.fact(Event::RecallAsked, 0, due));
-}
-
-/// Whether the policy brings this member back: it failed, a gate halted its rollout (semantics S10), or its approval was
-/// taken back (S8).
-pub(crate) fn is_to_be_reverted(state: &State, at: At<'_>) -> bool {
-    // What another rollout installed is that one's to take back.
-    if at.member.operation == 0 {
-        return false;
-    }
-    let policy = &at.rollout.policy().rollback;
-    let failed = at.member.phase == Phase::Failed;
-    if failed && policy.on_failure == OnFailure::RollBack {
-        return true;
-    }
-    if at.rollout.takes_back && !is_replaced(state, at) {
-        return true;
-    }
-    let Some(halt) =
-        at.rollout.halt().filter(|halt| halt.by_gate && at.rollout.state() == RolloutState::Halted)
-    else {
-        return false;
-    };
-    match policy.on_halt {
-        OnHalt::Nobody => false,
-        OnHalt::Failed => failed,
-        OnHalt::Ring => failed || at.member.ring == halt.ring,
-        OnHalt::Rollout => true,
-    }
-}
-
-/// Whether something else has taken its place there since: what is to be taken back is not there any more.
-pub(crate) fn is_replaced(state: &State, at: At<'_>) -> bool {
-    let (candidate, endpoint) = (at.rollout.candidate(), at.member.endpoint);
-    let Some(entry) = state.candidate(candidate) else { return false };
-    let present = entry.needs.get(endpoint).filter(|need| need.standing == Standing::Has);
-    let present = present.and_then(|need| entry.level(need));
-    state.is_replaced_there(candidate, endpoint)
-        || present.is_some_and(|version| **version != *entry.target.version)
-}
-
-fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
-    // It may have become a database since its install.
-    let refused = is_refused_snapshot(state, at);
-    if at.member.path() == RollbackPath::None || refused || at.member.operation == u8::MAX {
-        if at.member.phase == Phase::Failed {
-            let why = if refused {
-                "it failed, and restoring a snapshot would lose its own state"
-            } else {
-                "it failed, and no way back is known"
-            };
-            let reason = state.reason(facts, FailureKind::NoRollbackPath, why);
-            facts.push(at.fact(Event::OperatorNeeded, reason, 0));
-        }
-        return;
-    }
-    // Taken by another rollout: looked at again when that one lets it go.
-    let is_free = |slot: &Slot| slot.active().is_none() && !slot.gone;
-    if state.endpoints.slot(at.member.endpoint).is_some_and(is_free) && may_be_ordered(state, at, NO_ORDERS) {
-        let due = state.due(now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into()));
-        facts.push(at.fact(Event::RevertOrdered, 0, due));
-    }
 }

@@ -19,6 +19,7 @@ impl Fleet {
         facts: &mut Facts,
         out: &mut Outbox,
     ) {
+        self.take_back(now, id, facts, out);
         if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
             return;
         }
@@ -143,8 +144,10 @@ impl State {
 
     /// The next rollout to fill: the first in line of those that may find a place.
     pub(in crate::fleet) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
-        for (urgency, due, id, member) in self.cache.groups.next() {
-            if let Some(rollout) = self.rollouts.get_mut(id.index()) {
+        for ((urgency, due, id, member), reverts) in self.cache.groups.next() {
+            if reverts {
+                self.look_at_revert(id, member);
+            } else if let Some(rollout) = self.rollouts.get_mut(id.index()) {
                 rollout.queue.again.insert(member);
                 self.cache.budgets.want((urgency, due, id));
             }
@@ -154,6 +157,7 @@ impl State {
         cache.budgets.next(is_open, |rollout, lane| {
             if let Some(rollout) = rollouts.get_mut(rollout.index()) {
                 rollout.queue.parked.open(lane);
+                rollout.queue.reverts.parked.open(lane);
             }
         })
     }
@@ -233,8 +237,10 @@ impl State {
                 let queue = &mut self.rollouts[i].queue;
                 let parked = queue.parked.drain();
                 queue.again.extend(parked);
-                let parked = queue.staging.parked.drain();
-                queue.staging.again.extend(parked);
+                let staged = queue.staging.parked.drain();
+                queue.staging.again.extend(staged);
+                let reverts = &mut queue.reverts;
+                reverts.ready.extend(reverts.parked.drain());
                 self.put_on_agenda(RolloutId(i as u32));
             }
         }

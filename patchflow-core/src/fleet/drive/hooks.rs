@@ -124,8 +124,9 @@ impl State {
         self.drained.remove(&endpoint);
         let slot = self.endpoints.slot(endpoint);
         let before = self.posts.get(&endpoint).copied();
-        let broken = before.map_or(slot.is_some_and(|slot| slot.broken), |before| before.broken);
-        self.posts.insert(endpoint, Post { order, due, broken });
+        let known = slot.map_or((false, false), |slot| (slot.broken, slot.back));
+        let (broken, back) = before.map_or(known, |before| (before.broken, before.back));
+        self.posts.insert(endpoint, Post { order, due, broken, back });
         if self.cache.live {
             self.cache.resumes = Some(endpoint);
             before.map(|before| self.cache.posts_due.remove(&(before.due, endpoint)));
@@ -139,11 +140,11 @@ impl State {
         let post = *self.posts.get(&endpoint).filter(|post| post.order == order)?;
         self.posts.remove(&endpoint);
         if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
-            let was_down = slot.is_down();
+            let before = slot.health();
             slot.broken = (failed && slot.group != 0) || post.broken;
-            let (is_down, group) = (slot.is_down(), slot.group);
-            if self.cache.live && was_down != is_down {
-                self.cache.groups.count_down(group, is_down);
+            slot.back = post.back && !failed;
+            if self.cache.live {
+                self.cache.groups.count(slot.group, [before, slot.health()]);
             }
         }
         if self.cache.live {

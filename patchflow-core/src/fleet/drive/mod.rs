@@ -3,6 +3,7 @@
 
 mod fill;
 mod hooks;
+mod reverts;
 mod scans;
 pub(super) mod short;
 mod staging;

@@ -258,8 +258,9 @@ impl Fleet {
         let entry = state.candidate(rollout.candidate())?;
         let deploy = &rollout.policy().deploy;
         let ring = rollout.current_ring();
-        let waits =
-            ring.counts().waiting > 0 || !rollout.queue.again.is_empty() || !rollout.queue.parked.is_empty();
+        let queue = &rollout.queue;
+        let waits = ring.counts().waiting > 0
+            || !(queue.again.is_empty() && queue.parked.is_empty() && queue.reverts.is_empty());
         let verifies = rollout.state() == RolloutState::Running
             && ring.state() == RingState::Open
             && !waits

@@ -4,6 +4,7 @@ use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
 use crate::fleet::table::conditions::Bits;
+use crate::fleet::table::endpoints::Slot;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
@@ -73,7 +74,7 @@ impl State {
             }
         }
         let grouped = !self.endpoints.groups_are_unused();
-        let was_down = grouped.then(|| self.endpoints.slot(endpoint).is_some_and(|slot| slot.is_down()));
+        let health = if grouped { self.endpoints.slot(endpoint).map(Slot::health) } else { None };
         let ordered = matches!(event, Event::Ordered | Event::RebootOrdered | Event::RevertOrdered);
         let mate = if bundled { self.left_with(id, endpoint) } else { None };
         // Most facts leave the endpoint as taken, or as free, as it was: its slot is not looked at for those.
@@ -111,8 +112,8 @@ impl State {
         }
         self.cache.resumes = None;
         self.after_operation(at, (id, member), [from, to]);
-        if let Some(was_down) = was_down {
-            self.group_changed(endpoint, [from, to], was_down);
+        if let Some(before) = health {
+            self.group_changed(endpoint, [from, to], before);
         }
         if taken.is_ne() && self.cache.live && self.cache.budgets.is_counting() {
             self.count_place(endpoint, taken.is_gt());

@@ -123,7 +123,7 @@ impl State {
                 if let Some(post) = self.posts.remove(endpoint)
                     && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
                 {
-                    slot.broken = post.broken;
+                    (slot.broken, slot.back) = (post.broken, post.back);
                 }
             }
             RichFact::EndpointsWentUnreachable { endpoints, since } => {

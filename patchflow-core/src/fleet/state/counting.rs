@@ -1,6 +1,7 @@
 //! Keeping the counts of shared budgets and availability groups, as facts change what they count.
 
 use crate::fleet::state::State;
+use crate::fleet::table::endpoints::Health;
 use crate::gate::Class;
 use crate::ids::{EndpointIx, RolloutId};
 use crate::policy::Amount;
@@ -96,9 +97,7 @@ impl State {
             }
         }
         if let Some(slot) = self.endpoints.slot(endpoint).filter(|slot| slot.group != 0) {
-            if slot.is_down() {
-                self.cache.groups.count_down(slot.group, false);
-            }
+            self.cache.groups.count(slot.group, [slot.health(), Health::Up]);
             self.cache.groups.count_endpoint(slot.group, false);
         }
     }
@@ -183,8 +182,10 @@ impl State {
 
     /// Counts anew who is unavailable in which group; who waited looks again.
     fn recount_groups(&mut self, limit: Amount) {
-        for (_, _, id, member) in self.cache.groups.begin(limit) {
-            if let Some(rollout) = self.rollouts.get_mut(id.index()) {
+        for ((_, _, id, member), reverts) in self.cache.groups.begin(limit) {
+            if reverts {
+                self.look_at_revert(id, member);
+            } else if let Some(rollout) = self.rollouts.get_mut(id.index()) {
                 rollout.queue.again.insert(member);
             }
         }
@@ -193,9 +194,7 @@ impl State {
         }
         for slot in self.endpoints.slots.iter().filter(|slot| slot.group != 0 && !slot.gone) {
             self.cache.groups.count_endpoint(slot.group, true);
-            if slot.is_down() {
-                self.cache.groups.count_down(slot.group, true);
-            }
+            self.cache.groups.count(slot.group, [Health::Up, slot.health()]);
         }
     }
 
@@ -204,26 +203,29 @@ impl State {
         &mut self,
         endpoint: EndpointIx,
         [from, to]: [Phase; 2],
-        was_down: bool,
+        before: Health,
     ) {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) else { return };
         let was_operated = matches!(from.class(), Class::InFlight | Class::Failed | Class::Unknown);
         let post = self.posts.get_mut(&endpoint);
-        let mut broken = post.as_ref().map_or(slot.broken, |post| post.broken);
+        let known = post.as_ref().map_or((slot.broken, slot.back), |post| (post.broken, post.back));
+        let (mut broken, mut back) = known;
         if to.class() == Class::Failed || to == Phase::Backoff {
-            broken = slot.group != 0;
+            (broken, back) = (slot.group != 0, to == Phase::RolledBack);
         } else if to == Phase::Verified || (to == Phase::Removed && was_operated) {
             // Taking a failed endpoint out of its rollout is how a person says that it is looked after.
             broken = false;
         }
         match post {
             // Until its post hook has resumed it, it is not back.
-            Some(post) => (post.broken, slot.broken) = (broken, slot.group != 0),
-            None => slot.broken = broken,
+            Some(post) => {
+                (post.broken, post.back) = (broken, back && broken);
+                (slot.broken, slot.back) = (slot.group != 0, false);
+            }
+            None => (slot.broken, slot.back) = (broken, back && broken),
         }
-        let (is_down, group) = (slot.is_down(), slot.group);
-        if self.cache.live && was_down != is_down {
-            self.cache.groups.count_down(group, is_down);
+        if self.cache.live {
+            self.cache.groups.count(slot.group, [before, slot.health()]);
         }
     }
 
@@ -233,13 +235,13 @@ impl State {
             return;
         };
         if let Some(post) = self.posts.get_mut(&endpoint) {
-            post.broken = false;
+            (post.broken, post.back) = (false, false);
             return;
         }
-        slot.broken = false;
-        let (is_down, group) = (slot.is_down(), slot.group);
-        if self.cache.live && !is_down {
-            self.cache.groups.count_down(group, false);
+        let before = slot.health();
+        (slot.broken, slot.back) = (false, false);
+        if self.cache.live {
+            self.cache.groups.count(slot.group, [before, slot.health()]);
         }
     }
 
@@ -252,9 +254,8 @@ impl State {
         for (group, more) in [(before, false), (slot.group, true)] {
             if more || !was_gone {
                 self.cache.groups.count_endpoint(group, more);
-                if slot.is_down() {
-                    self.cache.groups.count_down(group, more);
-                }
+                let (up, now) = (Health::Up, slot.health());
+                self.cache.groups.count(group, if more { [up, now] } else { [now, up] });
             }
         }
         for i in 0..self.rollouts.len() {
@@ -267,6 +268,9 @@ impl State {
             {
                 rollout.queue.again.insert(member);
                 self.put_on_agenda(id);
+            }
+            if self.cache.groups.forget_revert(before, (id, member)) {
+                self.look_at_revert(id, member);
             }
         }
     }

@@ -129,6 +129,9 @@ pub(crate) struct Post {
     pub(crate) due: u32,
     /// Whether the endpoint counts as broken once it is done.
     pub(crate) broken: bool,
+    /// Whether it counts as broken only in that it was rolled back.
+    #[serde(default)]
+    pub(crate) back: bool,
 }
 
 /// A member that waits for the outcome of another rollout's order on its endpoint.

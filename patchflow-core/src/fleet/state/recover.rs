@@ -63,11 +63,16 @@ impl State {
             };
             rollout.queue.again = again;
             rollout.queue.parked = Default::default();
+            rollout.queue.reverts = Default::default();
             rollout.queue.queued = false;
             // A cancellation that a crash cut off in its middle has members left to cancel.
             let ended = matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended);
             let waits = rollout.state == RolloutState::Completed && rollout.counts().waiting > 0;
-            rollout.queue.sweep = !ended || rollout.moving > 0 || waits || rollout.takes_back;
+            // So has a rollback that waits for its endpoint or a place.
+            let reverts = rollout.takes_back
+                || rollout.counts().failed > 0
+                || rollout.halt.as_ref().is_some_and(|halt| halt.by_gate);
+            rollout.queue.sweep = !ended || rollout.moving > 0 || waits || reverts;
             rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
             let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
             let id = RolloutId(i as u32);

@@ -38,6 +38,8 @@ pub(crate) struct Budgets {
     innermost: Vec<u16>,
     /// Rollouts that have somebody to start and wait for the fleet's places or starts.
     waiting: BTreeSet<Rank>,
+    /// Rollouts that have somebody to roll back and wait for the fleet's places.
+    reverting: BTreeSet<Rank>,
     /// Rollouts to fill.
     ready: BTreeSet<Rank>,
     /// Scopes in which a place became free while somebody waits.
@@ -176,6 +178,11 @@ impl Budgets {
         self.waiting.insert(rank);
     }
 
+    /// A rollout waits for the fleet's places to roll somebody back.
+    pub(crate) fn wait_to_revert(&mut self, rank: Rank) {
+        self.reverting.insert(rank);
+    }
+
     /// A lane of a rollout waits for a place in a scope.
     pub(crate) fn wait_in(&mut self, number: u16, rank: Rank, lane: Lane) {
         if let Some(scope) = self.scopes.get_mut(usize::from(number)) {
@@ -186,7 +193,8 @@ impl Budgets {
     /// Whether nobody is to be filled, and nobody waits who might find a place.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.waiting.is_empty() && self.ready.is_empty() && self.freed.is_empty()
+        let somebody_reverts = !self.reverting.is_empty() && self.fleet_has_room();
+        self.waiting.is_empty() && self.ready.is_empty() && self.freed.is_empty() && !somebody_reverts
     }
 
     /// Whether a rollout waits for the fleet's places or starts.
@@ -201,6 +209,12 @@ impl Budgets {
         fleet_is_open: bool,
         mut open: impl FnMut(RolloutId, Lane),
     ) -> Option<RolloutId> {
+        if self.fleet_has_room()
+            && let Some(first) = self.reverting.pop_first()
+        {
+            // A rollback is no start, so starts that are used up do not keep it back.
+            self.ready.insert(first);
+        }
         if fleet_is_open && let Some(first) = self.waiting.pop_first() {
             self.ready.insert(first);
         }

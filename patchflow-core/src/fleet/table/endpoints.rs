@@ -37,6 +37,19 @@ pub(crate) struct Slot {
     pub(crate) gone: bool,
     /// Whether it failed, or was rolled back, and was not verified since; kept only for endpoints of groups.
     pub(crate) broken: bool,
+    /// Whether it is broken only in that it was rolled back: its old level was seen.
+    pub(crate) back: bool,
+}
+
+/// How an endpoint fares, as its group counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It is available.
+    Up,
+    /// It was rolled back, and nobody has looked at it since: unavailable to whoever wants to start.
+    Back,
+    /// It is unavailable.
+    Down,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 48);
@@ -48,6 +61,15 @@ impl Slot {
     /// Whether its group counts it as unavailable.
     pub(crate) fn is_down(&self) -> bool {
         self.broken || self.active().is_some()
+    }
+
+    /// How its group counts it.
+    pub(crate) fn health(&self) -> Health {
+        match (self.is_down(), self.back && self.active().is_none()) {
+            (false, _) => Health::Up,
+            (true, true) => Health::Back,
+            (true, false) => Health::Down,
+        }
     }
 
     /// The number of its attributes.
@@ -100,7 +122,7 @@ impl Slot {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         bytes[36] = u8::from(self.environment == Environment::NonProduction);
-        bytes[37] = u8::from(self.gone) | u8::from(self.broken) << 1;
+        bytes[37] = u8::from(self.gone) | u8::from(self.broken) << 1 | u8::from(self.back) << 2;
         bytes
     }
 
@@ -119,6 +141,7 @@ impl Slot {
             environment: if bytes[36] == 1 { Environment::NonProduction } else { Environment::Production },
             gone: bytes[37] & 1 != 0,
             broken: bytes[37] & 2 != 0,
+            back: bytes[37] & 4 != 0,
         }
     }
 }
@@ -264,6 +287,7 @@ impl Endpoints {
             environment: seen.environment,
             gone: false,
             broken: false,
+            back: false,
         };
         slot.set_fingerprint(seen.fingerprint.as_deref().map(fingerprint_hash));
         let ix = EndpointIx(self.slots.len() as u32);

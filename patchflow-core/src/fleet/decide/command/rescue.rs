@@ -4,7 +4,7 @@ use super::member::member_of;
 use super::{Asked, Done, candidate_for, not_found, rollout_for};
 use crate::error::Refusal;
 use crate::fleet::decide::condition::NO_ORDERS;
-use crate::fleet::decide::{At, is_refused_snapshot};
+use crate::fleet::decide::{At, full_for_revert, is_refused_snapshot};
 use crate::fleet::{Outcome, RichFact};
 use crate::ids::{CandidateId, EndpointId, RolloutId};
 use crate::inventory::Environment;
@@ -74,6 +74,12 @@ pub(super) fn drill(asked: Asked<'_>, candidate: CandidateId, endpoint: &Endpoin
     }
     if is_refused_snapshot(state, at) {
         return Err(wrong("stateful", "restoring a snapshot would lose its own state; drill elsewhere"));
+    }
+    let fleet_is_full = !state.cache.budgets.fleet_has_room();
+    if fleet_is_full || !rollout.has_place() || full_for_revert(state, at).is_some() {
+        let allowed =
+            "drill when an operation has come to its end, and the others of its group are available";
+        return Err(wrong("without a place in the budgets", allowed));
     }
     let (path, by) = (at.member.path(), actor.name.clone());
     facts.push(RichFact::DrillStarted { rollout: rollout.id(), member, path, by }.into());
