@@ -170,6 +170,8 @@ pub(crate) fn patch() -> Patch {
         released: None,
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(b"openssl 3.0.22-1"),

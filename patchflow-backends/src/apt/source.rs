@@ -191,6 +191,8 @@ fn patch(
         released: advisory.and_then(|advisory| advisory.released),
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: match advisory {
             Some(advisory) if advisory.reboot => RebootBehaviour::Required,
             _ => RebootBehaviour::Possible,

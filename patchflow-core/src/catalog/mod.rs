@@ -10,6 +10,7 @@ mod severity;
 mod supersedence;
 pub mod version;
 mod walk;
+mod weakness;
 
 pub use advisory::{
     Advisory, Affected, Epss, Exploitation, Fix, KnownExploited, Product, Provenance, Ssvc, Status, Versions,
@@ -19,3 +20,4 @@ pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
 pub use supersedence::{Circle, PatchGraph, Presence, Resolved, Waits};
 pub(crate) use walk::{circle, reach};
+pub use weakness::Weakness;

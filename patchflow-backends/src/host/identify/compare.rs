@@ -36,7 +36,7 @@ pub struct Comparison<'a> {
 /// # };
 /// # let patch = Patch {
 /// #     id: "DSA-1".into(), title: String::new(), target: Target { package: curl, version: "7.88.1-11".into() },
-/// #     category: Category::Security, severity: Severity::Critical, cves: vec![], released: None, disclosed: None, exploited: None,
+/// #     category: Category::Security, severity: Severity::Critical, cves: vec![], released: None, disclosed: None, exploited: None, closes: vec![], platform: None,
 /// #     reboot: RebootBehaviour::Never, relations: Relations::default(), content: Digest::of(b""), source: String::new(),
 /// # };
 /// let found = compare(&endpoint, &patch, &[RollbackPath::Reinstall]);
@@ -111,6 +111,8 @@ mod tests {
             released: None,
             disclosed: None,
             exploited: None,
+            closes: Vec::new(),
+            platform: None,
             reboot: RebootBehaviour::Never,
             relations: Relations::default(),
             content: Digest::of(b"curl 2"),

@@ -92,7 +92,12 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
         Some((_, entry)) if **entry.candidate.identified().patch() == *patch => return,
         Some((id, entry)) => {
             let risk = state.rated(now, id, patch);
-            let risk = risk.after(entry.candidate.identified().risk(), now, state.due_limits());
+            let before = entry.candidate.identified();
+            let risk = risk.after(before.risk(), now, state.due_limits());
+            // A likelihood that moves without moving the rating is no news.
+            if risk == *before.risk() && before.patch().says_the_same(patch) {
+                return;
+            }
             facts.push(
                 RichFact::CandidateRerated { candidate: id, patch: Arc::new(patch.clone()), risk }.into(),
             );
@@ -164,7 +169,13 @@ pub(super) fn stop_rollouts(
 }
 
 /// How endpoints stand to a candidate; only what changed becomes a fact.
-pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], facts: &mut Facts) -> bool {
+pub(crate) fn needs(
+    state: &State,
+    now: Timestamp,
+    candidate: CandidateId,
+    seen: &[NeedSeen],
+    facts: &mut Facts,
+) -> bool {
     let Some(entry) = state.candidate(candidate) else { return false };
     let changed: Vec<NeedFact> = seen
         .iter()
@@ -186,7 +197,9 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
         })
         .collect();
     if !changed.is_empty() {
+        let raised = state.raised(now, candidate, &changed);
         facts.push(RichFact::NeedsChanged { candidate, needs: changed }.into());
+        facts.extend(raised.map(Into::into));
     }
     true
 }

@@ -3,7 +3,7 @@
 use crate::catalog::Patch;
 use crate::fleet::message::effect::HookStage;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
-use crate::inventory::{Environment, ScopePath};
+use crate::inventory::{Attributes, Criticality, Environment, Exposure, ScopePath};
 use crate::plan::RollbackPath;
 use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report};
 use crate::time::Timestamp;
@@ -24,6 +24,12 @@ pub struct EndpointSeen {
     pub scope: ScopePath,
     /// Attributes that selectors may name.
     pub tags: BTreeMap<String, String>,
+    /// How much depends on it: rules of urgency may read it.
+    #[serde(default, skip_serializing_if = "Criticality::is_unknown")]
+    pub criticality: Criticality,
+    /// From where it can be reached: rules of urgency may read it.
+    #[serde(default, skip_serializing_if = "Exposure::is_unknown")]
+    pub exposure: Exposure,
     /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
     /// the policy does not have never opens.
     pub calendar: Option<Arc<str>>,
@@ -56,12 +62,21 @@ impl EndpointSeen {
             environment,
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
+            criticality: Criticality::Unknown,
+            exposure: Exposure::Unknown,
             calendar: None,
             group: None,
             fingerprint: None,
             managed_by: None,
             onboarding: false,
         }
+    }
+
+    /// What it shares with others.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        let (criticality, exposure) = (self.criticality, self.exposure);
+        Attributes { scope: self.scope.clone(), tags: self.tags.clone(), criticality, exposure }
     }
 }
 

@@ -7,6 +7,7 @@ mod budgets;
 mod endpoints;
 mod relations;
 mod rings;
+mod risk;
 mod stories;
 
 use crate::world::{World, policy};
@@ -32,10 +33,17 @@ fn field(path: &'static str, change: fn(&mut Policy), look: fn(Policy) -> String
 }
 
 fn fields() -> Vec<Field> {
-    [stories::fields(), endpoints::fields(), rings::fields(), budgets::fields(), relations::fields()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        stories::fields(),
+        endpoints::fields(),
+        rings::fields(),
+        budgets::fields(),
+        relations::fields(),
+        risk::fields(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]
