@@ -243,6 +243,7 @@ impl Rig {
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
                 path_valid_until: None,
+                why: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
         }

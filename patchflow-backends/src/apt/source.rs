@@ -6,8 +6,8 @@
 
 use super::host::AptHost;
 use super::record::deb;
-use super::thread::on_thread;
 use super::updates;
+use crate::thread::on_thread;
 use async_trait::async_trait;
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
 use patchflow_core::ids::PatchId;

@@ -185,7 +185,8 @@ impl Story {
         if self.asked % 4 == 2 {
             // An advisory speaks of it: more urgent where much depends on an exposed endpoint.
             let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N".into()];
-            let epss = Some(Epss { score: f64::from((self.asked % 8) as u8) / 100.0, percentile: 0.5, on: None });
+            let epss =
+                Some(Epss { score: f64::from((self.asked % 8) as u8) / 100.0, percentile: 0.5, on: None });
             let advisory = Advisory { cvss, epss, ..Advisory::new("CVE-2026-1") };
             update.severity = Severity::Unknown;
             update = update.closing(vec![Weakness::of(&advisory, true)]);
@@ -209,6 +210,7 @@ impl Story {
                     _ => RollbackPath::Reinstall,
                 },
                 path_valid_until: None,
+                why: None,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
@@ -376,6 +378,7 @@ impl Story {
                     present: Some(Arc::from("1.0")),
                     path: if e % 3 == 0 { RollbackPath::Snapshot } else { RollbackPath::Reinstall },
                     path_valid_until: (e % 5 == 0).then(|| self.now.plus_secs(600)),
+                    why: None,
                 };
                 self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
             }

@@ -212,6 +212,7 @@ fn rich() -> Vec<RichFact> {
         present: present.map(Into::into),
         path,
         path_valid_until: None,
+        why: None,
     };
     vec![
         RichFact::FleetFounded {

@@ -7,6 +7,7 @@ use super::join::stop_catch_up;
 use super::kin::supersede;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, EndpointSeen, Fact, NeedFact, NeedSeen, RichFact};
 use crate::ids::{Actor, AskId, CandidateId, EndpointIx, PatchId, RolloutId};
@@ -168,6 +169,18 @@ pub(super) fn stop_rollouts(
     }
 }
 
+/// So many characters of a reason are kept: what a feed words must not fill a journal.
+const WHY_CHARS: usize = 200;
+
+/// The reason that is kept of a need that does not apply.
+fn kept_why(need: &NeedSeen) -> Option<Arc<str>> {
+    let why = need.why.as_ref().filter(|_| need.standing == Standing::NotApplicable)?;
+    Some(match why.char_indices().nth(WHY_CHARS) {
+        Some((end, _)) => why[..end].into(),
+        None => why.clone(),
+    })
+}
+
 /// How endpoints stand to a candidate; only what changed becomes a fact.
 pub(crate) fn needs(
     state: &State,
@@ -186,6 +199,7 @@ pub(crate) fn needs(
                     || known.path != need.path
                     || entry.paths_until.get(&need.endpoint) != need.path_valid_until.as_ref()
                     || entry.level(known).map(|level| &**level) != need.present.as_deref()
+                    || entry.whys.get(&need.endpoint) != kept_why(need).as_ref()
             })
         })
         .map(|need| NeedFact {
@@ -194,6 +208,7 @@ pub(crate) fn needs(
             present: need.present.clone(),
             path: need.path,
             path_valid_until: need.path_valid_until,
+            why: kept_why(need),
         })
         .collect();
     if !changed.is_empty() {

@@ -106,12 +106,16 @@ pub struct NeedSeen {
     /// Until when that way back holds; `None` while nothing ends it. It is looked at again before each order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_valid_until: Option<Timestamp>,
+    /// Why it does not apply there, as a fragment such as `CVE-2026-1 does not affect it: component not present`; for
+    /// the rare endpoint of which there is more to say than that it does not. At most 200 characters are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Arc<str>>,
 }
 
 impl NeedSeen {
     /// An endpoint that needs a candidate, with the version that is there and a way back to it that nothing ends.
     pub fn needs(endpoint: EndpointIx, present: Option<Arc<str>>, path: RollbackPath) -> Self {
-        Self { endpoint, standing: Standing::Needs, present, path, path_valid_until: None }
+        Self { endpoint, standing: Standing::Needs, present, path, path_valid_until: None, why: None }
     }
 }
 
