@@ -37,6 +37,7 @@ impl Crowd {
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
                 path_valid_until: None,
+                why: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
             rig.observe(Observation::Identified);

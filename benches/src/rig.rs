@@ -170,6 +170,8 @@ pub(crate) fn patch() -> Patch {
         released: None,
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(b"openssl 3.0.22-1"),
@@ -241,6 +243,7 @@ impl Rig {
                 present: Some(present.clone()),
                 path: RollbackPath::Reinstall,
                 path_valid_until: None,
+                why: None,
             });
             rig.observe(Observation::Needs { candidate, needs: needs.collect() });
         }

@@ -19,3 +19,5 @@ pub mod probe;
 #[cfg(feature = "html")]
 pub mod report;
 pub mod store;
+#[cfg(any(feature = "advisory", all(feature = "apt", unix)))]
+mod thread;

@@ -21,6 +21,8 @@ pub fn patch(package: &str, version: &str) -> Patch {
         released: None,
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: RebootBehaviour::Never,
         relations: Relations::default(),
         content: Digest::of(format!("{package}={version}").as_bytes()),

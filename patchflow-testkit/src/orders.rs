@@ -80,6 +80,7 @@ impl FleetDesk {
                 present: present.map(Arc::from),
                 path,
                 path_valid_until: None,
+                why: None,
             })
         };
         let needs = endpoints.iter().filter_map(need).collect::<Vec<_>>();

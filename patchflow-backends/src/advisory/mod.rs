@@ -38,6 +38,7 @@ mod note;
 mod parts;
 mod path;
 mod ranges;
+mod source;
 
 pub mod csaf;
 pub mod cve;
@@ -51,6 +52,7 @@ pub mod windows;
 pub use error::{ReadError, ReadErrorKind};
 pub use note::{Collected, Note, Place, Sink, Summary, What};
 pub use path::{Format, read_path};
+pub use source::{FeedFiles, FeedRecords};
 
 use patchflow_core::package::Platform;
 use patchflow_core::time::Timestamp;

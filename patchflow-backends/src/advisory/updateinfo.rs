@@ -410,6 +410,8 @@ fn take(desk: &mut Desk<'_>, update: Update, element: &[u8]) {
                 released,
                 disclosed: None,
                 exploited: None,
+                closes: Vec::new(),
+                platform: desk.feed.platform.clone(),
                 reboot: if reboot { RebootBehaviour::Required } else { RebootBehaviour::Possible },
                 relations: Relations::default(),
                 content,

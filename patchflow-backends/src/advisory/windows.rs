@@ -158,6 +158,8 @@ fn take(desk: &mut Desk<'_>, update: Update, bytes: &[u8], each: &mut dyn FnMut(
         released: changed(desk, update.last_deployment_change_time.as_deref()),
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: reboot(desk, &update.reboot_behavior),
         relations,
         content,

@@ -27,7 +27,6 @@ mod record;
 mod repair;
 mod saved;
 mod source;
-mod thread;
 mod updates;
 
 pub use host::AptHost;

@@ -6,8 +6,8 @@
 
 use super::host::AptHost;
 use super::record::deb;
-use super::thread::on_thread;
 use super::updates;
+use crate::thread::on_thread;
 use async_trait::async_trait;
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
 use patchflow_core::ids::PatchId;
@@ -191,6 +191,8 @@ fn patch(
         released: advisory.and_then(|advisory| advisory.released),
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: match advisory {
             Some(advisory) if advisory.reboot => RebootBehaviour::Required,
             _ => RebootBehaviour::Possible,

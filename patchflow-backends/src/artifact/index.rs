@@ -101,6 +101,8 @@ impl Release {
             released: self.released,
             disclosed: None,
             exploited: None,
+            closes: Vec::new(),
+            platform: None,
             reboot: self.reboot,
             relations: Relations {
                 supersedes: self.supersedes.iter().map(|id| id.as_str().into()).collect(),

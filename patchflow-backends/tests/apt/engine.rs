@@ -149,6 +149,7 @@ fn fleet_installs_halts_and_rolls_back() {
         present: Some("1.0-1".into()),
         path: RollbackPath::Reinstall,
         path_valid_until: None,
+        why: None,
     });
     let needs = needs.collect();
     world.seen.push_back(Observation::Needs { candidate, needs: Cow::Owned(needs) });

@@ -100,7 +100,7 @@ pub struct Provenance {
 }
 
 /// That a weakness is exploited, as CISA's catalogue or another feed says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownExploited {
     /// Since when it is listed.
     pub since: Timestamp,
@@ -135,7 +135,7 @@ pub enum Exploitation {
 
 /// What an analyst decided about a weakness, after the Stakeholder-Specific Vulnerability Categorization: CISA adds it
 /// to CVE records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ssvc {
     /// How far exploitation has come; `None` when nobody said.
     pub exploitation: Option<Exploitation>,

@@ -10,12 +10,14 @@ mod severity;
 mod supersedence;
 pub mod version;
 mod walk;
+mod weakness;
 
 pub use advisory::{
     Advisory, Affected, Epss, Exploitation, Fix, KnownExploited, Product, Provenance, Ssvc, Status, Versions,
 };
-pub use merge::{Authorities, Field, Merge, Merged, merge};
+pub use merge::{Authorities, Field, Merge, Merged, Merging, Remade, merge};
 pub use patch::{Patch, RebootBehaviour, Relations, Target};
 pub use severity::{Category, Severity};
 pub use supersedence::{Circle, PatchGraph, Presence, Resolved, Waits};
 pub(crate) use walk::{circle, reach};
+pub use weakness::Weakness;

@@ -1,10 +1,11 @@
 //! A patch: one change to one or more packages, as its source publishes it.
 
 use super::version::{BadVersion, Scheme};
+use super::weakness::Weakness;
 use super::{Category, Severity};
 use crate::digest::Digest;
 use crate::ids::PatchId;
-use crate::package::PackageName;
+use crate::package::{PackageName, Platform};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -102,6 +103,12 @@ pub struct Patch {
     /// Since when what it closes is known to be exploited; `None` when it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exploited: Option<Timestamp>,
+    /// The weaknesses that it closes, as advisories tell of them; empty while none was asked, or none speaks of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closes: Vec<Weakness>,
+    /// The release of the operating system that it is built for, where its source says so: it is for no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
     /// Whether it asks for a reboot.
     pub reboot: RebootBehaviour,
     /// Relations to other patches.

@@ -99,7 +99,9 @@ impl Fleet {
                 true
             }
             Observation::Withdrawn { patch, reason } => decide::withdrawn(state, patch, reason, &mut facts),
-            Observation::Needs { candidate, needs } => decide::needs(state, *candidate, needs, &mut facts),
+            Observation::Needs { candidate, needs } => {
+                decide::needs(state, now, *candidate, needs, &mut facts)
+            }
             Observation::Identified => {
                 self.state.look_at_onboarding();
                 let all = (0..self.state.candidates.len()).map(|i| CandidateId(i as u32));

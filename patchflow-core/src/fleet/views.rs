@@ -37,6 +37,8 @@ pub struct NeedView<'a> {
     pub path: RollbackPath,
     /// Until when that way back holds; `None` while nothing ends it.
     pub path_valid_until: Option<Timestamp>,
+    /// Why it does not apply there, where the comparison said more than that it does not.
+    pub why: Option<&'a Arc<str>>,
     /// The beginning of the day, counted from the fleet's founding, on which it was first needed there.
     pub needed_since: Option<Timestamp>,
 }
@@ -185,6 +187,7 @@ impl Fleet {
             present: entry.level(need),
             path: need.path,
             path_valid_until: entry.paths_until.get(&endpoint).copied(),
+            why: entry.whys.get(&endpoint),
             needed_since: (need.day > 0).then(|| self.state.day_began(need.day)),
         }
     }

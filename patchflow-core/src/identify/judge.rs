@@ -118,6 +118,45 @@ pub fn judge(advisory: &Advisory, installed: Installed<'_>) -> Option<(Standing,
         .map(|(_, standing, (at, _))| (standing, at))
 }
 
+/// The statement by which an advisory clears an installed version that its other statements would call affected, such as
+/// a vendor's "not affected" (VEX) beside a range that has the version in it. `None` when nothing is cleared.
+///
+/// ```
+/// use patchflow_core::identify::{Installed, cleared, judge};
+/// use patchflow_core::catalog::{Advisory, Affected, Product, Status, Versions};
+/// use patchflow_core::inventory::InstalledSoftware;
+/// use patchflow_core::package::{Ecosystem, PackageName};
+///
+/// let requests = PackageName::new(Ecosystem::Pypi, "requests");
+/// let product = Product::Package { package: requests.clone(), platform: None, of_source: false };
+/// let hit = Affected::of(product, Versions::All);
+/// let vex = Affected { status: Status::NotAffected { why: "component_not_present".into() }, ..hit.clone() };
+/// let advisory = Advisory { affected: vec![hit, vex], ..Advisory::new("CVE-2026-1") };
+/// let software = InstalledSoftware::new(requests, "2.30");
+/// let here = Installed::on(None, &software);
+/// assert!(judge(&advisory, here).is_none());
+/// assert!(matches!(cleared(&advisory, here).unwrap().status, Status::NotAffected { .. }));
+/// ```
+#[must_use]
+pub fn cleared<'a>(advisory: &'a Advisory, installed: Installed<'_>) -> Option<&'a Affected> {
+    if advisory.withdrawn.is_some() || judge(advisory, installed).is_some() {
+        return None;
+    }
+    let meant = |affected: &&Affected| {
+        affected.names(installed).and_then(|(_, version)| affected.versions.meant(version)).is_some()
+    };
+    let mut statements = advisory.affected.iter().filter(meant);
+    let any_hit = statements.clone().any(|affected| !affected.status.clears());
+    statements.find(|affected| affected.status.clears()).filter(|_| any_hit)
+}
+
+/// Whether an advisory calls any version of an installed piece of software affected, whichever is there.
+#[must_use]
+pub fn speaks_of(advisory: &Advisory, installed: Installed<'_>) -> bool {
+    let mut hits = advisory.affected.iter().filter(|affected| !affected.status.clears());
+    advisory.withdrawn.is_none() && hits.any(|affected| affected.names(installed).is_some())
+}
+
 fn standing(meant: Meant, status: &Status) -> Standing {
     match (meant, status) {
         (Meant::Unreadable, _) => Standing::Unreadable,

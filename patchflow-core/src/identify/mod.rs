@@ -11,6 +11,6 @@ mod matches;
 mod missing;
 
 pub use advisories::{AdvisoryIndex, AdvisoryIx};
-pub use judge::{Installed, Standing, judge};
+pub use judge::{Installed, Standing, cleared, judge, speaks_of};
 pub use matches::{Hit, Matches};
 pub use missing::{EndOfLife, Missing, Rates};

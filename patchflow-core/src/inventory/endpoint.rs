@@ -97,13 +97,35 @@ impl fmt::Display for ScopePath {
     }
 }
 
-/// What selectors look at.
+/// What selectors and ratings look at; many endpoints share the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attributes {
     /// Where the endpoint belongs.
     pub scope: ScopePath,
     /// Free attributes.
     pub tags: BTreeMap<String, String>,
+    /// How much depends on it.
+    #[serde(default, skip_serializing_if = "Criticality::is_unknown")]
+    pub criticality: Criticality,
+    /// From where it can be reached.
+    #[serde(default, skip_serializing_if = "Exposure::is_unknown")]
+    pub exposure: Exposure,
+}
+
+impl Criticality {
+    /// Whether nobody said.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
+}
+
+impl Exposure {
+    /// Whether nobody said.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
 }
 
 /// One endpoint at one moment, as its inventory reports it.

@@ -55,6 +55,9 @@ impl Policy {
         self.rollback.check(&mut say);
         self.check_people(&mut say);
         self.deploy.check(&mut say);
+        for finding in self.risk.check() {
+            say(format!("risk.{}", finding.path), &finding.message);
+        }
         self.clock.check(&self.calendars, &mut say);
         super::operators::check(&self.operators, &mut say);
         self.budgets.check(&mut say);

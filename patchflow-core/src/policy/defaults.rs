@@ -7,6 +7,7 @@ use super::{
 };
 use crate::catalog::{Category, Severity};
 use crate::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
+use crate::risk::RiskRules;
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec;
@@ -61,6 +62,7 @@ impl Policy {
             staging: StagingPolicy::default(),
             endpoints: EndpointPolicy::default(),
             reboot: RebootPolicy::default(),
+            risk: RiskRules::default(),
             clock: ClockPolicy::default(),
             emergency: EmergencyPolicy::default(),
             operators: super::operators::standard(),

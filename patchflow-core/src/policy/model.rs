@@ -6,6 +6,7 @@ use super::{
     OperatorLevel, RebootPolicy, RelationPolicy, RetryPolicy, RingPolicy, RollbackPolicy, StagingPolicy,
     TrialPolicy,
 };
+use crate::risk::RiskRules;
 use crate::schedule::Schedule;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,6 +36,8 @@ pub struct Policy {
     pub staging: StagingPolicy,
     /// What must be known of an endpoint before it is ordered anything.
     pub endpoints: EndpointPolicy,
+    /// How urgent a patch is: the rules by which it is rated.
+    pub risk: RiskRules,
     /// Due dates, and what happens when they come near.
     pub clock: ClockPolicy,
     /// What an emergency may do that others may not.

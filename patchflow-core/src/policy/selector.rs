@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 ///         Selector::Not { of: Box::new(Selector::AnyOf { of: vec![tag("db"), tag("dc")] }) },
 ///     ],
 /// };
-/// let web = Attributes { scope: ScopePath("acme/berlin".into()), tags: [("role".into(), "web".into())].into() };
+/// let web = Attributes { scope: ScopePath("acme/berlin".into()), tags: [("role".into(), "web".into())].into(), ..Attributes::default() };
 /// let db = Attributes { tags: [("role".into(), "db".into())].into(), ..web.clone() };
 /// assert!(calm.takes(&web) && !calm.takes(&db));
 /// ```

@@ -4,7 +4,7 @@ use super::document::{Explanation, Step, StepState};
 use super::outcome::{condition_sentence, last_rollout_of, member_step};
 use super::words::{PipelineStage, approved_sentence, evidence_sentence};
 use crate::candidate::{Candidate, Identified};
-use crate::fleet::{Fleet, Standing};
+use crate::fleet::{Fleet, NeedView, Standing};
 use crate::ids::{CandidateId, EndpointIx};
 use crate::inventory::Environment;
 use crate::rollout::{Phase, RolloutKind};
@@ -43,14 +43,14 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
     let need = fleet.need(identified.id(), endpoint);
     match need.map(|need| need.standing) {
         None | Some(Standing::NotApplicable) if taken_up.is_none() => {
-            chain.push(stopped(Identify, "not applicable there"));
+            chain.push(stopped(Identify, not_applicable(identified, need.as_ref())));
             return false;
         }
         Some(Standing::Has) if taken_up.is_none() => {
             chain.push(passed(Identify, "at the target already when it was identified"));
             return true;
         }
-        None | Some(_) => chain.push(passed(Identify, needed(identified))),
+        None | Some(_) => chain.push(passed(Identify, needed(identified, need.as_ref()))),
     }
     if let Some((rollout, member)) = taken_up {
         match rollout.kind() {
@@ -157,10 +157,53 @@ fn trial(fleet: &Fleet, identified: &Identified) -> Step {
     }
 }
 
-fn needed(identified: &Identified) -> String {
-    let risk = identified.risk();
+/// So many weaknesses stand in a sentence.
+const CLOSES_MAX: usize = 3;
+
+/// What is there and what is wrong with it, how urgent, and until when.
+fn needed(identified: &Identified, need: Option<&NeedView<'_>>) -> String {
+    let (patch, risk) = (identified.patch(), identified.risk());
     let due = risk.due.map_or_else(String::new, |due| format!(", due {due}"));
-    format!("needed there, {} priority: {}{due}", risk.priority, risk.why)
+    let there = match need.and_then(|need| need.present).filter(|there| ***there != *patch.target.version) {
+        Some(there) => format!(" in the place of {there}"),
+        None => String::new(),
+    };
+    let closes = match patch.closes.len() {
+        0 => String::new(),
+        len => {
+            let named = patch.closes.iter().take(CLOSES_MAX).map(|weakness| {
+                match weakness.said_by.first().filter(|said| !said.ends_with(&weakness.id)) {
+                    Some(said) => format!("{} ({said})", weakness.id),
+                    None => weakness.id.clone(),
+                }
+            });
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = match len.checked_sub(CLOSES_MAX) {
+                Some(more @ 1..) => format!(" and {more} more"),
+                Some(0) | None => String::new(),
+            };
+            format!("; it closes {named}{more}")
+        }
+    };
+    format!("needed there{there}, {} priority: {}{due}{closes}", risk.priority, risk.why)
+}
+
+/// Why it is not for an endpoint, as far as it was told or follows from the patch.
+fn not_applicable(identified: &Identified, need: Option<&NeedView<'_>>) -> String {
+    let patch = identified.patch();
+    match need {
+        Some(NeedView { why: Some(why), .. }) => format!("not applicable there: {why}"),
+        Some(NeedView { present: Some(there), .. }) => {
+            format!(
+                "not applicable there: {} {there} is there, and nothing says that it needs it",
+                patch.target.package
+            )
+        }
+        Some(NeedView { present: None, .. }) => {
+            format!("not applicable there: it does not have {}", patch.target.package)
+        }
+        None => "not applicable there".to_string(),
+    }
 }
 
 fn passed(stage: PipelineStage, text: impl Into<String>) -> Step {

@@ -1,7 +1,6 @@
 //! Priority, the two clocks, and which input decided (semantics S7).
 
-use super::inputs::Inputs;
-use super::rate::rate;
+use super::rate::rate_patch;
 use super::{Priority, RiskRules};
 use crate::catalog::{Category, Patch};
 use crate::time::Timestamp;
@@ -71,7 +70,8 @@ impl DueLimits {
     }
 }
 
-/// Rates a patch by the field's rules ([`RiskRules::default`]), from what it says of itself. A severity that nobody
+/// Rates a patch by the field's rules ([`RiskRules::default`]), from what it says of itself and of what it closes, with
+/// no endpoint in view. A severity that nobody
 /// stated is rated high for security updates (fail closed: an unknown is not a low) and low for anything else; feature,
 /// driver and firmware classes never inherit security rules.
 ///
@@ -89,7 +89,7 @@ impl DueLimits {
 /// ```
 #[must_use]
 pub fn assess(patch: &Patch, first_seen: Timestamp, limits: &dyn DueDates) -> Assessment {
-    rate(&Inputs::of_patch(patch), &RiskRules::default(), limits, first_seen).assessment
+    rate_patch(patch, &[], &RiskRules::default(), limits, first_seen).assessment
 }
 
 impl Assessment {

@@ -2,7 +2,7 @@
 
 use super::cvss::{CvssVersion, Score, Vector};
 use super::likelihood::Likelihood;
-use crate::catalog::{Advisory, Category, Exploitation, Fix, Patch, Severity, Status};
+use crate::catalog::{Advisory, Category, Exploitation, Fix, Patch, Severity, Status, Weakness};
 use crate::inventory::{Criticality, Environment, Exposure};
 use crate::time::Timestamp;
 use alloc::format;
@@ -246,6 +246,55 @@ impl Inputs {
             released: patch.released,
             ..Self::bare(Input::known(patch.category, from))
         }
+    }
+
+    /// What a patch says of itself and of each weakness that it closes: one for each of them, with its name, or one for
+    /// the patch alone when none is known.
+    #[must_use]
+    pub fn of_each(patch: &Patch) -> Vec<(Option<&str>, Self)> {
+        if patch.closes.is_empty() {
+            return Vec::from([(None, Self::of_patch(patch))]);
+        }
+        patch.closes.iter().map(|weakness| (Some(&*weakness.id), Self::of_closed(patch, weakness))).collect()
+    }
+
+    /// What is known of a weakness that a patch closes. Category and severity are the patch's, which has the highest.
+    fn of_closed(patch: &Patch, weakness: &Weakness) -> Self {
+        let Weakness { id, said_by, cvss, epss_millionths, exploited, catalogue_read, ssvc, .. } = weakness;
+        let from = if said_by.is_empty() { id.clone() } else { said_by.join(", ") };
+        // What the patch's own source says of exploitation holds for what nobody else lists.
+        let said = patch.exploited.filter(|_| patch.closes.iter().all(|other| other.exploited.is_none()));
+        let (known_exploited, ransomware) = match (exploited, said) {
+            (Some(listed), _) => {
+                (Input::known(true, from.clone()), Input::known(listed.ransomware, from.clone()))
+            }
+            (None, Some(_)) => (Input::known(true, patch.source.clone()), Input::unknown("nobody said")),
+            (None, None) if *catalogue_read => {
+                (Input::known(false, "no catalogue lists it"), Input::known(false, "no catalogue lists it"))
+            }
+            (None, None) if !weakness.is_numbered() => {
+                (Input::known(false, "it has no CVE number"), Input::known(false, "it has no CVE number"))
+            }
+            (None, None) => {
+                let why = "no catalogue of known exploited weaknesses was read";
+                (Input::unknown(why), Input::unknown(why))
+            }
+        };
+        let mut inputs = Self {
+            exploitation: match known_exploited.value {
+                Some(true) => Input::known(Exploitation::Active, from.clone()),
+                Some(false) | None => Input::of(ssvc.and_then(|ssvc| ssvc.exploitation), &from),
+            },
+            automatable: Input::of(ssvc.and_then(|ssvc| ssvc.automatable), &from),
+            epss: Input::of(epss_millionths.and_then(Likelihood::of_millionths), &from),
+            disclosed: patch.disclosed.into_iter().chain(weakness.disclosed).min(),
+            exploited_since: exploited.as_ref().map(|listed| listed.since).or(said),
+            known_exploited,
+            ransomware,
+            ..Self::of_patch(patch)
+        };
+        inputs.take_vectors(cvss, &from);
+        inputs
     }
 
     /// The same on an endpoint, as its inventory describes it; whether its platform's support has ended is asked of

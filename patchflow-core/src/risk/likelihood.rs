@@ -25,6 +25,12 @@ impl Likelihood {
         (0.0..=1.0).contains(&score).then_some(Self((score * 1_000_000.0 + 0.5) as u32))
     }
 
+    /// From millionths; `None` beyond 1 000 000.
+    #[must_use]
+    pub const fn of_millionths(millionths: u32) -> Option<Self> {
+        if millionths > 1_000_000 { None } else { Some(Self(millionths)) }
+    }
+
     /// In millionths, 0 to 1 000 000.
     #[must_use]
     pub const fn millionths(self) -> u32 {

@@ -16,5 +16,5 @@ pub use cvss::{BadScore, BadVector, CvssVersion, Score, VECTOR_BYTES_MAX, Vector
 pub use inputs::{Catalogues, Input, Inputs, Reads, Told};
 pub use likelihood::{BadLikelihood, Likelihood};
 pub use priority::Priority;
-pub use rate::{Rating, rate};
+pub use rate::{Rating, Surroundings, rate, rate_patch};
 pub use rules::{Decision, OnUnknown, RULES_MAX, RiskRule, RiskRules, When};

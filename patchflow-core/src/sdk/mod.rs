@@ -23,5 +23,5 @@ pub use installer::{Installer, InstallerCapabilities, Preflight, Receipt};
 pub use inventory::{Cursor, Inventory, LevelRead, Page};
 pub use people::{Approver, ApproverAnswer, Notifier};
 pub use plugin::{Manifest, Mismatch, PluginKind, SDK_VERSION, negotiate};
-pub use source::{PatchSource, PublishedPatch};
+pub use source::{AdvisorySource, PatchSource, PublishedAdvisory, PublishedPatch};
 pub use store::{Append, AppendError, JournalStore};

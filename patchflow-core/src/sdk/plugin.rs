@@ -17,6 +17,8 @@ pub enum PluginKind {
     Inventory,
     /// [`super::PatchSource`].
     PatchSource,
+    /// [`super::AdvisorySource`].
+    AdvisorySource,
     /// [`super::Installer`].
     Installer,
     /// [`super::HealthSource`].

@@ -439,6 +439,7 @@ impl Story {
             present: Some(Arc::from("1.0")),
             path: RollbackPath::Reinstall,
             path_valid_until: None,
+            why: None,
         });
         let needs = Cow::Owned(needs.collect());
         self.see(Observation::Needs { candidate, needs });

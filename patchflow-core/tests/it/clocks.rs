@@ -1,13 +1,14 @@
 //! Due dates that come near and pass, and emergencies (semantics S7).
 
 use crate::world::{Does, World, policy, start};
-use patchflow_core::catalog::Severity;
+use patchflow_core::catalog::{Advisory, Patch, Severity, Weakness};
 use patchflow_core::doc::patch;
 use patchflow_core::error::Refusal;
-use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact};
-use patchflow_core::inventory::Environment;
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact, Standing};
+use patchflow_core::inventory::{Criticality, Environment, Exposure};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{Policy, StartMode};
+use patchflow_core::risk::Priority;
 use patchflow_core::rollout::{Order, Phase};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -238,4 +239,75 @@ fn an_emergency_goes_ahead_of_what_waits_and_interrupts_nothing() {
     let first = world.ring(world.deployment_of(running), 0)[0].clone();
     assert_eq!(packages(&first), ["deb:a", "deb:c", "deb:b"], "{first}");
     assert_eq!(world.phase(world.deployment_of(running), &first), Phase::Verified, "it was not interrupted");
+}
+
+#[test]
+fn another_policy_rates_anew_and_no_clock_restarts() {
+    let mut world = World::new(10, 2, by_hand());
+    let mut update = patch("lib", "2");
+    update.severity = Severity::High;
+    let candidate = world.publish(update);
+    let risk = |world: &World| world.fleet.candidate(candidate).unwrap().identified().risk().clone();
+    assert_eq!(risk(&world).due, Some(start().plus_secs(30 * DAY)));
+    world.pass(5 * DAY);
+    let facts = world.journal.len();
+    let adopt = |world: &mut World, policy: Policy| {
+        world.ask("root", &["owner"], Command::AdoptPolicy { policy: Box::new(policy) }).unwrap();
+    };
+    adopt(&mut world, by_hand());
+    assert_eq!(world.journal.len(), facts + 2, "the policy and the answer: what is rated alike is no fact");
+
+    let mut strict = by_hand();
+    strict
+        .risk
+        .rules
+        .iter_mut()
+        .filter(|r| r.name == "severity_high")
+        .for_each(|r| r.priority = Priority::Critical);
+    adopt(&mut world, strict);
+    let now = risk(&world);
+    assert_eq!((now.priority, now.clock_started), (Priority::Critical, start()));
+    assert_eq!(now.due, Some(start().plus_secs(12 * DAY)), "seven days from the new rating");
+
+    world.pass(DAY);
+    adopt(&mut world, by_hand());
+    assert_eq!(
+        (risk(&world).priority, risk(&world).due),
+        (Priority::High, Some(start().plus_secs(12 * DAY)))
+    );
+}
+
+#[test]
+fn an_endpoint_on_which_much_depends_raises_the_priority_and_its_going_does_not_lower_it() {
+    let mut world = World::new(4, 2, by_hand());
+    let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N".to_owned()];
+    let advisory = Advisory { cvss, ..Advisory::new("CVE-2026-1") };
+    let update = Patch { severity: Severity::Unknown, ..patch("lib", "2") };
+    let candidate = world.publish(update.closing(vec![Weakness::of(&advisory, true)]));
+    let risk = |world: &World| world.fleet.candidate(candidate).unwrap().identified().risk().clone();
+    assert_eq!(
+        (risk(&world).priority, &*risk(&world).why),
+        (Priority::High, "a CVSS score of 7.0 or more (CVE-2026-1)")
+    );
+    world.pass(3 * DAY);
+    let edge = EndpointSeen {
+        criticality: Criticality::Critical,
+        exposure: Exposure::Internet,
+        ..EndpointSeen::new("edge", Environment::Production)
+    };
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![edge]) });
+    let endpoint = world.fleet.endpoint_ix("edge").unwrap();
+    let mut need = NeedSeen::needs(endpoint, Some(Arc::from("1.0")), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need.clone()]) });
+    assert_eq!(
+        (risk(&world).priority, risk(&world).due),
+        (Priority::Critical, Some(start().plus_secs(10 * DAY)))
+    );
+    assert_eq!(
+        risk(&world).why,
+        "a CVSS score of 7.0 or more on a critical endpoint that the Internet reaches (CVE-2026-1)"
+    );
+    need.standing = Standing::NotApplicable;
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
+    assert_eq!(risk(&world).priority, Priority::Critical);
 }

@@ -1,6 +1,7 @@
 //! Random histories: whatever the world does and people ask, the engine keeps its promises.
 
 use crate::world::{policy, start};
+use patchflow_core::catalog::{Advisory, Epss, Severity, Weakness};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
@@ -11,12 +12,13 @@ use patchflow_core::gate::Counts;
 use patchflow_core::ids::{
     Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, PatchId, RequestId, RolloutId,
 };
-use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::inventory::{Criticality, Environment, Exposure, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
     Amount, OnFailure, OnHalt, OnRevoke, OnSuperseded, ScopeBudget, Selector, SnapshotRule, StagingPolicy,
     StartsMax,
 };
+use patchflow_core::risk::Priority;
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, StageOrder,
     StageOutcome,
@@ -200,6 +202,15 @@ impl Story {
             // The same content under other words.
             update.released = Some(start());
         }
+        if self.asked % 4 == 2 {
+            // An advisory speaks of it: more urgent where much depends on an exposed endpoint.
+            let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N".into()];
+            let epss =
+                Some(Epss { score: f64::from((self.asked % 8) as u8) / 100.0, percentile: 0.5, on: None });
+            let advisory = Advisory { cvss, epss, ..Advisory::new("CVE-2026-1") };
+            update.severity = Severity::Unknown;
+            update = update.closing(vec![Weakness::of(&advisory, true)]);
+        }
         if which % 3 == 2 {
             update.category = patchflow_core::catalog::Category::Feature;
         }
@@ -219,6 +230,7 @@ impl Story {
                     _ => RollbackPath::Reinstall,
                 },
                 path_valid_until: None,
+                why: None,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
@@ -394,6 +406,7 @@ impl Story {
                     present: Some(Arc::from("1.0")),
                     path: if e % 3 == 0 { RollbackPath::Snapshot } else { RollbackPath::Reinstall },
                     path_valid_until: (e % 5 == 0).then(|| self.now.plus_secs(600)),
+                    why: None,
                 };
                 self.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
             }
@@ -465,6 +478,9 @@ impl Story {
                 policy.name.push('+');
                 policy.rings[3].gate.max_failures = Some(policy.name.len() as u32 % 3);
                 policy.deploy.in_flight_max = 1 + policy.name.len() as u32 % 4;
+                let urgent = if policy.name.len() % 2 == 0 { Priority::Critical } else { Priority::Moderate };
+                let rules = policy.risk.rules.iter_mut();
+                rules.filter(|rule| rule.name == "severity_critical").for_each(|rule| rule.priority = urgent);
                 self.ask(Command::AdoptPolicy { policy: Box::new(policy) });
             }
             Happens::Publishes(which) => self.publish(which),
@@ -584,6 +600,8 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
     EndpointSeen {
         scope: ScopePath(if (i + u32::from(production)) % 5 < 3 { "acme" } else { "acme/west" }.into()),
         calendar,
+        criticality: if i % 5 == 3 { Criticality::Critical } else { Criticality::Unknown },
+        exposure: if production { Exposure::Internet } else { Exposure::Unknown },
         group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)
     }

@@ -40,6 +40,7 @@ fn needs(world: &mut World, name: &str, candidate: CandidateId, standing: Standi
         present: Some(Arc::from(present)),
         path: RollbackPath::Reinstall,
         path_valid_until: None,
+        why: None,
     };
     world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
 }
@@ -398,6 +399,7 @@ fn one_fact_holds_all_who_come_together() {
         present: Some(Arc::from("1.0")),
         path: RollbackPath::Reinstall,
         path_valid_until: None,
+        why: None,
     });
     let needs: Vec<_> = needs.collect();
     world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });

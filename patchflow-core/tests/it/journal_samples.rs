@@ -1,7 +1,10 @@
 //! One fact of every kind, and every event: what the golden journals are written from, once.
 
 use patchflow_core::candidate::{ApprovedBy, Evidence};
-use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Relations, Severity, Target};
+use patchflow_core::catalog::{
+    Category, Exploitation, KnownExploited, Patch, RebootBehaviour, Relations, Severity, Ssvc, Target,
+    Weakness,
+};
 use patchflow_core::digest::Digest;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
@@ -14,8 +17,8 @@ use patchflow_core::gate::{
 use patchflow_core::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
 };
-use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::package::{Ecosystem, PackageName};
+use patchflow_core::inventory::{Criticality, Environment, Exposure, ScopePath};
+use patchflow_core::package::{Ecosystem, PackageName, Platform};
 use patchflow_core::plan::{
     JoinedMember, Mirror, MovedMember, PlacedMember, PlanFact, PlanRingFact, RevisedGate, RevisedPlan,
     RollbackPath,
@@ -90,6 +93,8 @@ fn patch() -> Patch {
         released: Some(t("2026-11-20T00:00:00Z")),
         disclosed: Some(t("2026-11-18T00:00:00Z")),
         exploited: Some(t("2026-11-19T00:00:00Z")),
+        closes: vec![weakness()],
+        platform: Some(Platform::new("debian", "12")),
         reboot: RebootBehaviour::Possible,
         relations: Relations {
             supersedes: vec![PatchId::from("DSA-5999-1")],
@@ -99,6 +104,27 @@ fn patch() -> Patch {
         },
         content: Digest::of(b"content"),
         source: "apt lab-security".into(),
+    }
+}
+
+fn weakness() -> Weakness {
+    let at = t("2026-11-18T00:00:00Z");
+    Weakness {
+        id: "CVE-2026-0001".into(),
+        said_by: vec!["debian DSA-6000-1".into(), "kev CVE-2026-0001".into()],
+        severity: Severity::Critical,
+        cvss: vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".into()],
+        epss_millionths: Some(123_456),
+        exploited: Some(KnownExploited { since: at, due: Some(at), ransomware: true }),
+        catalogue_read: true,
+        ssvc: Some(Ssvc {
+            exploitation: Some(Exploitation::Active),
+            automatable: Some(true),
+            total_impact: None,
+            at: Some(at),
+        }),
+        disclosed: Some(at),
+        fixed_at: Some(at),
     }
 }
 
@@ -113,6 +139,8 @@ fn seen(id: &str, environment: Environment) -> EndpointSeen {
         tags: [("role".into(), "web".into()), ("zone".into(), "dmz".into())].into(),
         calendar: (id == "web-1").then(|| "nights".into()),
         group: (id == "web-1").then(|| "front".into()),
+        criticality: if id == "web-1" { Criticality::High } else { Criticality::Unknown },
+        exposure: if id == "web-1" { Exposure::Internet } else { Exposure::Unknown },
         ..EndpointSeen::new(id, environment)
     }
 }
@@ -184,6 +212,7 @@ fn rich() -> Vec<RichFact> {
         present: present.map(Into::into),
         path,
         path_valid_until: None,
+        why: None,
     };
     vec![
         RichFact::FleetFounded {

@@ -331,6 +331,7 @@ fn a_prerequisite_that_failed_keeps_the_other_away_and_one_that_appears_lets_it_
         present: Some(Arc::from("9")),
         path: RollbackPath::Reinstall,
         path_valid_until: None,
+        why: None,
     };
     world.see(Observation::Needs { candidate: lower, needs: Cow::Owned(vec![has]) });
     world.pass(HOUR);

@@ -154,6 +154,7 @@ fn a_way_back_that_has_ended_by_the_time_of_the_order_starts_nothing() {
     let second = world.ring(rollout, 1);
     let need = |world: &World, name: &str, until| NeedSeen {
         path_valid_until: until,
+        why: None,
         ..NeedSeen::needs(
             world.fleet.endpoint_ix(name).unwrap(),
             Some(Arc::from("1.0")),

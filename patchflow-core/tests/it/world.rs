@@ -156,6 +156,7 @@ impl World {
                 present: Some(Arc::from("1.0")),
                 path,
                 path_valid_until: None,
+                why: None,
             })
             .collect();
         self.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });

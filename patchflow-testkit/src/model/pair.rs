@@ -148,5 +148,5 @@ pub fn need(endpoint: EndpointIx, how: u8) -> NeedSeen {
         _ => Standing::NotApplicable,
     };
     let path = if how == 1 { RollbackPath::None } else { RollbackPath::Reinstall };
-    NeedSeen { endpoint, standing, present: Some(Arc::from("1.0")), path, path_valid_until: None }
+    NeedSeen { endpoint, standing, present: Some(Arc::from("1.0")), path, path_valid_until: None, why: None }
 }

@@ -4,7 +4,7 @@ use super::Illegal;
 use super::state::{Member, Model, Need, Ring, Rollout};
 use patchflow_core::fleet::Standing;
 use patchflow_core::gate::Limits;
-use patchflow_core::inventory::{Attributes, Environment};
+use patchflow_core::inventory::Environment;
 use patchflow_core::plan::PlanFact;
 use patchflow_core::policy::{Policy, RingSize, Selector};
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
@@ -54,7 +54,7 @@ impl Member {
 impl Model {
     pub(super) fn takes(&self, selector: &Selector, endpoint: usize) -> bool {
         let seen = &self.endpoints[endpoint].seen;
-        let attributes = Attributes { scope: seen.scope.clone(), tags: seen.tags.clone() };
+        let attributes = seen.attributes();
         match selector {
             Selector::All => true,
             Selector::Scope { within } => attributes.scope.is_within(within),

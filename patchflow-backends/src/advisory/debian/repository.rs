@@ -212,6 +212,8 @@ fn offer(
         released: None,
         disclosed: None,
         exploited: None,
+        closes: Vec::new(),
+        platform: None,
         reboot: RebootBehaviour::Possible,
         relations: Relations::default(),
         content,

@@ -4,7 +4,7 @@
 //! package manager calls newer, is installed and whole. Anything else is not applicable, which holds a patch back but
 //! never installs a wrong one. What cannot be compared is left to the engine, which holds it.
 
-use patchflow_core::catalog::Patch;
+use patchflow_core::catalog::{Patch, Target};
 use patchflow_core::fleet::Standing;
 use patchflow_core::inventory::EndpointRecord;
 use patchflow_core::plan::RollbackPath;
@@ -36,7 +36,7 @@ pub struct Comparison<'a> {
 /// # };
 /// # let patch = Patch {
 /// #     id: "DSA-1".into(), title: String::new(), target: Target { package: curl, version: "7.88.1-11".into() },
-/// #     category: Category::Security, severity: Severity::Critical, cves: vec![], released: None, disclosed: None, exploited: None,
+/// #     category: Category::Security, severity: Severity::Critical, cves: vec![], released: None, disclosed: None, exploited: None, closes: vec![], platform: None,
 /// #     reboot: RebootBehaviour::Never, relations: Relations::default(), content: Digest::of(b""), source: String::new(),
 /// # };
 /// let found = compare(&endpoint, &patch, &[RollbackPath::Reinstall]);
@@ -52,19 +52,8 @@ pub fn compare<'a>(endpoint: &'a EndpointRecord, patch: &Patch, paths: &[Rollbac
         .any(|update| update.package == target.package && update.to == target.version);
     let present = installed.map(|software| software.version.as_str());
     let order = present.and_then(|present| target.compare_present(present)?.ok());
-    let standing = match installed {
-        Some(software) if order == Some(Ordering::Greater) => {
-            // Newer, but half-installed: this patch must not mend it, that would be a step back.
-            if software.intact { Standing::Has } else { Standing::NotApplicable }
-        }
-        // The same version under another text.
-        Some(software) if order == Some(Ordering::Equal) && software.intact => Standing::Has,
-        Some(software) if software.version == target.version && software.intact => Standing::Has,
-        // At the target, but half-installed: installing it again is what mends it.
-        Some(software) if software.version == target.version => Standing::Needs,
-        Some(_) | None if offered => Standing::Needs,
-        Some(_) | None => Standing::NotApplicable,
-    };
+    let intact = installed.is_none_or(|software| software.intact);
+    let standing = stand(present, intact, order, target, offered);
     let path = if standing == Standing::Needs && present != Some(&target.version) {
         way_back(present.is_some(), paths)
     } else {
@@ -74,8 +63,31 @@ pub fn compare<'a>(endpoint: &'a EndpointRecord, patch: &Patch, paths: &[Rollbac
     Comparison { standing, present, path }
 }
 
+/// How an endpoint stands to a target, by what is there of its package and whether something asks for it there.
+pub(super) fn stand(
+    present: Option<&str>,
+    intact: bool,
+    order: Option<Ordering>,
+    target: &Target,
+    wanted: bool,
+) -> Standing {
+    match present {
+        Some(_) if order == Some(Ordering::Greater) => {
+            // Newer, but half-installed: this patch must not mend it, that would be a step back.
+            if intact { Standing::Has } else { Standing::NotApplicable }
+        }
+        // The same version under another text.
+        Some(_) if order == Some(Ordering::Equal) && intact => Standing::Has,
+        Some(present) if present == target.version && intact => Standing::Has,
+        // At the target, but half-installed: installing it again is what mends it.
+        Some(present) if present == target.version => Standing::Needs,
+        Some(_) | None if wanted => Standing::Needs,
+        Some(_) | None => Standing::NotApplicable,
+    }
+}
+
 /// The first way back that leads where the endpoint is now.
-fn way_back(was_installed: bool, paths: &[RollbackPath]) -> RollbackPath {
+pub(super) fn way_back(was_installed: bool, paths: &[RollbackPath]) -> RollbackPath {
     let leads_back = |path: &RollbackPath| match path {
         RollbackPath::None => false,
         RollbackPath::Reinstall | RollbackPath::Switch => was_installed,
@@ -88,7 +100,7 @@ fn way_back(was_installed: bool, paths: &[RollbackPath]) -> RollbackPath {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use patchflow_core::catalog::{Category, RebootBehaviour, Relations, Severity, Target};
+    use patchflow_core::catalog::{Category, RebootBehaviour, Relations, Severity};
     use patchflow_core::digest::Digest;
     use patchflow_core::inventory::{AvailableUpdate, Environment, InstalledSoftware};
     use patchflow_core::package::{Ecosystem, PackageName};
@@ -111,6 +123,8 @@ mod tests {
             released: None,
             disclosed: None,
             exploited: None,
+            closes: Vec::new(),
+            platform: None,
             reboot: RebootBehaviour::Never,
             relations: Relations::default(),
             content: Digest::of(b"curl 2"),

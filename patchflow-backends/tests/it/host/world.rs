@@ -214,6 +214,8 @@ impl World {
             released: Some(super::start_of_time()),
             disclosed: None,
             exploited: None,
+            closes: Vec::new(),
+            platform: None,
             reboot: RebootBehaviour::Never,
             relations: Relations::default(),
             content: Digest::of(b"shop 2"),

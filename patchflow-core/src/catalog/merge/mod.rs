@@ -24,6 +24,9 @@
 
 mod fields;
 mod join;
+mod kept;
+
+pub use kept::{Merging, Remade};
 
 use super::Advisory;
 use super::advisory::Provenance;

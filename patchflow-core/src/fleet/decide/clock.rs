@@ -3,15 +3,19 @@
 use super::{At, Facts};
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
+use crate::fleet::NeedFact;
 use crate::fleet::RichFact;
 use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, EndpointIx};
-use crate::inventory::Environment;
-use crate::risk::{Assessment, DueDates, DueLimits, Priority, assess};
+use crate::inventory::{Attributes, Environment};
+use crate::policy::Policy;
+use crate::risk::{Assessment, DueDates, DueLimits, Priority, RiskRules, Surroundings, rate_patch};
 use crate::rollout::Phase;
 use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
 use alloc::format;
+use alloc::vec::Vec;
 
 impl State {
     /// The limits of the policy that holds, else the field's.
@@ -19,9 +23,25 @@ impl State {
         self.policy.as_ref().map_or(&DueLimits::STANDARD, |(policy, _)| &**policy)
     }
 
-    /// The rating of a patch, with the clocks of what it replaces: of its own older content, and of other patches.
+    /// The rating of a patch by the policy that holds, else by the field's rules.
     pub(super) fn rated(&self, now: Timestamp, id: CandidateId, patch: &Patch) -> Assessment {
-        let rated = assess(patch, now, self.due_limits());
+        match &self.policy {
+            Some((policy, _)) => self.rated_by(now, id, patch, &policy.risk, &**policy),
+            None => self.rated_by(now, id, patch, &RiskRules::default(), &DueLimits::STANDARD),
+        }
+    }
+
+    /// The rating of a patch, with the clocks of what it replaces: of its own older content, and of other patches.
+    fn rated_by(
+        &self,
+        now: Timestamp,
+        id: CandidateId,
+        patch: &Patch,
+        rules: &RiskRules,
+        limits: &dyn DueDates,
+    ) -> Assessment {
+        let needed_on = if rules.read_endpoints() { self.needed_on(id) } else { Vec::new() };
+        let rated = rate_patch(patch, &needed_on, rules, limits, now).assessment;
         let same = self.by_patch.get(&patch.id).copied().filter(|same| *same != id);
         let named = patch.relations.supersedes.iter().filter_map(|name| self.by_patch.get(name).copied());
         // What those replaced themselves stands in their own clocks already.
@@ -31,6 +51,60 @@ impl State {
                 None => rated,
             }
         })
+    }
+
+    /// On what kinds of endpoints a candidate is needed.
+    fn needed_on(&self, id: CandidateId) -> Vec<Surroundings> {
+        let needs = self.candidate(id).into_iter().flat_map(|entry| entry.needs.iter());
+        let needing =
+            needs.filter(|(_, need)| need.standing == Standing::Needs).map(|(endpoint, _)| endpoint);
+        self.surroundings(needing)
+    }
+
+    /// What rules read of endpoints, each kind once.
+    fn surroundings(&self, endpoints: impl Iterator<Item = EndpointIx>) -> Vec<Surroundings> {
+        let of = |endpoint| {
+            let slot = self.endpoints.slot(endpoint).filter(|slot| !slot.gone)?;
+            let Attributes { criticality, exposure, .. } = self.endpoints.attributes(endpoint)?;
+            let environment = slot.environment;
+            Some(Surroundings { environment, criticality: *criticality, exposure: *exposure })
+        };
+        endpoints.filter_map(of).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// A candidate is needed on endpoints on which it was not: where rules rate it higher there, it is more urgent from
+    /// now on. That it is needed there no more makes it no less urgent by itself.
+    pub(super) fn raised(&self, now: Timestamp, id: CandidateId, needs: &[NeedFact]) -> Option<RichFact> {
+        let ((policy, _), entry) = self.policy.as_ref().zip(self.candidate(id))?;
+        if !policy.risk.read_endpoints() {
+            return None;
+        }
+        let needing = needs.iter().filter(|need| need.standing == Standing::Needs).map(|need| need.endpoint);
+        let there = self.surroundings(needing);
+        let identified = entry.candidate.identified();
+        let (patch, before) = (identified.patch(), identified.risk());
+        let rated = rate_patch(patch, &there, &policy.risk, &**policy, now).assessment;
+        let is_higher = !there.is_empty() && rated.priority > before.priority;
+        is_higher.then(|| {
+            let risk = rated.after(before, now, &**policy);
+            RichFact::CandidateRerated { candidate: id, patch: patch.clone(), risk }
+        })
+    }
+
+    /// What another policy rates otherwise; what is withdrawn is over. Where its rules say the same, a rating stays.
+    pub(super) fn rated_anew(&self, now: Timestamp, policy: &Policy, facts: &mut Facts) {
+        for entry in &self.candidates {
+            let identified = entry.candidate.identified();
+            let (id, patch, before) = (identified.id(), identified.patch(), identified.risk());
+            if matches!(entry.candidate, Candidate::Withdrawn(_)) {
+                continue;
+            }
+            let risk = self.rated_by(now, id, patch, &policy.risk, policy);
+            if (risk.priority, &risk.why) != (before.priority, &before.why) {
+                let risk = risk.after(before, now, policy);
+                facts.push(RichFact::CandidateRerated { candidate: id, patch: patch.clone(), risk }.into());
+            }
+        }
     }
 
     /// Production endpoints in service that need a candidate and do not have it verified, each with its own due date.

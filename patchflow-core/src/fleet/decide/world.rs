@@ -7,6 +7,7 @@ use super::join::stop_catch_up;
 use super::kin::supersede;
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
+use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
 use crate::fleet::{EndpointFact, EndpointSeen, Fact, NeedFact, NeedSeen, RichFact};
 use crate::ids::{Actor, AskId, CandidateId, EndpointIx, PatchId, RolloutId};
@@ -92,7 +93,12 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
         Some((_, entry)) if **entry.candidate.identified().patch() == *patch => return,
         Some((id, entry)) => {
             let risk = state.rated(now, id, patch);
-            let risk = risk.after(entry.candidate.identified().risk(), now, state.due_limits());
+            let before = entry.candidate.identified();
+            let risk = risk.after(before.risk(), now, state.due_limits());
+            // A likelihood that moves without moving the rating is no news.
+            if risk == *before.risk() && before.patch().says_the_same(patch) {
+                return;
+            }
             facts.push(
                 RichFact::CandidateRerated { candidate: id, patch: Arc::new(patch.clone()), risk }.into(),
             );
@@ -163,8 +169,26 @@ pub(super) fn stop_rollouts(
     }
 }
 
+/// So many characters of a reason are kept: what a feed words must not fill a journal.
+const WHY_CHARS: usize = 200;
+
+/// The reason that is kept of a need that does not apply.
+fn kept_why(need: &NeedSeen) -> Option<Arc<str>> {
+    let why = need.why.as_ref().filter(|_| need.standing == Standing::NotApplicable)?;
+    Some(match why.char_indices().nth(WHY_CHARS) {
+        Some((end, _)) => why[..end].into(),
+        None => why.clone(),
+    })
+}
+
 /// How endpoints stand to a candidate; only what changed becomes a fact.
-pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], facts: &mut Facts) -> bool {
+pub(crate) fn needs(
+    state: &State,
+    now: Timestamp,
+    candidate: CandidateId,
+    seen: &[NeedSeen],
+    facts: &mut Facts,
+) -> bool {
     let Some(entry) = state.candidate(candidate) else { return false };
     let changed: Vec<NeedFact> = seen
         .iter()
@@ -175,6 +199,7 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
                     || known.path != need.path
                     || entry.paths_until.get(&need.endpoint) != need.path_valid_until.as_ref()
                     || entry.level(known).map(|level| &**level) != need.present.as_deref()
+                    || entry.whys.get(&need.endpoint) != kept_why(need).as_ref()
             })
         })
         .map(|need| NeedFact {
@@ -183,10 +208,13 @@ pub(crate) fn needs(state: &State, candidate: CandidateId, seen: &[NeedSeen], fa
             present: need.present.clone(),
             path: need.path,
             path_valid_until: need.path_valid_until,
+            why: kept_why(need),
         })
         .collect();
     if !changed.is_empty() {
+        let raised = state.raised(now, candidate, &changed);
         facts.push(RichFact::NeedsChanged { candidate, needs: changed }.into());
+        facts.extend(raised.map(Into::into));
     }
     true
 }

@@ -115,6 +115,7 @@ impl State {
                 for entry in &mut self.candidates {
                     entry.needs.remove(*endpoint);
                     entry.paths_until.remove(endpoint);
+                    entry.whys.remove(endpoint);
                 }
                 if self.cache.live {
                     self.count_left(*endpoint);
@@ -194,6 +195,7 @@ impl State {
                     needs: Needs::default(),
                     levels: Vec::new(),
                     paths_until: BTreeMap::new(),
+                    whys: BTreeMap::new(),
                     ask: None,
                     trial: None,
                     deployments: Vec::new(),
@@ -236,7 +238,7 @@ impl State {
             RichFact::NeedsChanged { candidate, needs } => {
                 let day = self.day(at);
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
-                let CandidateEntry { needs: known, levels, paths_until, .. } = entry;
+                let CandidateEntry { needs: known, levels, paths_until, whys, .. } = entry;
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need, day)));
                 for need in needs {
                     self.lapsed.remove(&(*candidate, need.endpoint));
@@ -244,6 +246,10 @@ impl State {
                         Some(until) => drop(paths_until.insert(need.endpoint, until)),
                         None if paths_until.is_empty() => {}
                         None => drop(paths_until.remove(&need.endpoint)),
+                    }
+                    match &need.why {
+                        Some(why) => drop(whys.insert(need.endpoint, why.clone())),
+                        None => drop(whys.remove(&need.endpoint)),
                     }
                 }
                 self.renew_paths(*candidate, needs);

@@ -21,4 +21,7 @@ pub struct NeedFact {
     /// Until when that way back holds; `None` while nothing ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_valid_until: Option<Timestamp>,
+    /// Why it does not apply there, where the comparison said more than that it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Arc<str>>,
 }

@@ -4,7 +4,7 @@ use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::fleet::message::effect::HookStage;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
-use crate::inventory::{Environment, ScopePath};
+use crate::inventory::{Attributes, Criticality, Environment, Exposure, ScopePath};
 use crate::plan::RollbackPath;
 use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report, StageId, StageOutcome};
 use crate::time::Timestamp;
@@ -25,6 +25,12 @@ pub struct EndpointSeen {
     pub scope: ScopePath,
     /// Attributes that selectors may name.
     pub tags: BTreeMap<String, String>,
+    /// How much depends on it: rules of urgency may read it.
+    #[serde(default, skip_serializing_if = "Criticality::is_unknown")]
+    pub criticality: Criticality,
+    /// From where it can be reached: rules of urgency may read it.
+    #[serde(default, skip_serializing_if = "Exposure::is_unknown")]
+    pub exposure: Exposure,
     /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
     /// the policy does not have never opens.
     pub calendar: Option<Arc<str>>,
@@ -57,12 +63,21 @@ impl EndpointSeen {
             environment,
             scope: ScopePath::default(),
             tags: BTreeMap::new(),
+            criticality: Criticality::Unknown,
+            exposure: Exposure::Unknown,
             calendar: None,
             group: None,
             fingerprint: None,
             managed_by: None,
             onboarding: false,
         }
+    }
+
+    /// What it shares with others.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        let (criticality, exposure) = (self.criticality, self.exposure);
+        Attributes { scope: self.scope.clone(), tags: self.tags.clone(), criticality, exposure }
     }
 }
 
@@ -92,12 +107,16 @@ pub struct NeedSeen {
     /// Until when that way back holds; `None` while nothing ends it. It is looked at again before each order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_valid_until: Option<Timestamp>,
+    /// Why it does not apply there, as a fragment such as `CVE-2026-1 does not affect it: component not present`; for
+    /// the rare endpoint of which there is more to say than that it does not. At most 200 characters are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Arc<str>>,
 }
 
 impl NeedSeen {
     /// An endpoint that needs a candidate, with the version that is there and a way back to it that nothing ends.
     pub fn needs(endpoint: EndpointIx, present: Option<Arc<str>>, path: RollbackPath) -> Self {
-        Self { endpoint, standing: Standing::Needs, present, path, path_valid_until: None }
+        Self { endpoint, standing: Standing::Needs, present, path, path_valid_until: None, why: None }
     }
 }
 

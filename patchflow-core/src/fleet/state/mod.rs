@@ -53,6 +53,8 @@ pub(crate) struct CandidateEntry {
     pub(crate) levels: Vec<Arc<str>>,
     /// Until when ways back hold that do not hold for ever. Rare, so beside the needs.
     pub(crate) paths_until: BTreeMap<EndpointIx, Timestamp>,
+    /// Why it does not apply where there is more to say than that. Rare as well.
+    pub(crate) whys: BTreeMap<EndpointIx, Arc<str>>,
     pub(crate) ask: Option<Ask>,
     /// The last trial, and whether it failed.
     pub(crate) trial: Option<(RolloutId, bool)>,

@@ -222,7 +222,7 @@ impl Endpoints {
     }
 
     fn intern(&mut self, seen: &EndpointSeen) -> u32 {
-        let attributes = Attributes { scope: seen.scope.clone(), tags: seen.tags.clone() };
+        let attributes = seen.attributes();
         if let Some(known) = self.attributes_known.get(&attributes) {
             return *known;
         }
@@ -375,6 +375,7 @@ impl Endpoints {
             && slot.environment == seen.environment
             && attributes.scope == seen.scope
             && attributes.tags == seen.tags
+            && (attributes.criticality, attributes.exposure) == (seen.criticality, seen.exposure)
             && self.calendar(slot.calendar) == seen.calendar.as_ref()
             && self.group(slot.group) == seen.group.as_ref()
             && condition.and_then(|known| known.manager.as_ref()) == seen.managed_by.as_ref()

@@ -4,6 +4,8 @@ use super::Priority;
 use super::assess::{Assessment, DueDates};
 use super::inputs::{Inputs, Told};
 use super::rules::RiskRules;
+use crate::catalog::Patch;
+use crate::inventory::{Criticality, Environment, Exposure};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -90,6 +92,57 @@ pub fn rate(inputs: &Inputs, rules: &RiskRules, limits: &dyn DueDates, first_see
         first_install_due,
         notes,
     }
+}
+
+/// What rules read of an endpoint: endpoints that are alike in it are rated alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Surroundings {
+    /// Whether real work depends on it.
+    pub environment: Environment,
+    /// How much depends on it.
+    pub criticality: Criticality,
+    /// From where it can be reached.
+    pub exposure: Exposure,
+}
+
+/// Rates a patch by rules: each weakness that it closes, on each kind of endpoint that needs it. The most urgent
+/// decides, and is named. Without endpoints in view, what rules read of them is unknown.
+///
+/// ```
+/// use patchflow_core::catalog::{Advisory, Patch, Severity, Weakness};
+/// use patchflow_core::risk::{DueLimits, Priority, RiskRules, rate_patch};
+/// let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".to_string()];
+/// let advisory = Advisory { cvss, ..Advisory::new("CVE-2026-1") };
+/// let curl = Patch { severity: Severity::Unknown, ..patchflow_core::doc::patch("curl", "2") };
+/// let patch = curl.closing(vec![Weakness::of(&advisory, true)]);
+/// let rated = rate_patch(&patch, &[], &RiskRules::default(), &DueLimits::default(), Default::default());
+/// assert_eq!(rated.assessment.priority, Priority::Critical);
+/// assert_eq!(rated.assessment.why, "a CVSS score of 9.0 or more (CVE-2026-1)");
+/// ```
+#[must_use]
+pub fn rate_patch(
+    patch: &Patch,
+    needed_on: &[Surroundings],
+    rules: &RiskRules,
+    limits: &dyn DueDates,
+    first_seen: Timestamp,
+) -> Rating {
+    let each = Inputs::of_each(patch);
+    let ratings = each.iter().flat_map(|(name, inputs)| {
+        let placed = needed_on
+            .iter()
+            .map(|there| inputs.clone().on(there.environment, there.criticality, there.exposure, None));
+        let nowhere = needed_on.is_empty().then(|| inputs.clone());
+        placed.chain(nowhere).map(move |inputs| {
+            let mut rating = rate(&inputs, rules, limits, first_seen);
+            if let Some(name) = name {
+                let why = &rating.assessment.why;
+                rating.assessment.why = format!("{why} ({name})");
+            }
+            rating
+        })
+    });
+    Rating::together(ratings).unwrap_or_else(|| rate(&Inputs::of_patch(patch), rules, limits, first_seen))
 }
 
 impl Rating {

@@ -219,6 +219,14 @@ pub struct Decision<'a> {
 }
 
 impl RiskRules {
+    /// Whether any rule reads something of an endpoint.
+    #[must_use]
+    pub fn read_endpoints(&self) -> bool {
+        self.rules.iter().map(|rule| &rule.when).any(|when| {
+            !when.criticality.is_empty() || !when.exposure.is_empty() || when.environment.is_some()
+        })
+    }
+
     /// The rule that decides, and by which inputs.
     #[must_use]
     pub fn decide(&self, inputs: &Inputs) -> Decision<'_> {

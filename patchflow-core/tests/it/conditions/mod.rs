@@ -55,8 +55,14 @@ fn read(world: &mut World, names: &[&str]) {
 
 fn needs(world: &mut World, candidate: CandidateId, name: &str, standing: Standing) {
     let (endpoint, present) = (ix(world, name), Some(Arc::from("1.0")));
-    let needs =
-        vec![NeedSeen { endpoint, standing, present, path: RollbackPath::Reinstall, path_valid_until: None }];
+    let needs = vec![NeedSeen {
+        endpoint,
+        standing,
+        present,
+        path: RollbackPath::Reinstall,
+        path_valid_until: None,
+        why: None,
+    }];
     world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
 }
 

@@ -7,6 +7,7 @@ mod budgets;
 mod endpoints;
 mod relations;
 mod rings;
+mod risk;
 mod staging;
 mod stories;
 
@@ -39,6 +40,7 @@ fn fields() -> Vec<Field> {
         rings::fields(),
         budgets::fields(),
         relations::fields(),
+        risk::fields(),
         staging::fields(),
     ]
     .into_iter()

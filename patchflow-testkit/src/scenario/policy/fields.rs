@@ -18,7 +18,7 @@ use patchflow_core::risk::DueLimits;
 
 fields! {
     Policy {
-        name, trial, approval, otherwise, rings, single_ring, deploy, budgets, endpoints, retry, reboot,
+        name, trial, approval, otherwise, rings, single_ring, deploy, budgets, endpoints, retry, reboot, risk,
         rollback, schedule, calendars, catch_up, clock, emergency, operators, relations,
     } = super::bare("blank");
     TrialPolicy { required_for, required_for_reboot, endpoints_max, stratify, gate } = Self::default();

@@ -5,6 +5,7 @@
 
 mod fields;
 mod overlay;
+mod risk;
 mod shapes;
 mod tree;
 

@@ -47,6 +47,10 @@ fn every_field_of_the_model_can_be_said() {
     named::<RetryPolicy>(&policy.retry);
     named::<RollbackPolicy>(&policy.rollback);
     named(&WaiverByName { by: "ada".into(), reason: "two machines".into() });
+    named(&policy.risk);
+    let mut rule = keys(&policy.risk.rules[0]);
+    rule.remove("name");
+    assert_eq!(rule, risk::RULE_FIELDS.map(String::from).into());
     let mut ring: BTreeSet<String> = shapes::RING_FIELDS.map(String::from).into();
     ring.extend(["name".into(), "size".into()]);
     assert_eq!(ring, keys(&policy.rings[0]));

@@ -101,7 +101,7 @@ fn carry_out(state: &State, now: Timestamp, request: &Request, facts: &mut Facts
 }
 
 fn adopt_policy(asked: Asked<'_>, policy: &Policy) -> Done {
-    let Asked { state, actor, expect, facts, .. } = asked;
+    let Asked { state, now, actor, expect, facts } = asked;
     let by = &actor.name;
     check_revision(expect, state.revision)?;
     let findings = policy.findings();
@@ -110,7 +110,8 @@ fn adopt_policy(asked: Asked<'_>, policy: &Policy) -> Done {
     }
     let digest = policy.digest();
     let policy = Arc::new(policy.clone());
-    facts.push(RichFact::PolicyAdopted { policy, digest, by: by.clone() }.into());
+    facts.push(RichFact::PolicyAdopted { policy: policy.clone(), digest, by: by.clone() }.into());
+    state.rated_anew(now, &policy, facts);
     Ok(Outcome::Done)
 }
 

@@ -32,7 +32,7 @@ impl<T> Drop for Finish<T> {
 ///
 /// # Errors
 /// When no thread could be started, or the work panicked.
-pub(super) async fn on_thread<T: Send + 'static>(
+pub(crate) async fn on_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BackendError> {

@@ -1,0 +1,226 @@
+//! What is known beside the fleet: the inventory, what feeds say, what sources publish, and what of it has not been
+//! compared since it changed.
+
+use super::offers::Offers;
+use patchflow_core::catalog::{Advisory, Affected, Fix, Merging, Patch, Product, Status};
+use patchflow_core::identify::{AdvisoryIndex, Matches};
+use patchflow_core::ids::{PatchId, RecordIx, SoftwareIx};
+use patchflow_core::inventory::{EndpointRecord, InventoryIndex};
+use patchflow_core::package::{Ecosystem, PackageName};
+use patchflow_core::sdk::{PublishedAdvisory, PublishedPatch};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What has changed and was not compared since.
+#[derive(Debug, Default)]
+pub(super) struct Todo {
+    /// Patches to compare with every endpoint that may have to do with them.
+    pub(super) patches: BTreeSet<PatchId>,
+    /// Patches to compare with some endpoints.
+    pub(super) pairs: BTreeMap<PatchId, BTreeSet<RecordIx>>,
+    /// Patches of which feeds say something else now.
+    pub(super) words: BTreeSet<PatchId>,
+    /// Patches that were pulled, and why.
+    pub(super) withdrawn: BTreeMap<PatchId, String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Knowledge {
+    pub(super) inventory: InventoryIndex,
+    pub(super) offers: Offers,
+    pub(super) merging: Merging,
+    pub(super) advisories: AdvisoryIndex,
+    pub(super) matches: Matches,
+    /// As their sources publish them.
+    pub(super) patches: BTreeMap<PatchId, Patch>,
+    by_package: BTreeMap<PackageName, BTreeSet<PatchId>>,
+    /// By the numbers that their sources name.
+    by_cve: BTreeMap<String, BTreeSet<PatchId>>,
+    /// By the advisories that were told with them.
+    closing: BTreeMap<String, BTreeSet<PatchId>>,
+    /// Names of software by number, also of what is gone just now.
+    names: Vec<Option<PackageName>>,
+    /// Whether a catalogue of known exploited weaknesses was read.
+    pub(super) catalogue_read: bool,
+    pub(super) todo: Todo,
+}
+
+impl Knowledge {
+    pub(super) fn put_record(&mut self, record: &EndpointRecord) -> RecordIx {
+        let change = self.inventory.put(record);
+        let endpoint = change.endpoint;
+        let mut touched: BTreeSet<PackageName> = self.offers.put(endpoint, &record.available);
+        for gone in &change.removed {
+            touched.extend(self.names.get(gone.0 as usize).cloned().flatten());
+        }
+        for seen in &change.seen {
+            let at = seen.0 as usize;
+            if self.names.len() <= at {
+                self.names.resize(at + 1, None);
+            }
+            self.names[at] = self.inventory.software(*seen).map(|view| view.software.package.clone());
+        }
+        self.matches.follow(&change, &self.inventory, &self.advisories);
+        let view = self.inventory.at(endpoint).filter(|_| change.standing_changed);
+        let all: Vec<SoftwareIx> = view.map_or(change.added, |view| view.software().collect());
+        for software in &all {
+            touched.extend(self.names.get(software.0 as usize).cloned().flatten());
+            for update in self.updates_for(*software) {
+                touched.insert(PackageName::new(Ecosystem::Windows, &*update));
+            }
+        }
+        for package in &touched {
+            for patch in self.by_package.get(package).into_iter().flatten() {
+                self.todo.pairs.entry(patch.clone()).or_default().insert(endpoint);
+            }
+        }
+        endpoint
+    }
+
+    /// The updates under a name of their own that repair some software.
+    pub(super) fn updates_for(&self, software: SoftwareIx) -> Vec<Arc<str>> {
+        let fix = |hit: &patchflow_core::identify::Hit| match &hit.affected(&self.advisories)?.fix {
+            Fix::By(update) => Some(update.clone()),
+            Fix::From(_) | Fix::Never | Fix::NotNamed => None,
+        };
+        self.matches.hits(software).iter().filter_map(fix).collect()
+    }
+
+    pub(super) fn put_advisories(&mut self, news: Vec<PublishedAdvisory>) {
+        if news.is_empty() {
+            return;
+        }
+        let (mut published, mut gone) = (Vec::new(), Vec::new());
+        for one in news {
+            match one {
+                PublishedAdvisory::Published(advisory) => published.push(*advisory),
+                PublishedAdvisory::Gone { feed, record } => gone.push((feed, record)),
+            }
+        }
+        let remade = self.merging.put(published, gone);
+        for finding in &remade.findings {
+            tracing::debug!(%finding, "feeds disagree");
+        }
+        for id in remade.gone {
+            let Some(ix) = self.advisories.find(&id) else { continue };
+            let before = self.advisories.get(ix).cloned();
+            self.advisories.remove(&id);
+            self.advisory_changed(ix, before.as_deref());
+        }
+        for merged in remade.made {
+            let advisory = merged.advisory;
+            let before = self.advisories.find(&advisory.id).and_then(|ix| self.advisories.get(ix)).cloned();
+            if before.as_deref() != Some(&advisory) {
+                let ix = self.advisories.put(advisory);
+                self.advisory_changed(ix, before.as_deref());
+            }
+        }
+        let read = self.merging.lists_exploited();
+        if read != self.catalogue_read {
+            // What no catalogue lists is known not to be listed from now on, or not known any more.
+            self.catalogue_read = read;
+            self.todo.words.extend(self.patches.keys().cloned());
+        }
+    }
+
+    fn advisory_changed(&mut self, ix: patchflow_core::identify::AdvisoryIx, before: Option<&Advisory>) {
+        let mut software = self.matches.advisory_changed(ix, before, &self.inventory, &self.advisories);
+        let now = self.advisories.get(ix).cloned();
+        let both = || before.into_iter().chain(now.as_deref());
+        for advisory in both() {
+            for name in std::iter::once(&*advisory.id).chain(advisory.aliases.iter().map(|alias| &**alias)) {
+                let named = self.closing.get(name).into_iter().chain(self.by_cve.get(name));
+                self.todo.words.extend(named.flatten().cloned());
+            }
+            for Affected { product, status, fix, .. } in &advisory.affected {
+                if let Fix::By(update) = fix {
+                    let update = PackageName::new(Ecosystem::Windows, &**update);
+                    self.todo.patches.extend(self.by_package.get(&update).into_iter().flatten().cloned());
+                }
+                // What is cleared is hit neither before nor after, and its patches may be for nobody now.
+                if let (
+                    Status::NotAffected { .. } | Status::Fixed,
+                    Product::Package { package, of_source, .. },
+                ) = (status, product)
+                {
+                    software.extend(if *of_source {
+                        self.inventory.built_from(package)
+                    } else {
+                        self.inventory.named(package)
+                    });
+                }
+            }
+        }
+        for software in software {
+            let package = self.names.get(software.0 as usize).and_then(Option::as_ref);
+            for patch in package.and_then(|package| self.by_package.get(package)).into_iter().flatten() {
+                let pairs = self.todo.pairs.entry(patch.clone()).or_default();
+                pairs.extend(self.inventory.holders(software));
+                self.todo.words.insert(patch.clone());
+            }
+        }
+    }
+
+    pub(super) fn put_patch(&mut self, published: PublishedPatch) {
+        match published {
+            PublishedPatch::Published(patch) => {
+                let id = patch.id.clone();
+                self.todo.withdrawn.remove(&id);
+                if self.patches.get(&id) == Some(&*patch) {
+                    return;
+                }
+                self.forget_patch(&id);
+                self.by_package.entry(patch.target.package.clone()).or_default().insert(id.clone());
+                for cve in &patch.cves {
+                    self.by_cve.entry(cve.clone()).or_default().insert(id.clone());
+                }
+                self.todo.patches.insert(id.clone());
+                self.patches.insert(id, *patch);
+            }
+            PublishedPatch::Withdrawn { id, reason } => {
+                self.forget_patch(&id);
+                self.todo.withdrawn.insert(id, reason);
+            }
+        }
+    }
+
+    fn forget_patch(&mut self, id: &PatchId) {
+        self.todo.patches.remove(id);
+        self.todo.pairs.remove(id);
+        self.todo.words.remove(id);
+        let Some(patch) = self.patches.remove(id) else { return };
+        for cve in &patch.cves {
+            if let Some(patches) = self.by_cve.get_mut(cve) {
+                patches.remove(id);
+            }
+        }
+        if let Some(patches) = self.by_package.get_mut(&patch.target.package) {
+            patches.remove(id);
+        }
+        for patches in self.closing.values_mut() {
+            patches.remove(id);
+        }
+    }
+
+    /// Remembers what was told of a patch, so that another word of those advisories is a word about it.
+    pub(super) fn told(&mut self, patch: &Patch) {
+        for weakness in &patch.closes {
+            self.closing.entry(weakness.id.clone()).or_default().insert(patch.id.clone());
+        }
+    }
+
+    /// Patches that a patch stands on or cannot be beside: the fleet must know of them to put them in order.
+    pub(super) fn kin(&self, id: &PatchId) -> Vec<PatchId> {
+        let Some(patch) = self.patches.get(id) else { return Vec::new() };
+        let relations = &patch.relations;
+        let same = self.by_package.get(&patch.target.package).into_iter().flatten();
+        let floors = same.filter(|other| {
+            let of = |other: &Patch| relations.floors.contains(&other.target.version);
+            self.patches.get(*other).is_some_and(of)
+        });
+        let against = self.patches.values().filter(|other| other.relations.conflicts.contains(id));
+        let named = relations.requires.iter().chain(&relations.conflicts).chain(floors);
+        let known = named.filter(|other| self.patches.contains_key(*other)).cloned();
+        known.chain(against.map(|other| other.id.clone())).collect()
+    }
+}
