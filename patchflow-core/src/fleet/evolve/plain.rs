@@ -6,8 +6,8 @@
 
 use super::condition::keep_quiet;
 use crate::error::CorruptJournal;
-use crate::fleet::conditions::Bits;
 use crate::fleet::state::{State, secs_since};
+use crate::fleet::table::conditions::Bits;
 use crate::fleet::{EndpointFact, Fact};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, RolloutKind};
