@@ -8,9 +8,10 @@ use super::condition::keep_quiet;
 use crate::error::CorruptJournal;
 use crate::fleet::state::{State, secs_since};
 use crate::fleet::table::conditions::Bits;
+use crate::fleet::table::endpoints::Slot;
 use crate::fleet::{EndpointFact, Fact};
 use crate::ids::{MemberIx, RolloutId};
-use crate::rollout::{Event, Phase, RolloutKind};
+use crate::rollout::{Event, Member, Phase, RolloutKind};
 use crate::time::Timestamp;
 
 /// Facts whose members and endpoints are fetched together: with what they change they stay in a core's nearest cache.
@@ -44,8 +45,8 @@ impl State {
         Ok(())
     }
 
-    /// Applies the plain facts that these begin with: those of one rollout, and of one ring where members start or end.
-    /// Returns how many they are.
+    /// Applies the plain facts that these begin with: those of one rollout and one event, and of one ring where members
+    /// start or end. Returns how many they are.
     fn evolve_plainly(&mut self, facts: &[(Timestamp, EndpointFact)]) -> usize {
         if self.cache.live || self.resync.is_some() || !self.posts.is_empty() {
             return 0;
@@ -53,8 +54,9 @@ impl State {
         let limits_starts =
             self.policy.as_ref().is_some_and(|(policy, _)| policy.budgets.starts_max.is_some());
         let (grouped, extends) = (!self.endpoints.groups_are_unused(), !self.patience.is_empty());
-        let Some((_, first)) = facts.first() else { return 0 };
-        let id = first.rollout;
+        let Some((_, EndpointFact { rollout: id, member: first, event, .. })) = facts.first().copied() else {
+            return 0;
+        };
         let Self { rollouts, endpoints, quiet, epoch, seq, clock, cache, .. } = self;
         let deployed = rollouts.get_mut(id.index()).filter(|it| it.kind == RolloutKind::Deployment);
         let Some(rollout) = deployed else { return 0 };
@@ -62,67 +64,70 @@ impl State {
         let quiet_secs = deploy.quiet_reserve_secs;
         let is_alone =
             rollout.bundle.is_empty() && deploy.hooks.post.is_none() && rollout.unplaced.is_empty();
-        let ring = rollout.members.get(first.member.index()).map_or(0, |member| member.ring);
-        let counts =
-            is_alone && rollout.rings.get(usize::from(ring)).is_some_and(|ring| ring.counts_plainly());
-        let (mut started, mut verified) = (0, 0);
-        let mut now = (Timestamp::MIN, 0);
-        let mut latest = *clock;
-        let mut done = 0;
-        for (at, fact) in facts {
-            let EndpointFact { rollout: of, member: ix, event, reason, due } = *fact;
-            let Some(member) = rollout.members.get_mut(ix.index()).filter(|_| of == id) else { break };
-            let phase = member.phase;
-            if event == Event::Acknowledged && phase == Phase::Ordered {
-                member.apply(Event::Acknowledged, reason, due);
-            } else if event == Event::InstallReported
-                && (phase == Phase::Ordered || (phase == Phase::Running && !extends))
-            {
-                member.apply(Event::InstallReported, reason, due);
-            } else {
-                let starts = event == Event::Ordered && phase == Phase::Waiting && !limits_starts;
-                let ends = event == Event::Verified && phase == Phase::Installed;
-                if !(starts || ends) || !counts || member.ring != ring {
-                    break;
-                }
-                let endpoint = member.endpoint;
-                let Some(slot) = endpoints.slots.get_mut(endpoint.index()) else { break };
-                if grouped && (slot.group != 0 || slot.broken) {
-                    break;
-                }
-                if starts {
-                    member.apply(Event::Ordered, reason, due);
+        let number = rollout.members.get(first.index()).map_or(0, |member| member.ring);
+        let counts = |ring: u8| {
+            is_alone && rollout.rings.get(usize::from(ring)).is_some_and(|ring| ring.counts_plainly())
+        };
+        let members = &mut rollout.members;
+        let slots = &mut endpoints.slots;
+        let told = |slot: &Slot| grouped && (slot.group != 0 || slot.broken);
+        let done = if event == Event::Acknowledged {
+            run(facts, members, |_, fact, member| {
+                let is_plain = member.phase == Phase::Ordered;
+                is_plain && member.apply(Event::Acknowledged, fact.reason, fact.due).is_some()
+            })
+        } else if event == Event::InstallReported {
+            run(facts, members, |_, fact, member| {
+                let is_plain = member.phase == Phase::Ordered || (member.phase == Phase::Running && !extends);
+                is_plain && member.apply(Event::InstallReported, fact.reason, fact.due).is_some()
+            })
+        } else if event == Event::Ordered && counts(number) && !limits_starts {
+            let started = run(facts, members, |_, fact, member| {
+                let Some(slot) = slots.get_mut(member.endpoint.index()) else { return false };
+                let is_plain = member.phase == Phase::Waiting && member.ring == number && !told(slot);
+                if is_plain {
                     slot.fence += 1;
-                    slot.set_active(Some((id, ix)));
-                    started += 1;
-                } else {
-                    member.apply(Event::Verified, reason, due);
-                    slot.set_active(None);
-                    verified += 1;
-                    if now.0 != *at {
-                        now = (*at, secs_since(*epoch, *at));
-                    }
-                    keep_quiet(quiet, now.1, endpoint, quiet_secs);
+                    slot.set_active(Some((id, fact.member)));
                 }
-            }
-            latest = latest.max(*at);
-            done += 1;
-        }
+                is_plain && member.apply(Event::Ordered, fact.reason, fact.due).is_some()
+            });
+            rollout.count_moves(number, [Phase::Waiting, Phase::Ordered], started as u32);
+            started
+        } else if event == Event::Verified && counts(number) {
+            let mut now = (Timestamp::MIN, 0);
+            let verified = run(facts, members, |at, fact, member| {
+                let Some(slot) = slots.get_mut(member.endpoint.index()) else { return false };
+                let is_plain = member.phase == Phase::Installed && member.ring == number && !told(slot);
+                if is_plain {
+                    slot.set_active(None);
+                    if now.0 != at {
+                        now = (at, secs_since(*epoch, at));
+                    }
+                    keep_quiet(quiet, now.1, member.endpoint, quiet_secs);
+                }
+                is_plain && member.apply(Event::Verified, fact.reason, fact.due).is_some()
+            });
+            rollout.count_moves(number, [Phase::Installed, Phase::Verified], verified as u32);
+            verified
+        } else {
+            0
+        };
+        let latest = facts.iter().take(done).fold(*clock, |latest, (at, _)| latest.max(*at));
         cache.resumes = None;
         (*clock, seq.0) = (latest, seq.0 + done as u64);
-        rollout.count_moves(ring, [Phase::Waiting, Phase::Ordered], started);
-        rollout.count_moves(ring, [Phase::Installed, Phase::Verified], verified);
         done
     }
 
     /// Verifies a member of a deployment that stands alone, on an endpoint nothing else is said about. `None`, and nothing
-    /// has changed, when that is not so.
+    /// has changed, when that is not so. `told` is whether anything else is said about any endpoint: where nothing is, that
+    /// part of the endpoint need not be waited for.
     #[inline]
     pub(in crate::fleet) fn verify_plainly(
         &mut self,
         now: Timestamp,
         id: RolloutId,
         ix: MemberIx,
+        told: bool,
     ) -> Option<()> {
         let rollout = self.rollouts.get_mut(id.index())?;
         let endpoint = rollout.members.get(ix.index())?.endpoint;
@@ -130,7 +135,7 @@ impl State {
         let alone = rollout.bundle.is_empty() && deploy.hooks.post.is_none();
         let quiet_secs = deploy.quiet_reserve_secs;
         let slot = self.endpoints.slots.get_mut(endpoint.index())?;
-        let told = slot.group != 0 || slot.broken || slot.conditions.has(Bits::ONBOARDING);
+        let told = told && (slot.group != 0 || slot.broken || slot.conditions.has(Bits::ONBOARDING));
         if !alone || rollout.kind != RolloutKind::Deployment || told {
             return None;
         }
@@ -147,14 +152,18 @@ impl State {
         let mut near = 0;
         let mut endpoints = [0; AHEAD];
         let mut found = 0;
+        let mut of = None;
+        let mut members: &[Member] = &[];
         for (_, fact) in facts {
-            let Some(rollout) = self.rollouts.get(fact.rollout.index()) else { continue };
-            let Some(member) = rollout.members.get(fact.member.index()) else { continue };
-            near ^= member.deadline;
-            if leaves_endpoints_alone(fact.event) {
-                continue;
+            if of != Some(fact.rollout) {
+                of = Some(fact.rollout);
+                members = self.rollouts.get(fact.rollout.index()).map_or(&[], |rollout| &rollout.members);
             }
-            if let Some(next) = endpoints.get_mut(found) {
+            let Some(member) = members.get(fact.member.index()) else { continue };
+            near ^= member.deadline;
+            if !leaves_endpoints_alone(fact.event)
+                && let Some(next) = endpoints.get_mut(found)
+            {
                 *next = member.endpoint.0;
                 found += 1;
             }
@@ -169,4 +178,24 @@ impl State {
 /// Events of an operation that goes on. Only what is fetched beforehand depends on it.
 const fn leaves_endpoints_alone(event: Event) -> bool {
     matches!(event, Event::Acknowledged | Event::InstallReported | Event::Rebooted | Event::RebootNeeded)
+}
+
+/// Lets every fact move its member, up to the first that is of another rollout or event, or is not taken.
+#[inline(always)]
+fn run(
+    facts: &[(Timestamp, EndpointFact)],
+    members: &mut [Member],
+    mut takes: impl FnMut(Timestamp, &EndpointFact, &mut Member) -> bool,
+) -> usize {
+    let Some((_, first)) = facts.first() else { return 0 };
+    let is_same = |fact: &EndpointFact| fact.rollout == first.rollout && fact.event == first.event;
+    let mut done = 0;
+    for (at, fact) in facts {
+        let Some(member) = members.get_mut(fact.member.index()).filter(|_| is_same(fact)) else { break };
+        if !takes(*at, fact, member) {
+            break;
+        }
+        done += 1;
+    }
+    done
 }
