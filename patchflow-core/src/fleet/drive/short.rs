@@ -182,7 +182,8 @@ impl Fleet {
         }
         let endpoint = member.endpoint;
         let turns = &state.cache.turns;
-        if !turns.is_empty() && turns.contains_key(&endpoint) {
+        let waited_for = !turns.is_empty() && turns.contains_key(&endpoint);
+        if waited_for || state.waits_with_content(endpoint) {
             return None;
         }
         let (rollout, ix, event) = (order.rollout, order.member, Event::Verified);

@@ -51,8 +51,7 @@ impl State {
         if self.cache.live || self.resync.is_some() || !self.posts.is_empty() {
             return 0;
         }
-        let limits_starts =
-            self.policy.as_ref().is_some_and(|(policy, _)| policy.budgets.starts_max.is_some());
+        let limits = self.policy.as_ref().is_some_and(|(policy, _)| policy.budgets.starts_max.is_some());
         let (grouped, extends) = (!self.endpoints.groups_are_unused(), !self.patience.is_empty());
         let Some((_, EndpointFact { rollout: id, member: first, event, .. })) = facts.first().copied() else {
             return 0;
@@ -68,6 +67,7 @@ impl State {
         let counts = |ring: u8| {
             is_alone && rollout.rings.get(usize::from(ring)).is_some_and(|ring| ring.counts_plainly())
         };
+        let starts_count = limits || rollout.is_staged_first();
         let members = &mut rollout.members;
         let slots = &mut endpoints.slots;
         let told = |slot: &Slot| grouped && (slot.group != 0 || slot.broken);
@@ -81,7 +81,7 @@ impl State {
                 let is_plain = member.phase == Phase::Ordered || (member.phase == Phase::Running && !extends);
                 is_plain && member.apply(Event::InstallReported, fact.reason, fact.due).is_some()
             })
-        } else if event == Event::Ordered && counts(number) && !limits_starts {
+        } else if event == Event::Ordered && counts(number) && !starts_count {
             let started = run(facts, members, |_, fact, member| {
                 let Some(slot) = slots.get_mut(member.endpoint.index()) else { return false };
                 let is_plain = member.phase == Phase::Waiting && member.ring == number && !told(slot);
