@@ -207,6 +207,14 @@ text_id!(
     /// The host's own name of an endpoint, unique within its fleet.
     EndpointId
 );
+impl EndpointId {
+    /// How many share it. It stands before the text, so whoever asks has fetched what taking and dropping it changes.
+    #[inline]
+    pub(crate) fn shared_by(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+}
+
 text_id!(
     /// The id of a request; the same id again returns the first result and does nothing.
     RequestId

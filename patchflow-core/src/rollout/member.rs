@@ -120,6 +120,7 @@ impl Member {
     }
 
     /// Applies one event. `None` when the table forbids it; nothing is changed then.
+    #[inline]
     pub(crate) fn apply(&mut self, event: Event, reason: u16, deadline: u32) -> Option<Phase> {
         let to = self.phase.next(event)?;
         match event {

@@ -110,6 +110,11 @@ impl Ring {
         }
     }
 
+    /// Whether a member that moves on changes its counts and nothing else: it does not settle anew, and nobody was forgiven.
+    pub(crate) fn counts_plainly(&self) -> bool {
+        self.forgiven.is_empty() && !matches!(self.state, RingState::Settled | RingState::Held)
+    }
+
     /// A member of a settled ring moves again: it must settle, and bake, anew.
     pub(crate) fn reopen(&mut self, at: Timestamp) {
         (self.state, self.settled_at, self.reopened_at) = (RingState::Open, None, Some(at));

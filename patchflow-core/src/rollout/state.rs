@@ -269,6 +269,20 @@ impl Rollout {
         Some((from, to))
     }
 
+    /// Counts a move of many members of a ring that [`counts_plainly`](Ring::counts_plainly), all of which keep or take
+    /// their places.
+    pub(crate) fn count_moves(&mut self, ring: u8, [from, to]: [Phase; 2], members: u32) {
+        let Some(ring) = self.rings.get_mut(usize::from(ring)).filter(|_| members > 0) else { return };
+        let (was, is) = (from.tally(), to.tally());
+        ring.counts[was.class as usize] -= members;
+        ring.counts[is.class as usize] += members;
+        let moved =
+            |count: u32, was: bool, is: bool| count + u32::from(is) * members - u32::from(was) * members;
+        ring.operating = moved(ring.operating, was.operating, is.operating);
+        self.operating = moved(self.operating, was.operating, is.operating);
+        self.moving = moved(self.moving, was.moving, is.moving);
+    }
+
     /// Takes or frees a place. Only an order takes one: a late report shows an operation that lost its place.
     fn move_place(&mut self, at: MemberIx, ring: u8, (from, event): (Phase, Event), operates: bool) {
         let places = [&mut self.operating, &mut self.rings[usize::from(ring)].operating];

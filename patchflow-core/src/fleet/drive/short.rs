@@ -54,6 +54,8 @@ struct Plain {
     /// The ring whose members may become verified without anybody looking at the rollout as a whole.
     verifies: Option<u8>,
     target: Arc<Target>,
+    /// Whether anything but its operation is said about any endpoint.
+    told: bool,
 }
 
 impl Fleet {
@@ -171,7 +173,7 @@ impl Fleet {
         };
         let plain = self.knowing_plain(now, order.rollout)?;
         let is_target = **version == *plain.target.version;
-        let verifies = plain.verifies?;
+        let (verifies, told) = (plain.verifies?, plain.told);
         let state = &self.state;
         let member = *state.plain_member(*order)?;
         let fits = member.phase == Phase::Installed && member.ring == verifies;
@@ -180,13 +182,14 @@ impl Fleet {
         }
         let endpoint = member.endpoint;
         let turns = &state.cache.turns;
-        if !turns.is_empty() && turns.contains_key(&endpoint) {
+        let waited_for = !turns.is_empty() && turns.contains_key(&endpoint);
+        if waited_for || state.waits_with_content(endpoint) {
             return None;
         }
         let (rollout, ix, event) = (order.rollout, order.member, Event::Verified);
         let fact = EndpointFact { rollout, member: ix, event, reason: 0, due: 0 };
         self.is_what_the_long_road_says(fact, |state, facts| decide::inspected(state, now, seen, facts));
-        self.state.verify_plainly(now, rollout, ix)?;
+        self.state.verify_plainly(now, rollout, ix, told)?;
         self.moved(rollout, ix, [member.deadline, 0]);
         self.note(now, fact, out);
         Some(())
@@ -279,6 +282,7 @@ impl Fleet {
             installed_due,
             verifies: verifies.then_some(rollout.ring),
             target: entry.target.clone(),
+            told: self.state.endpoints.is_anything_told(),
         })
     }
 
@@ -334,8 +338,11 @@ impl Fleet {
                 found += 1;
             }
         }
-        for endpoint in endpoints.iter().take(found) {
-            near ^= self.state.endpoints.slots.get(*endpoint as usize).map_or(0, |slot| slot.fence);
+        // What else is said about an endpoint stands in its slot's other half.
+        let told = self.state.endpoints.is_anything_told();
+        for slot in endpoints.iter().take(found).filter_map(|ix| self.state.endpoints.slots.get(*ix as usize))
+        {
+            near ^= slot.fence ^ if told { u32::from(slot.broken) } else { 0 };
         }
         core::hint::black_box(near);
     }

@@ -8,6 +8,7 @@ use crate::fleet::{EndpointSeen, EndpointSet};
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::Phase;
 use crate::time::Timestamp;
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -206,12 +207,7 @@ impl State {
     /// Keeps until when alerts of an endpoint that was verified are suppressed, and forgets whose time is over.
     pub(in crate::fleet) fn note_quiet(&mut self, at: Timestamp, endpoint: EndpointIx, reserve_secs: u32) {
         let now = self.secs(at);
-        while self.quiet.front().is_some_and(|(until, _)| *until <= now) {
-            self.quiet.pop_front();
-        }
-        if reserve_secs > 0 {
-            self.quiet.push_back((now.saturating_add(reserve_secs), endpoint));
-        }
+        keep_quiet(&mut self.quiet, now, endpoint, reserve_secs);
     }
 
     pub(super) fn quarantined(&mut self, ix: EndpointIx, reason: &str) -> Result<(), Misfit> {
@@ -230,5 +226,20 @@ impl State {
             known.stale_since = Some(at);
         });
         Ok(())
+    }
+}
+
+#[inline]
+pub(super) fn keep_quiet(
+    quiet: &mut VecDeque<(u32, EndpointIx)>,
+    now: u32,
+    endpoint: EndpointIx,
+    reserve_secs: u32,
+) {
+    while quiet.front().is_some_and(|(until, _)| *until <= now) {
+        quiet.pop_front();
+    }
+    if reserve_secs > 0 {
+        quiet.push_back((now.saturating_add(reserve_secs), endpoint));
     }
 }

@@ -4,6 +4,7 @@ mod candidate;
 mod condition;
 mod endpoint;
 mod newcomers;
+mod plain;
 mod stage;
 
 use super::message::observation::Standing;

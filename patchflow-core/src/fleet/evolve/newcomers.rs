@@ -6,9 +6,12 @@ use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, EndpointIx, RolloutId};
 use crate::policy::Onboarding;
-use crate::rollout::{Rollout, RolloutKind, RolloutState};
+use crate::rollout::{Phase, Rollout, RolloutKind, RolloutState};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+
+/// Bits of a word of a set of endpoints.
+const BITS: usize = u64::BITS as usize;
 
 /// Whether a rollout takes newcomers in, now or once it goes on.
 fn may_take(rollout: &Rollout) -> bool {
@@ -87,16 +90,27 @@ impl State {
         }
     }
 
-    /// Finds again who may join what.
+    /// Finds again who may join what. Nearly all who need a candidate are members already: those are left out by one bit
+    /// each, and only the rest are looked at.
     pub(crate) fn recover_newcomers(&mut self) {
+        let mut members = Vec::new();
         for i in 0..self.rollouts.len() {
             let rollout = &self.rollouts[i];
             let entry = self.candidates.get(rollout.candidate().index()).filter(|_| may_take(rollout));
-            let needing = entry.into_iter().flat_map(|entry| entry.needs.iter());
-            let newcomers = needing
-                .map(|(endpoint, _)| endpoint)
-                .filter(|endpoint| self.is_newcomer(rollout, *endpoint))
-                .collect();
+            let newcomers = entry.map_or_else(BTreeSet::new, |entry| {
+                members.clear();
+                members.resize(self.endpoints.len() / BITS + 1, 0_u64);
+                for member in rollout.members().iter().filter(|member| member.phase() != Phase::Removed) {
+                    if let Some(word) = members.get_mut(member.endpoint().index() / BITS) {
+                        *word |= 1 << (member.endpoint().index() % BITS);
+                    }
+                }
+                let is_member = |ix: &EndpointIx| {
+                    members.get(ix.index() / BITS).is_some_and(|word| word >> (ix.index() % BITS) & 1 != 0)
+                };
+                let others = entry.needs.endpoints().filter(|endpoint| !is_member(endpoint));
+                others.filter(|endpoint| self.is_newcomer(rollout, *endpoint)).collect()
+            });
             self.rollouts[i].queue.newcomers = newcomers;
         }
     }

@@ -167,11 +167,14 @@ impl State {
         }
     }
 
+    /// Whether somebody waits with content for something to happen on an endpoint.
+    pub(in crate::fleet) fn waits_with_content(&self, endpoint: EndpointIx) -> bool {
+        !self.cache.stage_turns.is_empty() && self.cache.stage_turns.range(of(endpoint)).next().is_some()
+    }
+
     /// Something happened on an endpoint: whoever waits for that with their content is looked at again.
     pub(super) fn wake_stages(&mut self, endpoint: EndpointIx) {
-        let of_it =
-            (endpoint, RolloutId(0), MemberIx(0))..=(endpoint, RolloutId(u32::MAX), MemberIx(u32::MAX));
-        let woken: alloc::vec::Vec<_> = self.cache.stage_turns.range(of_it).copied().collect();
+        let woken: alloc::vec::Vec<_> = self.cache.stage_turns.range(of(endpoint)).copied().collect();
         for entry in woken {
             self.cache.stage_turns.remove(&entry);
             let (_, id, ix) = entry;
@@ -189,4 +192,9 @@ impl State {
             rollout.is_staged_first() && runs
         })
     }
+}
+
+/// The turns of one endpoint among all that wait with their content.
+fn of(endpoint: EndpointIx) -> core::ops::RangeInclusive<(EndpointIx, RolloutId, MemberIx)> {
+    (endpoint, RolloutId(0), MemberIx(0))..=(endpoint, RolloutId(u32::MAX), MemberIx(u32::MAX))
 }

@@ -268,8 +268,7 @@ impl State {
 
     /// Whole seconds since the epoch, rounded down: what is due at it, is due.
     pub(crate) fn secs(&self, at: Timestamp) -> u32 {
-        let millis = at.as_millis().saturating_sub(self.epoch.as_millis()).max(0);
-        u32::try_from(millis / 1000).unwrap_or(u32::MAX)
+        secs_since(self.epoch, at)
     }
 
     /// A deadline in whole seconds since the epoch, rounded up, never 0.
@@ -339,4 +338,10 @@ impl State {
             .and_then(|value| value.get("fact").and_then(|kind| kind.as_str().map(String::from)))
             .unwrap_or_default()
     }
+}
+
+/// Whole seconds since an epoch, rounded down.
+pub(crate) fn secs_since(epoch: Timestamp, at: Timestamp) -> u32 {
+    let millis = at.as_millis().saturating_sub(epoch.as_millis()).max(0);
+    u32::try_from(millis / 1000).unwrap_or(u32::MAX)
 }

@@ -129,6 +129,11 @@ impl Conditions {
         self.of.get(&endpoint)
     }
 
+    /// Whether nothing stands against any endpoint.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// Whether any endpoint has a cancelled reboot under way.
     pub(crate) fn is_cancelling(&self) -> bool {
         self.cancelling > 0

@@ -252,6 +252,11 @@ impl Endpoints {
         self.groups.is_empty()
     }
 
+    /// Whether any endpoint belongs to a group, or anything stands against one.
+    pub(crate) fn is_anything_told(&self) -> bool {
+        !self.groups.is_empty() || !self.conditions.is_empty()
+    }
+
     pub(crate) fn all_groups(&self) -> &[Arc<str>] {
         &self.groups
     }

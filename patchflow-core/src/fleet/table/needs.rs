@@ -77,6 +77,11 @@ impl Needs {
         self.0.iter().map(|(ix, need)| (*ix, need.need()))
     }
 
+    /// Everybody of whom anything is known.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = EndpointIx> + '_ {
+        self.0.iter().map(|(ix, _)| *ix)
+    }
+
     /// Takes a batch over; the last word about an endpoint counts. One pass over the list when the batch does not
     /// simply follow it.
     pub(crate) fn extend(&mut self, batch: impl IntoIterator<Item = (EndpointIx, Need)>) {
