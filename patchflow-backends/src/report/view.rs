@@ -178,7 +178,7 @@ const fn outcome_label(phase: Option<Phase>) -> (&'static str, Tone) {
         Some(Phase::NeedsOperator) => ("needs operator", Tone::Bad),
         Some(Phase::Deferred) => ("deferred", Tone::Neutral),
         Some(Phase::Cancelled) => ("spared", Tone::Neutral),
-        Some(Phase::Draining) => ("draining", Tone::Neutral),
+        Some(Phase::Draining | Phase::RevertDraining) => ("draining", Tone::Neutral),
         Some(Phase::Attached) => ("in another rollout", Tone::Neutral),
         Some(Phase::Held) => ("held", Tone::Warning),
         Some(Phase::Removed) => ("removed", Tone::Neutral),

@@ -85,6 +85,8 @@ struct Snapshot {
     posts: Vec<(EndpointIx, Post)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     drained: Vec<EndpointIx>,
+    #[serde(default)]
+    undrained: Vec<((RolloutId, MemberIx), u8)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -230,6 +232,7 @@ impl State {
             stage_starts: self.stage_starts.iter().copied().collect(),
             posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
             drained: self.drained.iter().copied().collect(),
+            undrained: self.undrained.iter().map(|(at, times)| (*at, *times)).collect(),
             attached: self.attached.iter().map(|(who, whose)| (*who, *whose)).collect(),
         };
         // Plain data whose map keys are texts: serialization cannot fail.
@@ -390,6 +393,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         attached: snapshot.attached.into_iter().collect(),
         posts: snapshot.posts.into_iter().collect(),
         drained: snapshot.drained.into_iter().collect(),
+        undrained: snapshot.undrained.into_iter().collect(),
         ..State::default()
     };
     state.policy = match snapshot.policy {

@@ -361,6 +361,11 @@ impl Fleet {
                 else {
                     continue;
                 };
+                if at.member.phase == Phase::Failed {
+                    // Its rollback is prepared anew.
+                    self.state.cache.tending.push((rollout, member));
+                    continue;
+                }
                 if at.member.phase == Phase::Deferred && !at.rollout.is_catching_up() {
                     // Looked at when the rollout has completed.
                     continue;

@@ -501,7 +501,7 @@ impl State {
             | Phase::Held
             | Phase::Removed
             | Phase::Attached => None,
-            Phase::Draining => self.pre_hook(at),
+            Phase::Draining | Phase::RevertDraining => self.pre_hook(at),
         }
     }
 }

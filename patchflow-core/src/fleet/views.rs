@@ -423,6 +423,9 @@ impl Fleet {
         if !may_be || !way || !decide::is_to_be_reverted(&self.state, at) {
             return None;
         }
+        if at.member.phase == Phase::Failed && at.member.deadline > self.state.secs(self.last_seen_at()) {
+            return Some(format!("its rollback is prepared anew from {}", self.state.at(at.member.deadline)));
+        }
         let budgets = &self.state.cache.budgets;
         let (taken, most) = (at.rollout.operating, at.rollout.policy().deploy.in_flight_max);
         if decide::is_kept_from_revert(&self.state, at) {

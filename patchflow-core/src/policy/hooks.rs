@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 /// crash it is asked for again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookPolicy {
-    /// Before the order, and before a reboot that comes first, such as `drain`. When it fails or is late, the endpoint is
-    /// not started but deferred; catch-up runs it anew after the waits of [`RetryPolicy`](super::RetryPolicy).
+    /// Before the order, before a reboot that comes first, and before what was verified is rolled back, such as `drain`.
+    /// When it fails or is late, the endpoint is not started but deferred; catch-up runs it anew after the waits of
+    /// [`RetryPolicy`](super::RetryPolicy). Before a rollback it is run anew as often as an install is tried, and then an
+    /// operator is called.
     pub pre: Option<String>,
     /// How long it may take, in seconds; not 0.
     pub pre_secs_max: u32,

@@ -1,7 +1,7 @@
 //! Where one member of a rollout stands, in one sentence: the piece that explanations and outcomes share.
 
 use super::document::{Step, StepState};
-use super::waiting::{attached, deferred, draining, reboot_waits, retry, waiting};
+use super::waiting::{attached, deferred, draining, draining_back, reboot_waits, retry, waiting};
 use super::words::{PipelineStage, failure_words};
 use crate::error::FailureKind;
 use crate::fleet::{EndpointView, Fleet};
@@ -136,6 +136,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
             (Deploy, Stopped, format!("held back {place}{why}{}", held_besides(fleet, member, &why)))
         }
         Phase::Draining => (Deploy, Open, draining(rollout, &place, due)),
+        Phase::RevertDraining => (failed_at, Open, draining_back(rollout, &back, due)),
         Phase::Attached => (Deploy, Open, attached(fleet, rollout, member, &place)),
         Phase::Removed => (Deploy, Stopped, format!("taken out of the rollout {place}")),
     };

@@ -276,6 +276,15 @@ pub(super) fn draining(rollout: &Rollout, place: &str, due: Option<Timestamp>) -
     )
 }
 
+pub(super) fn draining_back(rollout: &Rollout, back: &str, due: Option<Timestamp>) -> String {
+    let hook = rollout.policy().deploy.hooks.pre.as_deref().unwrap_or("its pre hook");
+    format!(
+        "being prepared by the hook `{hook}`{} for its rollback to {back}; when the hook fails or is late it is run again, and \
+         in the end an operator is called",
+        by(" until", due)
+    )
+}
+
 /// By whose order a member goes.
 pub(super) fn attached(fleet: &Fleet, rollout: &Rollout, member: &Member, place: &str) -> String {
     let others = fleet.rollouts().filter(|other| other.candidate() == rollout.candidate());

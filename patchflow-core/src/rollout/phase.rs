@@ -55,6 +55,8 @@ pub enum Phase {
     Attached,
     /// Its pre hook runs; the order follows.
     Draining,
+    /// Its pre hook runs; its rollback follows.
+    RevertDraining,
 }
 
 impl Phase {
@@ -62,6 +64,7 @@ impl Phase {
     pub(crate) const fn is_quiet(self) -> bool {
         match self {
             Self::Draining
+            | Self::RevertDraining
             | Self::Running
             | Self::Recalling
             | Self::Installed
@@ -88,7 +91,7 @@ impl Phase {
     }
 
     /// All phases, in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Waiting,
         Self::Ordered,
         Self::Running,
@@ -112,6 +115,7 @@ impl Phase {
         Self::Removed,
         Self::Attached,
         Self::Draining,
+        Self::RevertDraining,
     ];
 
     /// Everything that is counted of a phase, in one load: a move between phases that have the same is counted nowhere.
@@ -136,6 +140,7 @@ impl Phase {
             Self::Verified => Class::Verified,
             Self::Silent => Class::Unknown,
             Self::Failed
+            | Self::RevertDraining
             | Self::Reverting
             | Self::Reverted
             | Self::RevertSilent
@@ -159,6 +164,7 @@ impl Phase {
             | Self::Installed
             | Self::RebootPending
             | Self::Rebooting
+            | Self::RevertDraining
             | Self::Reverting
             | Self::Reverted
             | Self::Draining => true,
@@ -189,7 +195,10 @@ impl Phase {
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self.class(), Class::Waiting | Class::InFlight)
-            || matches!(self, Self::Silent | Self::Reverting | Self::Reverted | Self::RevertSilent)
+            || matches!(
+                self,
+                Self::Silent | Self::RevertDraining | Self::Reverting | Self::Reverted | Self::RevertSilent
+            )
     }
 
     /// What the phase means, as the start of a sentence.
@@ -218,6 +227,7 @@ impl Phase {
             Self::Held => "held",
             Self::Removed => "removed from the rollout",
             Self::Draining => "being prepared by its pre hook",
+            Self::RevertDraining => "being prepared for its rollback by its pre hook",
             Self::Attached => "being installed by another rollout of the same patch",
         }
     }

@@ -95,11 +95,11 @@ events! {
     Attached = 28,
     /// That order came to nothing; the member waits again.
     Detached = 29,
-    /// The pre hook was asked for, before the order or before a reboot that comes first; due: when it is late.
+    /// The pre hook was asked for, before the order, a reboot that comes first, or a rollback; due: when it is late.
     HookAsked = 30,
-    /// The pre hook failed or was late: the member does not start.
+    /// The pre hook failed or was late: the member does not start; of a rollback, due: when it is run again.
     HookFailed = 31,
-    /// The pre hook was run, and the member may not start any more; it waits again.
+    /// The pre hook was run, and the member may not start, or be rolled back, for now; it waits again.
     HookUndone = 32,
     /// The content was asked to be staged on the endpoint; due: when that is late.
     StageAsked = 33,
@@ -219,7 +219,11 @@ impl Phase {
                 (E::Cancelled, Self::Cancelled),
                 (E::Removed, Self::Removed),
             ],
-            Self::Verified => &[(E::RevertOrdered, Self::Reverting), (E::Removed, Self::Removed)],
+            Self::Verified => &[
+                (E::HookAsked, Self::RevertDraining),
+                (E::RevertOrdered, Self::Reverting),
+                (E::Removed, Self::Removed),
+            ],
             Self::Silent => &[
                 (E::Acknowledged, Self::Running),
                 (E::InstallReported, Self::Installed),
@@ -233,6 +237,7 @@ impl Phase {
             ],
             Self::Failed => &[
                 (E::InstallReported, Self::Installed),
+                (E::HookAsked, Self::RevertDraining),
                 (E::RevertOrdered, Self::Reverting),
                 (E::OperatorNeeded, Self::NeedsOperator),
                 (E::Released, Self::Waiting),
@@ -291,6 +296,13 @@ impl Phase {
                 &[(E::Released, Self::Waiting), (E::Cancelled, Self::Cancelled), (E::Removed, Self::Removed)]
             }
             Self::Removed => &[],
+            Self::RevertDraining => &[
+                (E::RevertOrdered, Self::Reverting),
+                (E::HookFailed, Self::Failed),
+                (E::HookUndone, Self::Failed),
+                (E::OperatorNeeded, Self::NeedsOperator),
+                (E::Removed, Self::Removed),
+            ],
             Self::Draining => &[
                 (E::Ordered, Self::Ordered),
                 (E::RebootOrdered, Self::Rebooting),

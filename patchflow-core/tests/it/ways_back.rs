@@ -265,3 +265,106 @@ fn a_drill_takes_a_place_too() {
     world.ask("ada", &["owner"], drill).unwrap();
     assert_eq!(under_way(&world), [other]);
 }
+
+fn hooked() -> Policy {
+    let mut policy = taking_back();
+    policy.deploy.hooks.pre = Some("drain".into());
+    policy.deploy.hooks.post = Some("resume".into());
+    policy.retry.backoff_secs = 600;
+    policy
+}
+
+fn hooks(world: &World, stage: &str) -> usize {
+    world.hooks.iter().filter(|hook| hook.starts_with(stage)).count()
+}
+
+/// One endpoint with a patch that is revoked.
+fn revoked(policy: Policy) -> (World, CandidateId) {
+    let mut world = World::new(1, 0, policy);
+    let candidate = world.publish(patch("openssl", "2.0"));
+    world.pass(600);
+    assert_eq!(phases(&world, FIRST), [Phase::Verified]);
+    revoke(&mut world, candidate);
+    (world, candidate)
+}
+
+#[test]
+fn what_was_resumed_is_drained_again_before_its_rollback() {
+    let (mut world, candidate) = revoked(hooked());
+    assert_eq!((phases(&world, FIRST), world.orders.len()), (vec![Phase::RevertDraining], 1));
+    let endpoint = world.fleet.endpoint_ix("prod-0").unwrap();
+    let said = format!("{:?}", explain(&world.fleet, endpoint, candidate));
+    assert!(
+        said.contains("being prepared by the hook `drain` until") && said.contains("its rollback to 1.0"),
+        "{said}"
+    );
+    replays(&world);
+    world.pass(60);
+    assert_eq!(phases(&world, FIRST), [Phase::RolledBack]);
+    assert_eq!(world.hooks, ["pre:prod-0", "post:prod-0", "pre:prod-0", "post:prod-0"]);
+    // Without a post hook nobody can say whether it is still drained.
+    let mut policy = hooked();
+    policy.deploy.hooks.post = None;
+    let (mut world, _) = revoked(policy);
+    world.pass(60);
+    assert_eq!((phases(&world, FIRST), hooks(&world, "pre")), (vec![Phase::RolledBack], 2));
+}
+
+#[test]
+fn a_rollback_that_cannot_be_drained_is_drained_anew_and_in_the_end_calls_an_operator() {
+    for does in [Does::Fails(FailureKind::Other), Does::GoesSilent] {
+        for gives_up in [false, true] {
+            let (mut world, candidate) = {
+                let mut world = World::new(1, 0, hooked());
+                let candidate = world.publish(patch("openssl", "2.0"));
+                world.pass(600);
+                world.script.insert("pre:prod-0".into(), does.clone());
+                revoke(&mut world, candidate);
+                (world, candidate)
+            };
+            world.pass(605);
+            assert_eq!(world.orders.len(), 1, "nothing is taken back that was not drained");
+            assert_eq!(phases(&world, FIRST), [Phase::Failed], "{does:?}");
+            assert_eq!(hooks(&world, "post"), 2, "and it is resumed meanwhile");
+            let endpoint = world.fleet.endpoint_ix("prod-0").unwrap();
+            let said = format!("{:?}", explain(&world.fleet, endpoint, candidate));
+            assert!(said.contains("its rollback is prepared anew from 2026-11-21T"), "{said}");
+            replays(&world);
+            world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+            if !gives_up {
+                world.script.clear();
+            }
+            world.pass(6 * 3600);
+            let expected = if gives_up { Phase::NeedsOperator } else { Phase::RolledBack };
+            assert_eq!(phases(&world, FIRST), [expected], "{does:?}");
+            let tries = usize::from(hooked().retry.attempts_max);
+            assert_eq!(hooks(&world, "pre"), if gives_up { 1 + tries } else { 3 });
+            replays(&world);
+        }
+    }
+}
+
+#[test]
+fn a_failed_member_that_is_drained_still_is_not_drained_again() {
+    let mut policy = hooked();
+    policy.rollback.on_failure = patchflow_core::policy::OnFailure::RollBack;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::Sickens);
+    world.publish(patch("openssl", "2.0"));
+    world.pass(600);
+    assert_eq!((phases(&world, FIRST), hooks(&world, "pre")), (vec![Phase::RolledBack], 1));
+}
+
+#[test]
+fn who_goes_out_of_contact_while_it_is_drained_is_rolled_back_when_it_is_there_again() {
+    let (mut world, _) = revoked(hooked());
+    let endpoint = world.fleet.endpoint_ix("prod-0").unwrap();
+    let since = world.now;
+    world.see(Observation::Unreachable { endpoints: vec![endpoint].into(), since });
+    world.pass(60);
+    assert_eq!((phases(&world, FIRST), world.orders.len()), (vec![Phase::Failed], 1));
+    replays(&world);
+    world.see(Observation::Reachable { endpoints: vec![endpoint].into() });
+    world.pass(600);
+    assert_eq!(phases(&world, FIRST), [Phase::RolledBack]);
+}

@@ -63,7 +63,8 @@ fn good(live: &Live, order: patchflow_core::ids::OrderId, looks: bool) -> Option
         | Phase::Held
         | Phase::Removed
         | Phase::Attached
-        | Phase::Draining => None,
+        | Phase::Draining
+        | Phase::RevertDraining => None,
     }
 }
 

@@ -323,7 +323,7 @@ fn of_order(live: &Live, order: OrderId, all: &mut Vec<Event>) {
             all.extend([Done(order), Fails(order, 0)]);
         }
         Phase::Skipped | Phase::Removed | Phase::Held => all.push(Done(order)),
-        Phase::Attached | Phase::Draining => {}
+        Phase::Attached | Phase::Draining | Phase::RevertDraining => {}
     }
     if order.operation > 1 {
         // One about the order before.

@@ -27,6 +27,32 @@ impl Model {
         self.send(|order| Sent::Hook { order, pre: true }, (r, m));
     }
 
+    /// The hook before a rollback: it is no start.
+    pub(super) fn drain_for_revert(&mut self, (r, m): (usize, usize)) {
+        let member = &mut self.rollouts[r].members[m];
+        member.operations = member.operations.saturating_add(1);
+        let due = self.later(self.rollouts[r].policy.deploy.hooks.pre_secs_max);
+        let endpoint = self.member((r, m)).endpoint;
+        self.put((r, m), Phase::RevertDraining, Some(due));
+        self.endpoints[endpoint].drained = true;
+        self.rollouts[r].members[m].placed = true;
+        self.send(|order| Sent::Hook { order, pre: true }, (r, m));
+    }
+
+    /// The hook of a rollback failed: run anew after the waits and as often as attempts are, then a person must act.
+    pub(super) fn not_drained_for_revert(&mut self, at: (usize, usize)) {
+        let times = self.member(at).undrained.saturating_add(1);
+        if times >= self.rollouts[at.0].policy.retry.attempts_max {
+            return self.put(at, Phase::NeedsOperator, None);
+        }
+        let (from, until) = self.backoff(at, times);
+        let due = self.choices.retry(at, from, until).unwrap_or(from);
+        self.put(at, Phase::Failed, Some(due));
+        self.rollouts[at.0].members[at.1].undrained = times;
+        let endpoint = self.member(at).endpoint;
+        self.endpoints[endpoint].drained = false;
+    }
+
     /// A hook has come to its end. Whether anybody waited for it.
     pub(super) fn hook_done(&mut self, order: OrderId, stage: HookStage, failed: bool) -> bool {
         if stage == HookStage::Post {
@@ -38,9 +64,20 @@ impl Model {
             }
             return on.is_some();
         }
-        let Some(at) = self.ordered(order).filter(|at| self.phase(*at) == Phase::Draining) else {
+        let drains = |at: &(usize, usize)| matches!(self.phase(*at), Phase::Draining | Phase::RevertDraining);
+        let Some(at) = self.ordered(order).filter(drains) else {
             return false;
         };
+        if self.phase(at) == Phase::RevertDraining {
+            if failed {
+                self.not_drained_for_revert(at);
+            } else if self.resync.is_some() || self.is_kept(self.member(at).endpoint) {
+                self.put(at, Phase::Failed, None);
+            } else {
+                self.order_revert(at);
+            }
+            return true;
+        }
         if failed && !self.bent(Mutation::FailedHooksStart) {
             self.not_drained(at);
         } else if self.may_go_on(at) {
@@ -85,6 +122,9 @@ impl Model {
         let hooks = &self.rollouts[r].policy.deploy.hooks;
         let ends = matches!(phase, Phase::Verified | Phase::RolledBack)
             || matches!(class(phase), Class::Waiting | Class::Deferred | Class::Cancelled | Class::Removed);
+        // A rollback that could not be prepared has not begun.
+        let ends =
+            ends || before == Phase::RevertDraining && matches!(phase, Phase::Failed | Phase::NeedsOperator);
         let resumes = is_taking(before) || before == Phase::Backoff;
         if hooks.post.is_none() || !ends || !resumes || self.bent(Mutation::NobodyIsResumed) {
             return;

@@ -157,6 +157,7 @@ impl Model {
             taken_out,
             failed_late,
             unread,
+            undrained,
             patience,
             leader,
         } = member;
@@ -165,7 +166,7 @@ impl Model {
         let _ = write!(
             key,
             "{endpoint} {ring} {phase:?} {due:?} {attempts} {operations} {prior:?} {path:?} {forgiven} {placed} \
-             {taken_out} {failed_late} {unread} {patience:?} {leader:?};"
+             {taken_out} {failed_late} {unread} {undrained} {patience:?} {leader:?};"
         );
     }
 }

@@ -45,6 +45,7 @@ impl Member {
             taken_out: false,
             failed_late: false,
             unread: false,
+            undrained: 0,
             patience: None,
             leader: None,
         }

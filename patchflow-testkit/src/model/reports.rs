@@ -258,6 +258,7 @@ impl Model {
             Phase::RevertSilent => self.put(at, Phase::NeedsOperator, None),
             // A pre hook that is late is a start that did not happen.
             Phase::Draining => self.not_drained(at),
+            Phase::RevertDraining => self.not_drained_for_revert(at),
             // A retry that is due takes its turn; nothing else has a deadline.
             _ => {}
         }
@@ -267,7 +268,9 @@ impl Model {
     pub(super) fn ask_after(&mut self, r: usize, m: usize) {
         match self.phase((r, m)) {
             Phase::Installed | Phase::Reverted => self.send(|order| Sent::Inspect { order }, (r, m)),
-            Phase::Draining => self.send(|order| Sent::Hook { order, pre: true }, (r, m)),
+            Phase::Draining | Phase::RevertDraining => {
+                self.send(|order| Sent::Hook { order, pre: true }, (r, m))
+            }
             // There is nobody to ask: the reboot is still to be ordered.
             Phase::RebootPending => {}
             phase => {

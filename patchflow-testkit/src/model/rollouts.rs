@@ -7,7 +7,7 @@ use super::{Illegal, Mutation, Sent};
 use patchflow_core::gate::Class;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{DeployPolicy, OnFailure, OnHalt};
-use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
+use patchflow_core::rollout::{Event, Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
 
 impl Model {
@@ -164,10 +164,20 @@ impl Model {
             return stuck;
         }
         // Who is first where several could be is the engine's choice; that nobody is left out is looked at in the end.
-        if !self.choices.reverts.contains(&at) || !self.may_revert(at) {
+        let drain = (at.0, at.1, Event::HookAsked);
+        let asked = self.choices.starts.iter().position(|start| *start == drain);
+        if (asked.is_none() && !self.choices.reverts.contains(&at)) || !self.may_revert(at) {
             return false;
         }
-        self.order_revert(at);
+        let is_drained = self.phase(at) == Phase::Failed && self.endpoints[self.member(at).endpoint].drained;
+        match asked {
+            Some(i) if self.has_pre_hook(at.0) && !is_drained => {
+                self.choices.starts.remove(i);
+                self.drain_for_revert(at);
+            }
+            _ if self.has_pre_hook(at.0) && !is_drained => return false,
+            _ => self.order_revert(at),
+        }
         true
     }
 
@@ -175,6 +185,10 @@ impl Model {
     fn may_revert(&self, at: (usize, usize)) -> bool {
         let endpoint = self.member(at).endpoint;
         let here = &self.endpoints[endpoint];
+        if self.phase(at) == Phase::Failed && self.member(at).due.is_some_and(|due| due > self.now) {
+            // Its pre hook failed not long ago.
+            return false;
+        }
         let kept = self.is_busy(endpoint) || here.post.is_some() || here.gone || self.is_kept(endpoint);
         !kept && self.takes_back(at)
     }

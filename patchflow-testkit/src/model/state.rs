@@ -133,6 +133,8 @@ pub(super) struct Member {
     pub(super) failed_late: bool,
     /// It is silent only because nobody could look: that it says again that it is done tells nothing new.
     pub(super) unread: bool,
+    /// How often in a row the pre hook of its rollback failed.
+    pub(super) undrained: u8,
     /// Until when signs of life may extend the report deadline of the install under way.
     pub(super) patience: Option<Timestamp>,
     /// The member of another rollout whose order it goes by.
@@ -252,6 +254,9 @@ impl Model {
             (Phase::Silent, Phase::Silent) | (Phase::RevertSilent, Phase::RevertSilent) => member.unread,
             _ => false,
         };
+        let prepares =
+            phase == Phase::RevertDraining || (before, phase) == (Phase::RevertDraining, Phase::Failed);
+        member.undrained = if prepares { member.undrained } else { 0 };
         let longest = now.plus_secs(rollout.policy.deploy.duration_secs_max.into());
         member.patience = match phase {
             // It counts from when the endpoint said that it has begun.
@@ -338,6 +343,7 @@ pub(super) fn class(phase: Phase) -> Class {
         // Rolled back counts as failed, and so does everything on the way there.
         Phase::Failed | Phase::NeedsOperator => Class::Failed,
         Phase::Reverting | Phase::Reverted | Phase::RevertSilent | Phase::RolledBack => Class::Failed,
+        Phase::RevertDraining => Class::Failed,
         Phase::Deferred => Class::Deferred,
         Phase::Skipped => Class::Skipped,
         Phase::Cancelled => Class::Cancelled,
@@ -350,7 +356,7 @@ pub(super) fn class(phase: Phase) -> Class {
 pub(super) fn is_operating(phase: Phase) -> bool {
     let installing = [Phase::Ordered, Phase::Running, Phase::Recalling, Phase::Installed];
     let rebooting = [Phase::RebootPending, Phase::Rebooting];
-    let reverting = [Phase::Reverting, Phase::Reverted, Phase::Draining];
+    let reverting = [Phase::RevertDraining, Phase::Reverting, Phase::Reverted, Phase::Draining];
     installing.contains(&phase) || rebooting.contains(&phase) || reverting.contains(&phase)
 }
 

@@ -1,6 +1,6 @@
 //! Budgets are kept: no more operations under way than the policies allow, and no more endpoints unavailable.
 
-use super::condition_entry::starts;
+use super::condition_entry::{starts, takes_back};
 use super::{Ledger, MemberEntry, Oracle, RolloutEntry, Standing, member_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::EndpointFact;
@@ -68,11 +68,6 @@ pub(super) fn budgets(ledger: &Ledger, fact: &EndpointFact, at: Timestamp) -> Ve
         all.push(Budget { name: "group", taken, max: budgets.unavailable_max.of(n) as usize });
     }
     all
-}
-
-/// Whether a rollback begins with an event, of a member that nothing was under way with.
-fn takes_back(event: Event, before: &MemberEntry) -> bool {
-    event == Event::RevertOrdered && matches!(before.standing, Standing::Verified | Standing::Failed)
 }
 
 fn of_ring(rollout: &RolloutEntry, member: &MemberEntry, reverts: bool, all: &mut Vec<Budget>) {

@@ -237,10 +237,14 @@ impl Ledger {
             known.reboots.push(at);
         }
         known.drained |= fact.event == Event::HookAsked;
+        // A rollback that could not be prepared has not begun.
+        let undone = before.standing == Standing::Undoing && before.draining;
+        let ends = ends || undone && matches!(after, Standing::Failed | Standing::Operator);
         // Where there is a pre hook, only what was drained is resumed, and once.
         if has_post && ends && (before.standing.occupies() || tried_again) && (known.drained || !has_pre) {
             (known.drained, known.resuming) = (false, true);
         }
+        known.drained &= !(undone && matches!(fact.event, Event::HookFailed | Event::OperatorNeeded));
         if failed {
             known.broken = known.group.is_some();
             known.back = known.broken && after == Standing::RolledBack;
@@ -250,7 +254,13 @@ impl Ledger {
     }
 }
 
+/// Whether a rollback begins with an event: with its pre hook, or else with its order.
+pub(super) fn takes_back(event: Event, before: &MemberEntry) -> bool {
+    matches!(event, Event::RevertOrdered | Event::HookAsked)
+        && matches!(before.standing, Standing::Verified | Standing::Failed)
+}
+
 /// Whether an install starts with an event: with its pre hook, or else with its order.
 pub(super) fn starts(event: Event, before: &MemberEntry) -> bool {
-    event == Event::HookAsked || (event == Event::Ordered && !before.draining)
+    (event == Event::HookAsked && !takes_back(event, before)) || (event == Event::Ordered && !before.draining)
 }

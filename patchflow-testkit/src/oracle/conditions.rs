@@ -1,7 +1,7 @@
 //! Nothing is ordered where a condition forbids it: out of reach, stale, in quarantine, another's, waiting for a reboot
 //! of its own, or rebooted too often. People put off only as often as they may.
 
-use super::condition_entry::starts;
+use super::condition_entry::{starts, takes_back};
 use super::{Ledger, Oracle, Standing, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::RichFact;
@@ -60,7 +60,8 @@ impl Oracle for ConditionsHeeded {
         let hooked =
             fact.event == Event::HookAsked && known.reboot_pending && rollout.policy.reboot.preflight;
         let preflight = (reboots && begins) || hooked;
-        if matches!(fact.event, Event::Ordered | Event::HookAsked) || preflight {
+        let starting = matches!(fact.event, Event::Ordered | Event::HookAsked);
+        if (starting && !takes_back(fact.event, member)) || preflight {
             if let Some(word) = known.keeps_back() {
                 says(format!("{who} was ordered ({:?}), and is {word}", fact.event));
             }

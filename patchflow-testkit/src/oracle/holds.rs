@@ -1,5 +1,6 @@
 //! A hold keeps a patch away from an endpoint that it was rolled back from, until a person clears it.
 
+use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::RichFact;
@@ -29,7 +30,9 @@ impl Oracle for Holds {
             Event::RolledBack => {
                 self.0.insert(held);
             }
-            Event::Ordered | Event::HookAsked if self.0.contains(&held) => {
+            Event::Ordered | Event::HookAsked
+                if self.0.contains(&held) && !takes_back(fact.event, member) =>
+            {
                 says(format!("{} was ordered {} that it was rolled back from", held.1, held.0));
             }
             _ => {}

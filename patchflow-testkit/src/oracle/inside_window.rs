@@ -1,5 +1,6 @@
 //! Nothing is ordered when its window is shut, frozen, or closes before the operation ends.
 
+use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, member_fact};
 use crate::sim::Sight;
 use patchflow_core::catalog::RebootBehaviour;
@@ -62,6 +63,10 @@ impl Oracle for InsideWindow {
 
     fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
         let Some((fact, at)) = member_fact(&sight) else { return };
+        // Undoing harm waits for no window.
+        if ledger.member(fact.rollout, fact.member).is_some_and(|member| takes_back(fact.event, member)) {
+            return;
+        }
         let Some(rollout) = ledger.rollout(fact.rollout) else { return };
         let deploy = &rollout.policy.deploy;
         let reboots = ledger

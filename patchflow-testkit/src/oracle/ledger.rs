@@ -336,8 +336,11 @@ impl Ledger {
             }
             Event::HookAsked => {
                 member.operations += 1;
-                Standing::Busy
+                let reverts = matches!(before, Standing::Verified | Standing::Failed);
+                if reverts { Standing::Undoing } else { Standing::Busy }
             }
+            // Nothing was undone yet: it still has to be.
+            Event::HookFailed | Event::HookUndone if before == Standing::Undoing => Standing::Failed,
             Event::InstallReported | Event::Rebooted | Event::RecallAsked | Event::RecallFailed => {
                 Standing::Busy
             }

@@ -1,5 +1,6 @@
 //! What must come first is there, and what cannot be beside it is not; what is held goes nowhere.
 
+use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, Standing, member_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::Standing as Need;
@@ -35,6 +36,9 @@ impl Oracle for RelationsHeeded {
     fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
         let Some((fact, _)) = member_fact(&sight) else { return };
         if !matches!(fact.event, Event::Ordered | Event::HookAsked) {
+            return;
+        }
+        if ledger.member(fact.rollout, fact.member).is_some_and(|member| takes_back(fact.event, member)) {
             return;
         }
         let Some(rollout) = ledger.rollout(fact.rollout) else { return };

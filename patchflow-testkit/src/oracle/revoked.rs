@@ -1,5 +1,6 @@
 //! What was revoked, withdrawn, superseded or rejected is not ordered any more, and what is stopped orders nothing.
 
+use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::RichFact;
@@ -39,6 +40,9 @@ impl Oracle for Revoked {
         }
         let Some((fact, _)) = member_fact(&sight) else { return };
         if !matches!(fact.event, Event::Ordered | Event::HookAsked) {
+            return;
+        }
+        if ledger.member(fact.rollout, fact.member).is_some_and(|member| takes_back(fact.event, member)) {
             return;
         }
         let Some(rollout) = ledger.rollout(fact.rollout) else { return };

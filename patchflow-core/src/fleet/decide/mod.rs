@@ -28,7 +28,7 @@ pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,
 };
-pub(crate) use hook::{drain, not_drained};
+pub(crate) use hook::{drain, drained_for_revert, not_drained};
 pub(crate) use join::{join, takes_newcomers};
 pub(crate) use onboard::onboarded;
 pub(crate) use patience::deferrals_left;
@@ -36,7 +36,8 @@ pub(crate) use reboot::reboot;
 pub(crate) use report::{answered, due, inspected, recall_answered, reported};
 pub(crate) use resync::{resync_end, resync_start};
 pub(crate) use revert::{
-    Revert, full_for_revert, is_kept_from_revert, is_replaced, is_to_be_reverted, revert,
+    Revert, begin as begin_revert, full_for_revert, is_kept_from_revert, is_replaced, is_to_be_reverted,
+    revert,
 };
 pub(crate) use ring::{halts_now, next_look, review};
 pub(crate) use stage::{Stage, content_held, is_staged, stage, stage_late, staged};

@@ -65,6 +65,7 @@ pub(super) fn deferred(
         Phase::Rebooting => true,
         Phase::Waiting
         | Phase::Draining
+        | Phase::RevertDraining
         | Phase::Attached
         | Phase::Recalling
         | Phase::Installed

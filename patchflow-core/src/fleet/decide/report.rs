@@ -54,7 +54,8 @@ fn acknowledged(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) ->
         | Phase::Held
         | Phase::Removed
         | Phase::Attached
-        | Phase::Draining => return false,
+        | Phase::Draining
+        | Phase::RevertDraining => return false,
     }
     facts.push(at.fact(Event::Acknowledged, 0, due));
     true
@@ -92,7 +93,8 @@ fn done(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> bool {
         | Phase::Held
         | Phase::Removed
         | Phase::Attached
-        | Phase::Draining => return false,
+        | Phase::Draining
+        | Phase::RevertDraining => return false,
     };
     facts.push(at.fact(event, 0, due));
     true
@@ -141,7 +143,8 @@ fn failed_report(
         | Phase::Held
         | Phase::Removed
         | Phase::Attached
-        | Phase::Draining => return false,
+        | Phase::Draining
+        | Phase::RevertDraining => return false,
     }
     true
 }
@@ -225,7 +228,8 @@ pub(crate) fn answered(
             | Phase::Held
             | Phase::Removed
             | Phase::Attached
-            | Phase::Draining => false,
+            | Phase::Draining
+            | Phase::RevertDraining => false,
         },
         QueryAnswer::Done => done(state, now, at, facts),
         QueryAnswer::Failed(failure) => failed_report(state, now, at, failure, facts),
@@ -268,7 +272,8 @@ fn never_seen(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> b
         | Phase::Held
         | Phase::Removed
         | Phase::Attached
-        | Phase::Draining => return false,
+        | Phase::Draining
+        | Phase::RevertDraining => return false,
     };
     facts.push(fact);
     true
@@ -330,7 +335,8 @@ pub(crate) fn inspected(state: &State, now: Timestamp, seen: &Inspection<'_>, fa
         | Phase::Held
         | Phase::Removed
         | Phase::Attached
-        | Phase::Draining => false,
+        | Phase::Draining
+        | Phase::RevertDraining => false,
     }
 }
 
@@ -436,6 +442,10 @@ pub(crate) fn due(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) 
         Phase::Draining => {
             let why = (FailureKind::Timeout, "its pre hook did not end in time");
             return hook::not_drained(state, now, at, why, facts);
+        }
+        Phase::RevertDraining => {
+            let why = (FailureKind::Timeout, "its pre hook did not end in time");
+            return hook::not_drained_for_revert(state, now, at, why, facts);
         }
         Phase::Silent => at.fact(Event::StayedSilent, 0, 0),
         Phase::Reverting => {

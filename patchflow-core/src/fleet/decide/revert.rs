@@ -1,9 +1,11 @@
 //! Who is rolled back, and when: as soon as its endpoint is free and the budgets have a place (semantics S10, S12).
 
 use super::condition::NO_ORDERS;
+use super::hook::drain_for_revert;
 use super::start::{Full, is_refused_snapshot};
 use super::{At, Facts};
 use crate::error::FailureKind;
+use crate::fleet::Fact;
 use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
 use crate::fleet::table::endpoints::Slot;
@@ -18,6 +20,8 @@ pub(crate) enum Revert {
     Told,
     /// It stays as it is.
     Never,
+    /// It is looked at again at its deadline.
+    Later,
     /// Another operation has the endpoint, or its condition keeps it.
     Busy,
     /// A budget has no place left.
@@ -27,6 +31,9 @@ pub(crate) enum Revert {
 /// Whether the policy brings this member back: it failed, a gate halted its rollout (semantics S10), or its approval was
 /// taken back (S8).
 pub(crate) fn is_to_be_reverted(state: &State, at: At<'_>) -> bool {
+    if state.drilling.contains_key(&(at.rollout.id(), at.ix)) {
+        return true;
+    }
     // What another rollout installed is that one's to take back.
     if at.member.operation == 0 {
         return false;
@@ -86,15 +93,25 @@ pub(crate) fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Fact
     if state.endpoints.slot(at.member.endpoint).is_none_or(|slot| slot.gone) {
         return Revert::Never;
     }
+    if at.member.phase == Phase::Failed && at.member.deadline > state.secs(now) {
+        // Its pre hook failed not long ago; its deadline lets it look again.
+        return Revert::Later;
+    }
     if is_kept_from_revert(state, at) {
         return Revert::Busy;
     }
     if let Some(full) = full_for_revert(state, at) {
         return Revert::Full(full);
     }
-    let due = state.due(now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into()));
-    facts.push(at.fact(Event::RevertOrdered, 0, due));
+    facts.push(begin(state, now, at));
     Revert::Told
+}
+
+/// A rollback begins: with its pre hook when there is one and it is not drained already, else with its order.
+pub(crate) fn begin(state: &State, now: Timestamp, at: At<'_>) -> Fact {
+    let within = at.rollout.policy().deploy.acknowledge_within_secs;
+    let due = state.due(now.plus_secs(within.into()));
+    drain_for_revert(state, now, at).unwrap_or_else(|| at.fact(Event::RevertOrdered, 0, due))
 }
 
 /// Whether another operation has the endpoint, or its condition keeps every order back.

@@ -134,6 +134,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         | Phase::Cancelled
         | Phase::Held
         | Phase::Removed
+        | Phase::RevertDraining
         | Phase::Attached => false,
     };
     if !its_turn {
@@ -341,7 +342,8 @@ pub(crate) fn may_come(state: &State, now: Timestamp, at: At<'_>) -> bool {
                     | Phase::Held
                     | Phase::Removed
                     | Phase::Attached
-                    | Phase::Draining => true,
+                    | Phase::Draining
+                    | Phase::RevertDraining => true,
                 };
                 ahead.peek().is_some() && ahead.all(comes)
             }

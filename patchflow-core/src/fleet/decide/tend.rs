@@ -34,6 +34,7 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         Phase::RolledBack => drilled(state, at, true, facts),
         Phase::Draining if stopped => facts.push(at.fact(Event::HookUndone, 0, 0)),
         Phase::Draining => {}
+        Phase::RevertDraining => {}
         Phase::Attached => super::attach::attached(state, at, facts),
         Phase::Waiting
         | Phase::Ordered

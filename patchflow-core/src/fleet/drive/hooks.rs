@@ -30,6 +30,10 @@ impl Fleet {
         if stage == HookStage::Post {
             return self.post_done(order, failure, facts);
         }
+        if at.member.phase == Phase::RevertDraining {
+            decide::drained_for_revert(&self.state, now, at, failure, facts);
+            return true;
+        }
         if at.member.phase != Phase::Draining {
             return false;
         }
@@ -104,14 +108,16 @@ impl State {
     ) {
         let Some(rollout) = self.rollout(id) else { return };
         let hooks = &rollout.policy().deploy.hooks;
-        if to == Phase::Draining {
+        if matches!(to, Phase::Draining | Phase::RevertDraining) {
             self.drained.extend(rollout.members().get(ix.index()).map(|member| member.endpoint));
             return;
         }
         if hooks.post.is_none() || !(from.occupies() || from == Phase::Backoff) {
             return;
         }
+        // A rollback that could not be prepared has not begun.
         let ends = matches!(to, Phase::Verified | Phase::RolledBack)
+            || (from == Phase::RevertDraining && matches!(to, Phase::Failed | Phase::NeedsOperator))
             || matches!(to.class(), Class::Waiting | Class::Deferred | Class::Cancelled | Class::Removed);
         let Some(member) = self.member(id, ix).filter(|_| ends) else { return };
         let (endpoint, order) = (member.member.endpoint, self.order_id(member));
@@ -131,6 +137,31 @@ impl State {
             self.cache.resumes = Some(endpoint);
             before.map(|before| self.cache.posts_due.remove(&(before.due, endpoint)));
             self.cache.posts_due.insert((due, endpoint));
+        }
+    }
+
+    /// How often in a row the pre hook of a rollback failed; what was not drained is drained anew.
+    pub(in crate::fleet) fn note_undrained(
+        &mut self,
+        at: (RolloutId, MemberIx),
+        event: Event,
+        [from, to]: [Phase; 2],
+    ) {
+        if from != Phase::RevertDraining {
+            if !self.undrained.is_empty() && to != Phase::RevertDraining {
+                self.undrained.remove(&at);
+            }
+            return;
+        }
+        if event == Event::HookFailed {
+            *self.undrained.entry(at).or_default() += 1;
+        } else if to != Phase::Failed {
+            self.undrained.remove(&at);
+        }
+        let failed = matches!(event, Event::HookFailed | Event::OperatorNeeded);
+        if failed && let Some(at) = self.member(at.0, at.1) {
+            let endpoint = at.member.endpoint;
+            self.drained.remove(&endpoint);
         }
     }
 

@@ -48,7 +48,7 @@ impl Fleet {
             }
             match decide::revert(&self.state, now, at, facts) {
                 Revert::Told => self.apply_all(now, facts, out),
-                Revert::Never => {}
+                Revert::Never | Revert::Later => {}
                 Revert::Busy => self.await_turn(id, ix),
                 Revert::Full(full) => self.state.park_revert(id, ix, full),
             }

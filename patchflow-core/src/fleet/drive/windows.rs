@@ -70,7 +70,8 @@ impl Fleet {
                         | Phase::Held
                         | Phase::Removed
                         | Phase::Attached
-                        | Phase::Draining => {}
+                        | Phase::Draining
+                        | Phase::RevertDraining => {}
                     }
                 }
                 self.state.put_on_agenda(id);

@@ -118,7 +118,7 @@ impl State {
         if taken.is_ne() && self.cache.live && self.cache.budgets.is_counting() {
             self.count_place(endpoint, taken.is_gt());
         }
-        if event == Event::HookAsked || (event == Event::Ordered && from != Phase::Draining) {
+        if to == Phase::Draining || (event == Event::Ordered && from != Phase::Draining) {
             self.note_start(at);
         }
         // Whoever goes on beyond its first deadline is rare; whoever ends while nobody does costs one comparison.
@@ -133,6 +133,7 @@ impl State {
         if event == Event::RebootOrdered {
             self.reboots.note(endpoint, self.secs(at));
         }
+        self.note_undrained((id, member), event, [from, to]);
         // A drill holds nothing away: nothing was wrong.
         if to == Phase::RolledBack && !self.drilling.contains_key(&(id, member)) {
             self.holds.insert((candidate, endpoint));

@@ -81,7 +81,8 @@ impl State {
             | Phase::Reverting
             | Phase::Reverted
             | Phase::RevertSilent
-            | Phase::Draining => true,
+            | Phase::Draining
+            | Phase::RevertDraining => true,
             Phase::Verified
             | Phase::Failed
             | Phase::RolledBack
@@ -188,7 +189,8 @@ impl State {
                 | Phase::Held
                 | Phase::Removed
                 | Phase::Attached
-                | Phase::Draining => {}
+                | Phase::Draining
+                | Phase::RevertDraining => {}
             }
         }
     }

@@ -184,6 +184,8 @@ pub(crate) struct State {
     pub(crate) posts: BTreeMap<EndpointIx, Post>,
     /// Endpoints whose pre hook was asked for, and their post hook not since.
     pub(crate) drained: BTreeSet<EndpointIx>,
+    /// Members whose rollback waits because their pre hook failed, and how often in a row it did.
+    pub(crate) undrained: BTreeMap<(RolloutId, MemberIx), u8>,
     pub(crate) cache: Cache,
 }
 

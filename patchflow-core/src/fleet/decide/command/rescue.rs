@@ -4,12 +4,12 @@ use super::member::member_of;
 use super::{Asked, Done, candidate_for, not_found, rollout_for};
 use crate::error::Refusal;
 use crate::fleet::decide::condition::NO_ORDERS;
-use crate::fleet::decide::{At, full_for_revert, is_refused_snapshot};
+use crate::fleet::decide::{At, begin_revert, full_for_revert, is_refused_snapshot};
 use crate::fleet::{Outcome, RichFact};
 use crate::ids::{CandidateId, EndpointId, RolloutId};
 use crate::inventory::Environment;
 use crate::plan::RollbackPath;
-use crate::rollout::{Event, Phase, RolloutKind};
+use crate::rollout::{Phase, RolloutKind};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -83,7 +83,6 @@ pub(super) fn drill(asked: Asked<'_>, candidate: CandidateId, endpoint: &Endpoin
     }
     let (path, by) = (at.member.path(), actor.name.clone());
     facts.push(RichFact::DrillStarted { rollout: rollout.id(), member, path, by }.into());
-    let due = state.due(now.plus_secs(rollout.policy().deploy.acknowledge_within_secs.into()));
-    facts.push(at.fact(Event::RevertOrdered, 0, due));
+    facts.push(begin_revert(state, now, at));
     Ok(Outcome::Done)
 }
