@@ -75,7 +75,7 @@ pub struct Rollout {
     pub(crate) unplaced: BTreeSet<MemberIx>,
     /// Members of any ring that may still move without a person, beyond those that wait.
     pub(crate) moving: u32,
-    /// Members that wait for a reboot; kept only where rollouts of a bundle wait for each other's.
+    /// Members that wait for a reboot.
     pub(crate) reboots_pending: u32,
     /// Whether everybody who has it is rolled back, because its approval was taken back.
     pub(crate) takes_back: bool,
@@ -192,8 +192,7 @@ impl Rollout {
     pub(crate) fn recount(&mut self) {
         let count = |keep: fn(Phase) -> bool| self.members.iter().filter(|m| keep(m.phase)).count() as u32;
         (self.operating, self.moving) = (0, count(|phase| phase.tally().moving));
-        let bundled = !self.bundle.is_empty();
-        self.reboots_pending = if bundled { count(|phase| phase == Phase::RebootPending) } else { 0 };
+        self.reboots_pending = count(|phase| phase == Phase::RebootPending);
         for ring in &mut self.rings {
             (ring.counts, ring.operating) = ([0; 10], 0);
         }
@@ -461,7 +460,8 @@ impl Rollout {
     /// (failures stay, and what can still be reached stays), and nothing can be promoted yet.
     pub(crate) fn is_unmoved(&self, ring: u8, from: Phase, to: Phase) -> bool {
         if from.tally() == to.tally() {
-            return to != Phase::Waiting;
+            // One that waits for its reboot no longer keeps a cancelled rollout from its end.
+            return to != Phase::Waiting && self.state != RolloutState::Cancelled;
         }
         let ring_of = &self.rings[usize::from(ring)];
         let [waiting, in_flight] =

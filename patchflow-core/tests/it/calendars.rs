@@ -5,9 +5,9 @@ use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, MissedBecause, Observation, RichFact};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::policy::{Approval, Policy, RingPolicy, WaiverByName};
+use patchflow_core::policy::{Approval, Policy, RingPolicy, RingSize, Selector, WaiverByName};
 use patchflow_core::report::explain;
-use patchflow_core::rollout::{Event, Phase};
+use patchflow_core::rollout::{Event, Phase, RolloutState};
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -242,4 +242,78 @@ fn who_cannot_start_in_time_is_deferred_at_the_end_of_its_own_first_window() {
     assert_eq!(at("prod-0"), Some(t("2026-11-21T13:00:00Z")));
     assert_eq!(at("prod-1"), Some(t("2026-11-22T04:00:00Z")));
     assert_eq!(at("prod-2"), Some(t("2026-11-22T06:00:00Z")));
+}
+
+#[test]
+fn a_change_of_scope_keeps_the_ring_and_takes_the_new_windows() {
+    let mut policy = calendars();
+    let gate = policy.rings[0].gate.clone();
+    let berlin = Selector::Scope { within: ScopePath("acme/berlin".into()) };
+    let size = RingSize::Selector { selector: berlin };
+    let first = RingPolicy { gate: gate.clone(), size, ..RingPolicy::percent("berlin", 100) };
+    policy.rings = vec![first, RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
+    let mut world = World::new(6, 0, policy);
+    let moves = |world: &mut World, i: u32, scope: &str, calendar: Option<&str>| {
+        let endpoint = EndpointSeen {
+            scope: ScopePath(scope.into()),
+            calendar: calendar.map(Into::into),
+            ..EndpointSeen::new(format!("prod-{i}"), Environment::Production)
+        };
+        world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![endpoint]) });
+    };
+    moves(&mut world, 0, "acme/berlin", Some("four"));
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    let rollout = world.deployment_of(candidate);
+    assert_eq!(world.ring(rollout, 0), ["prod-0"]);
+    world.pass(HOUR);
+    moves(&mut world, 0, "acme/bonn", Some("two"));
+    moves(&mut world, 1, "acme/berlin", None);
+    world.pass(19 * HOUR);
+    assert_eq!(ordered(&world)["prod-0"], t("2026-11-22T02:00:00Z"), "its new window");
+    assert_eq!(world.ring(rollout, 0), ["prod-0"], "and the ring that the plan gave it");
+}
+
+#[test]
+fn a_cancelled_rollout_ends_though_a_reboot_waits_for_a_window_that_never_opens() {
+    let (mut world, candidate) = world(calendars(), &[(1, "two")]);
+    world.script.insert("prod-1".into(), Does::WantsReboot);
+    world.pass(18 * HOUR);
+    let rollout = world.deployment_of(candidate);
+    assert_eq!(world.phase(rollout, "prod-1"), Phase::Running);
+    name(&mut world, 1, Some("tow"));
+    world.pass(62);
+    assert_eq!(world.phase(rollout, "prod-1"), Phase::RebootPending, "fail closed: no calendar, no reboot");
+    let reason = String::from("another one comes");
+    world.ask("ada", &["owner"], Command::Cancel { rollout, reason }).unwrap();
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Ended);
+    let endpoint = world.fleet.endpoint_ix("prod-1").unwrap();
+    let said = format!("{:?}", explain(&world.fleet, endpoint, candidate));
+    assert!(said.contains("waiting for a reboot") && said.contains("`tow`"), "{said}");
+    assert!(!world.fleet.rollout(rollout).unwrap().is_at_rest(), "it is installed, and not done");
+    let replayed = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert_eq!(replayed.baseline(), world.fleet.baseline());
+    world.fleet = replayed;
+    name(&mut world, 1, Some("two"));
+    world.pass(8 * 24 * HOUR);
+    assert_eq!(
+        world.phase(rollout, "prod-1"),
+        Phase::Verified,
+        "its reboot comes in its window all the same"
+    );
+    assert!(world.fleet.rollout(rollout).unwrap().is_at_rest());
+}
+
+#[test]
+fn a_cancelled_rollout_waits_for_what_is_at_work_and_for_no_reboot() {
+    let (mut world, candidate) = world(calendars(), &[]);
+    world.script.insert("prod-1".into(), Does::WantsReboot);
+    world.pass(4 * HOUR + 30);
+    let rollout = world.deployment_of(candidate);
+    world.ask("ada", &["owner"], Command::Cancel { rollout, reason: "enough".into() }).unwrap();
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Cancelled, "it is at work");
+    world.pass(20);
+    let state = world.fleet.rollout(rollout).unwrap().state();
+    assert_eq!(state, RolloutState::Cancelled);
+    world.pass(60);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Ended);
 }

@@ -1,7 +1,7 @@
 //! S3, S10: rings open, settle and are judged; halts recall, roll back and come to rest.
 
 use super::gate::Says;
-use super::state::{Model, is_operating};
+use super::state::{Model, is_operating, may_still_move};
 use super::windows::Window;
 use super::{Illegal, Mutation, Sent};
 use patchflow_core::gate::Class;
@@ -242,7 +242,12 @@ impl Model {
 
     fn end_cancelled(&mut self, r: usize) -> bool {
         let waits = self.rollouts[r].members.iter().any(|m| m.phase == Phase::Waiting);
-        if waits || self.rollouts[r].sweep || self.rollouts[r].is_under_way() {
+        // A reboot that waits for its window goes on by itself.
+        let at_work = self.rollouts[r]
+            .members
+            .iter()
+            .any(|m| !matches!(m.phase, Phase::Waiting | Phase::RebootPending) && may_still_move(m.phase));
+        if waits || self.rollouts[r].sweep || at_work {
             return false;
         }
         self.end(r, false);

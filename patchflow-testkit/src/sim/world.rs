@@ -310,6 +310,13 @@ impl World {
 
     /// The host compares inventory and catalogue.
     pub fn rescan(&mut self) {
+        // Those that left while the host was away, and nobody told.
+        let gone = self.machines.iter().filter(|machine| machine.gone);
+        let known = gone.filter_map(|machine| self.fleet.endpoint_ix(machine.id.as_str()));
+        let unsaid = known.filter(|ix| self.fleet.endpoint(*ix).is_some_and(|known| !known.is_gone()));
+        for endpoint in unsaid.collect::<Vec<_>>() {
+            self.see(Observation::EndpointGone { endpoint });
+        }
         for i in 0..self.patches.len() {
             if self.host.away.is_some() {
                 return;

@@ -20,8 +20,11 @@ pub(crate) fn review(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
             facts.push(RichFact::TrialFailed { candidate, rollout: rollout.id() }.into());
             facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: false }.into());
         }
+        // A reboot that waits for its window, or for a person, goes on by itself: nothing is at work meanwhile.
         RolloutState::Cancelled
-            if rollout.moving == 0 && rollout.counts().waiting == 0 && !rollout.queue.sweep =>
+            if rollout.moving == rollout.reboots_pending
+                && rollout.counts().waiting == 0
+                && !rollout.queue.sweep =>
         {
             facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: false }.into());
         }

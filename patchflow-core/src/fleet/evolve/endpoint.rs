@@ -33,7 +33,7 @@ impl State {
                 before.map_or_else(|| format!("{id} has no {member}"), |(phase, _)| format!("it is {phase}"))
             );
         };
-        if bundled {
+        if from == Phase::RebootPending || to == Phase::RebootPending {
             let pending = |phase| u32::from(phase == Phase::RebootPending);
             rollout.reboots_pending = rollout.reboots_pending + pending(to) - pending(from);
         }
