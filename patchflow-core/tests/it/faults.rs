@@ -1,12 +1,14 @@
 //! What goes wrong on the way: silence, doubles, strays, clocks, absence.
 
+use crate::budgets::at_once;
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Fact, Observation, RichFact};
+use patchflow_core::gate::Percent;
 use patchflow_core::ids::{FleetId, Generation, MemberIx, OrderId, RolloutId};
 use patchflow_core::policy::OnFailure;
-use patchflow_core::rollout::{Failure, Order, Phase, QueryAnswer, Report, ReportKind, RolloutState};
+use patchflow_core::rollout::{Event, Failure, Order, Phase, QueryAnswer, Report, ReportKind, RolloutState};
 
 #[test]
 fn an_order_never_acknowledged_goes_back_to_waiting_under_a_higher_fence() {
@@ -238,4 +240,85 @@ fn what_could_not_be_read_once_does_not_speak_against_a_later_outcome() {
         world.phase(rollout, "prod-0") == Phase::Reverted
     });
     assert!(taken, "it is silent again, and its answer is new");
+}
+
+#[test]
+fn what_is_asked_after_goes_on_by_the_answer() {
+    for (answer, expected) in [
+        (QueryAnswer::NeverSeen, Phase::Ordered),
+        (QueryAnswer::Queued, Phase::Running),
+        (QueryAnswer::Running, Phase::Running),
+        (QueryAnswer::Done, Phase::Installed),
+    ] {
+        let mut world = World::new(1, 0, at_once());
+        world.script.insert("prod-0".into(), Does::Offline);
+        world.publish(patch("openssl", "2.0"));
+        let order = world.orders[0].id();
+        world.pass(60);
+        world.see(Observation::Answered { order, answer: answer.clone() });
+        assert_eq!(world.phase(RolloutId(0), "prod-0"), expected, "{answer:?}");
+        let again = usize::from(answer == QueryAnswer::NeverSeen);
+        assert_eq!(world.orders.len(), 1 + again, "{answer:?}");
+        assert!(world.orders.iter().all(|sent| sent.id() == order), "under the same id while it is fresh");
+        world.pass(1741);
+        if again == 1 {
+            world.see(Observation::Answered { order, answer });
+            assert_ne!(world.orders.last().unwrap().id(), order, "and under a new one when it is not");
+        }
+    }
+}
+
+#[test]
+fn waits_between_attempts_double_and_what_was_refused_is_not_tried_again() {
+    let mut policy = at_once();
+    policy.retry.attempts_max = 6;
+    (policy.retry.backoff_secs, policy.retry.backoff_secs_max) = (100, 500);
+    policy.retry.jitter = Percent::whole(50);
+    let mut world = World::new(6, 0, policy);
+    let does = |i: u32| Does::Fails(if i == 5 { FailureKind::Denied } else { FailureKind::Busy });
+    world.script.extend((0..6).map(|i| (format!("prod-{i}"), does(i))));
+    world.publish(patch("openssl", "2.0"));
+    world.pass(6 * 3600);
+    let mut all = std::collections::BTreeSet::new();
+    for i in 0..5 {
+        let name = format!("prod-{i}");
+        assert_eq!(world.installs_of(&name), 6, "{name}");
+        let ix = world.fleet.endpoint_ix(&name).unwrap();
+        let member = world.fleet.rollout(RolloutId(0)).unwrap().member_of(ix).unwrap();
+        let starts = world.journal.iter().filter_map(|recorded| match &recorded.fact {
+            Fact::Endpoint(fact) if fact.member == member && fact.event == Event::Ordered => {
+                Some(recorded.at)
+            }
+            _ => None,
+        });
+        let starts: Vec<_> = starts.collect();
+        // A minute for the attempt itself, then the wait and at most half of it more.
+        let waits: Vec<u64> = starts.windows(2).map(|two| two[1].since(two[0]).as_secs() - 60).collect();
+        for (wait, least) in waits.iter().zip([100, 200, 400, 500, 500]) {
+            assert!((least..=least * 3 / 2).contains(wait), "{name}: {waits:?}");
+        }
+        all.insert(waits);
+    }
+    assert_eq!(all.len(), 5, "each has a jitter of its own, so that they do not come together");
+    assert_eq!(world.installs_of("prod-5"), 1, "what was refused does not get better");
+}
+
+#[test]
+fn a_failure_blocks_nobody_elses_turn() {
+    let mut policy = at_once();
+    policy.deploy.in_flight_max = 1;
+    (policy.retry.backoff_secs, policy.retry.on) = (7200, vec![FailureKind::Busy]);
+    let mut world = World::new(4, 0, policy);
+    world.publish(patch("openssl", "2.0"));
+    let first = world.orders[0].endpoint().as_str().to_owned();
+    // It is under way already, and its script is read when it begins: the next attempt is the one that fails.
+    world.pass(10);
+    let order = world.orders[0].id();
+    let kind = ReportKind::Failed(Failure::new(FailureKind::Busy, "in use"));
+    world.lose_everything_on_its_way();
+    world.see(Observation::Reported(Report { order, kind }));
+    assert_eq!(world.phase(RolloutId(0), &first), Phase::Backoff);
+    world.pass(3 * 62 + 5);
+    let verified = world.fleet.rollout(RolloutId(0)).unwrap().counts().verified;
+    assert_eq!(verified, 3, "the others went on while it waits");
 }

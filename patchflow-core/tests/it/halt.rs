@@ -242,3 +242,28 @@ fn withdrawing_a_patch_stops_its_rollout_and_recalls_what_has_not_begun() {
     world.pass(24 * 3600);
     assert_eq!(world.orders.len(), before);
 }
+
+#[test]
+fn a_halt_stops_new_orders_at_once_and_what_is_in_flight_runs_to_its_end_and_counts() {
+    let mut policy = crate::budgets::at_once();
+    policy.deploy.in_flight_max = 3;
+    let first_ordered = |world: &mut World| {
+        world.publish(patch("openssl", "2.0"));
+        assert_eq!(world.orders.len(), 3);
+        world.orders[0].endpoint().as_str().to_owned()
+    };
+    let away = first_ordered(&mut World::new(6, 0, policy.clone()));
+    let mut world = World::new(6, 0, policy);
+    // One of the three has not begun: it is taken back before it starts.
+    world.script.insert(away.clone(), Does::Offline);
+    assert_eq!(first_ordered(&mut world), away);
+    let rollout = RolloutId(0);
+    world.pass(30);
+    world.ask("ada", &["owner"], Command::Halt { rollout, reason: "the phone rings".into() }).unwrap();
+    world.pass(3600);
+    assert_eq!(world.orders.len(), 3, "nothing new");
+    let counts = world.fleet.rollout(rollout).unwrap().counts();
+    assert_eq!((counts.verified, counts.waiting, counts.in_flight), (2, 4, 0));
+    assert_eq!(world.phase(rollout, &away), Phase::Waiting);
+    assert!(world.fleet.rollout(rollout).unwrap().is_at_rest());
+}

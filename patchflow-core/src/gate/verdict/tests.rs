@@ -49,6 +49,22 @@ fn failure_is_judged_before_success() {
 }
 
 #[test]
+fn success_is_inclusive_and_halts_as_soon_as_it_cannot_be_reached() {
+    let of = |verified, failed, waiting| Counts { verified, failed, waiting, ..Counts::default() };
+    assert_eq!(
+        decide(&limits(80, 100), of(4, 1, 0)),
+        (Decision::Promote, Rule::AllMet),
+        "80 of 100 is enough"
+    );
+    assert_eq!(decide(&limits(81, 100), of(4, 1, 0)), (Decision::Halt, Rule::MinSuccessPercent));
+    // Nobody has to wait for those who cannot change it any more, the bake neither.
+    assert_eq!(broken(&limits(80, 100), of(0, 1, 4), 0), None, "four of five can still be verified");
+    assert_eq!(broken(&limits(80, 100), of(0, 2, 3), 0), Some(Rule::MinSuccessPercent));
+    let out = Counts { deferred: 1, skipped: 1, cancelled: 1, held: 1, removed: 1, ..of(4, 1, 0) };
+    assert_eq!(decide(&limits(80, 100), out), (Decision::Promote, Rule::AllMet), "over the same members");
+}
+
+#[test]
 fn a_count_limit_halts_on_the_next_failure() {
     let counts = |failed| Counts { waiting: 100, failed, ..Counts::default() };
     for max in [0, 3] {
