@@ -12,6 +12,9 @@
 //!
 //! A check that cannot fail is none: [`Mutation`] lists wrong rules on purpose, each of which a comparison must find.
 //!
+//! It does not know staging: its histories leave `staging.required` off. That rule is held by the oracle of simulated
+//! stories and by the core's random histories.
+//!
 //! Times in the model are whole seconds, as packed deadlines are; histories for it must use whole seconds too.
 
 mod attach;

@@ -26,6 +26,7 @@ mod replay;
 mod revoked;
 mod ring_order;
 mod rollback_path;
+mod staged;
 mod start_by;
 #[cfg(test)]
 mod synthetic;
@@ -88,6 +89,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(revoked::Revoked::default()),
         Box::new(ring_order::RingOrder),
         Box::new(rollback_path::RollbackPathKnown),
+        Box::new(staged::Staged::default()),
         Box::new(start_by::StartBy::default()),
     ]
 }

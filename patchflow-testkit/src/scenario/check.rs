@@ -119,6 +119,12 @@ impl Stage<'_> {
                     });
                 many.check(u32::try_from(asked.count()).unwrap_or(u32::MAX), "runs of the hook")
             }
+            Condition::Stagings { on, many } => {
+                let on = self.names(on);
+                let of = |name: &str| on.iter().any(|wanted| wanted == name);
+                let asked = self.world.stages().iter().filter(|order| of(order.endpoint().as_str()));
+                many.check(u32::try_from(asked.count()).unwrap_or(u32::MAX), "stagings")
+            }
             Condition::OrderLeaves { orders, meanwhile } => {
                 let left = &self.world.orders()[self.looked_at..self.left_at.len()];
                 match left.iter().find(|order| self.is_meant(order, orders)) {

@@ -1,7 +1,7 @@
 //! The stage on which a story is played: the simulated world, and how the sentences of a story move it.
 
 use super::story::{Ask, Asked, Cast, Deed, Event, HookManner, Manner, Operated, Ring, Rolled, Story, Whom};
-use crate::sim::{Change, Ends, Happening, Hook, Machine, Operation, Reading, World};
+use crate::sim::{Change, Ends, Happening, Hook, Machine, Operation, Reading, Staging, World};
 use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, HookStage, Observation, Outcome};
 use patchflow_core::ids::{CandidateId, EndpointIx, RolloutId};
@@ -294,6 +294,18 @@ impl<'a> Stage<'a> {
                 });
                 Change::Behaves(Box::new(behaviour))
             }
+            Deed::Stage(manner) => {
+                let mut hook =
+                    Hook { takes_secs: behaviour.stage.takes_secs, fails: behaviour.stage.fails.take() };
+                manner.shape(&mut hook);
+                behaviour.stage = Staging { takes_secs: hook.takes_secs, fails: hook.fails, wrong: false };
+                Change::Behaves(Box::new(behaviour))
+            }
+            Deed::StageOther => {
+                behaviour.stage.wrong = true;
+                Change::Behaves(Box::new(behaviour))
+            }
+            Deed::Carried(patch) => return self.carry(name, *patch),
             Deed::PowerCut => Change::PowerCut,
             Deed::Leave => return self.world.leave(name),
             Deed::Join => return self.join(name),
@@ -322,6 +334,12 @@ impl<'a> Stage<'a> {
         if let Some(endpoint) = self.world.fleet.endpoint_ix(name) {
             self.world.see(what(Cow::Owned(vec![endpoint]), now));
         }
+    }
+
+    /// Content of a patch is carried to an endpoint, and hashed there.
+    fn carry(&mut self, name: &str, patch: usize) {
+        let content = self.story.patches[patch].patch.content;
+        self.tell(name, |endpoints, _| Observation::ContentHeld { content, endpoints, depot: None });
     }
 
     fn join(&mut self, name: &str) {

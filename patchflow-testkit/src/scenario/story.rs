@@ -183,6 +183,12 @@ pub(super) enum Deed {
     Path(RollbackPath, Option<Timestamp>),
     /// Their drain or resume hook goes another way.
     Hook(HookStage, HookManner),
+    /// Content is brought to them in another way.
+    Stage(HookManner),
+    /// What lies there in the end is something else.
+    StageOther,
+    /// Content of a patch is carried to them by hand.
+    Carried(usize),
     /// They get a tag.
     Tag(String, String),
     /// The power is cut and comes back.
@@ -327,6 +333,8 @@ pub(super) enum Condition {
     Counts { of: Rolled, ring: Option<Ring>, counts: Vec<(String, u32)> },
     /// How many times a hook was asked for so far, before or after operations.
     Hooks { stage: HookStage, on: Whom, many: Many },
+    /// So many stagings have been asked for so far.
+    Stagings { on: Whom, many: Many },
     /// How many orders left so far.
     Orders { orders: Orders, many: Many },
     /// An order leaves, perhaps while something else is so.

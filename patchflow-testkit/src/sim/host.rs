@@ -364,6 +364,7 @@ impl World {
             }
             Effect::RunHook(run) => self.run_hook(run),
             Effect::Stage(order) => {
+                self.stages.push(order.clone());
                 let to = order.endpoint().clone();
                 self.send(to.as_str(), super::agent::Letter::Stage(order));
             }

@@ -15,7 +15,7 @@ use patchflow_core::ids::{
     Actor, AskId, CandidateId, EndpointId, EndpointIx, FleetId, OrderId, PatchId, RequestId,
 };
 use patchflow_core::policy::Policy;
-use patchflow_core::rollout::{Order, ReportKind};
+use patchflow_core::rollout::{Order, ReportKind, StageOrder};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -65,6 +65,7 @@ pub struct World {
     pub(super) questions: Vec<Question>,
     pub(super) notices: Vec<(Timestamp, Notice)>,
     pub(super) hooks: Vec<HookRun>,
+    pub(super) stages: Vec<StageOrder>,
     pub(super) defects: Vec<String>,
     machines: Vec<Machine>,
     names: BTreeMap<EndpointId, u32>,
@@ -105,6 +106,7 @@ impl World {
             questions: Vec::new(),
             notices: Vec::new(),
             hooks: Vec::new(),
+            stages: Vec::new(),
             defects: Vec::new(),
             machines: Vec::new(),
             names: BTreeMap::new(),
@@ -184,6 +186,12 @@ impl World {
     #[must_use]
     pub fn notices(&self) -> &[(Timestamp, Notice)] {
         &self.notices
+    }
+
+    /// Every order to stage that left, in order.
+    #[must_use]
+    pub fn stages(&self) -> &[StageOrder] {
+        &self.stages
     }
 
     /// Every hook that was asked for, again after crashes.

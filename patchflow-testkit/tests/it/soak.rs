@@ -61,7 +61,7 @@ fn the_same_seed_gives_the_same_trace() {
 }
 
 /// What stories must reach, so that their end without a violation says something, and in how many of 400 at least.
-const REACHED: [(&str, usize); 55] = [
+const REACHED: [(&str, usize); 60] = [
     // Budgets that were used up.
     ("full_fleet", 10),
     ("full_scope", 10),
@@ -74,6 +74,12 @@ const REACHED: [(&str, usize); 55] = [
     ("HookAsked", 10),
     ("HookFailed", 5),
     ("hook_ended", 10),
+    // Content before the window.
+    ("StageAsked", 20),
+    ("Staged", 20),
+    ("StageFailed", 5),
+    ("StageGaveUp", 5),
+    ("wrong_content_seen", 2),
     // Two rollouts of one patch.
     ("Attached", 3),
     ("Detached", 1),

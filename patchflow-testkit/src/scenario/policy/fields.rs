@@ -11,14 +11,15 @@ use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::policy::{
     BudgetPolicy, CalendarPolicy, CatchUpPolicy, ClockPolicy, DeployPolicy, EmergencyPolicy, EndpointPolicy,
     HookPolicy, OnFailure, OnHalt, OnRevoke, OnSuperseded, Onboarding, OperatorLevel, PersonApproval, Policy,
-    RebootPolicy, RelationPolicy, RetryPolicy, RollbackPolicy, SnapshotRule, StartMode, TrialPolicy,
-    WaiverByName,
+    RebootPolicy, RelationPolicy, RetryPolicy, RollbackPolicy, SnapshotRule, StagingPolicy, StartMode,
+    TrialPolicy, WaiverByName,
 };
 use patchflow_core::risk::DueLimits;
 
 fields! {
     Policy {
-        name, trial, approval, otherwise, rings, single_ring, deploy, budgets, endpoints, retry, reboot, risk,
+        name, trial, approval, otherwise, rings, single_ring, deploy, budgets, staging, endpoints, retry, reboot,
+        risk,
         rollback, schedule, calendars, catch_up, clock, emergency, operators, relations,
     } = super::bare("blank");
     TrialPolicy { required_for, required_for_reboot, endpoints_max, stratify, gate } = Self::default();
@@ -32,6 +33,9 @@ fields! {
     } = Self::default();
     HookPolicy { pre, pre_secs_max, post, post_secs_max } = Self::default();
     BudgetPolicy { in_flight_max, scopes, starts_max, unavailable_max } = Self::default();
+    StagingPolicy {
+        required, lead_secs, next_ring, in_flight_max, scopes, starts_max, within_secs, attempts_max, keep_secs,
+    } = Self::default();
     EndpointPolicy {
         scan_before_order, scan_every_secs, scan_on_candidate, scan_spread_secs, stale_after_secs,
         scan_tries_max, silent_after_secs,

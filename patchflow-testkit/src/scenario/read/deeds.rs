@@ -10,7 +10,7 @@ use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::HookStage;
 
 /// The verbs of endpoints, in the singular and in the plural.
-const VERBS: [&str; 57] = [
+const VERBS: [&str; 59] = [
     "fails",
     "fail",
     "installs",
@@ -60,6 +60,8 @@ const VERBS: [&str; 57] = [
     "drain",
     "resumes",
     "resume",
+    "stages",
+    "stage",
     "puts",
     "put",
     "shows",
@@ -86,6 +88,10 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
     match verb.text.as_str() {
         "fails" | "fail" if words.take_all(&["to", "drain"]) => hook_fails(HookStage::Pre, words),
         "fails" | "fail" if words.take_all(&["to", "resume"]) => hook_fails(HookStage::Post, words),
+        "fails" | "fail" if words.take_all(&["to", "stage"]) => match hook_fails(HookStage::Pre, words)? {
+            Deed::Hook(_, manner) => Ok(Deed::Stage(manner)),
+            _ => Err(words.expected("how it fails")),
+        },
         "fails" | "fail" => {
             let of = if words.take_all(&["to", "roll", "back"]) {
                 Some(Operated::Revert)
@@ -116,6 +122,11 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         }
         "drains" | "drain" => hook_takes(HookStage::Pre, words),
         "resumes" | "resume" => hook_takes(HookStage::Post, words),
+        "stages" | "stage" if words.take_all(&["other", "content"]) => Ok(Deed::StageOther),
+        "stages" | "stage" => {
+            words.want("in").map_err(|_| words.expected("`in 5m` or `other content`"))?;
+            Ok(Deed::Stage(HookManner::Takes(words.secs("how long it takes, such as 5m")?)))
+        }
         "lies" | "lie" => install(words, Manner::Lies),
         "sickens" | "sicken" => install(words, Manner::Sickens),
         "goes" | "go" if words.take("into") => words.want("service").map(|()| Deed::Service),
@@ -134,6 +145,7 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         "never" if words.take("resumes") || words.take("resume") => {
             Ok(Deed::Hook(HookStage::Post, HookManner::NeverEnds))
         }
+        "never" if words.take("stages") || words.take("stage") => Ok(Deed::Stage(HookManner::NeverEnds)),
         "never" => {
             if !words.take("acknowledges") {
                 words.want("acknowledge")?;
@@ -207,6 +219,9 @@ pub(super) fn deed(names: &Names, words: &mut Words<'_>) -> Read<Deed> {
         "leaves" | "leave" if words.take("group") => Ok(Deed::Group(None)),
         "leaves" | "leave" => Ok(Deed::Leave),
         "gets" | "get" => {
+            if words.take_all(&["content", "of"]) {
+                return names.patch(words).map(Deed::Carried);
+            }
             if words.take("manager") {
                 return Ok(Deed::Manager(Some(words.text("the name of a patch manager")?)));
             }

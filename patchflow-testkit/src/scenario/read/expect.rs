@@ -138,7 +138,7 @@ fn orders(names: &Names, kind: OrderKind, words: &mut Words<'_>) -> Read<Orders>
 }
 
 const BEGINNINGS: &str = "endpoints and a phase, `ring`, `rollout`, `trial`, `candidate`, `counts`, \
-                          `orders`, `drains`, `resumes`, `fact`, `explain`, `notice`, `hold`, `strays`, `question`, or `at most`";
+                          `orders`, `drains`, `resumes`, `stagings`, `fact`, `explain`, `notice`, `hold`, `strays`, `question`, or `at most`";
 
 /// Everything that may be true, up to the end of the sentence.
 pub(super) fn condition(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
@@ -208,6 +208,11 @@ pub(super) fn condition(names: &Names, words: &mut Words<'_>) -> Read<Condition>
             let stage = if first.text.starts_with("drain") { HookStage::Pre } else { HookStage::Post };
             let on = if words.take("of") { names.whom(words)? } else { Whom::Everybody };
             Ok(Condition::Hooks { stage, on, many: counted(words)? })
+        }
+        "staging" | "stagings" => {
+            *words = ahead;
+            let on = if words.take("of") { names.whom(words)? } else { Whom::Everybody };
+            Ok(Condition::Stagings { on, many: counted(words)? })
         }
         "hold" => {
             *words = ahead;
@@ -312,11 +317,12 @@ fn no(names: &Names, words: &mut Words<'_>) -> Read<Condition> {
         Condition::Facts { kind, words, .. } => Ok(Condition::Facts { kind, words, many: none }),
         Condition::Notice { kind, words, .. } => Ok(Condition::Notice { kind, words, many: none }),
         Condition::Hooks { stage, on, .. } => Ok(Condition::Hooks { stage, on, many: none }),
+        Condition::Stagings { on, .. } => Ok(Condition::Stagings { on, many: none }),
         Condition::OrderLeaves { orders, meanwhile: None } => Ok(Condition::Orders { orders, many: none }),
         Condition::Held { names, patch, .. } => Ok(Condition::Held { names, patch, held: false }),
         Condition::Asked { patch, .. } => Ok(Condition::Asked { patch, role: None }),
         _ => Err(Diagnostic::new(place, "`no` does not go with this sentence")
-            .hint("it goes with `rollout`, `trial`, `fact`, `notice`, `order to`, `drain of`, `hold on` and `question`")),
+            .hint("it goes with `rollout`, `trial`, `fact`, `notice`, `order to`, `drain of`, `staging of`, `hold on` and `question`")),
     }
 }
 

@@ -109,6 +109,15 @@ pub(super) fn behaviour(chance: &mut Chance, trouble: u32) -> Behaviour {
     if chance.permille(trouble / 3) {
         behaviour.answers_after_secs = chance.one_in(2).then(|| chance.between(1, 10_000));
     }
+    // From a copy, so that the rest of every story stays what it was.
+    let mut apart = chance.clone();
+    if apart.permille(trouble) {
+        behaviour.stage.takes_secs = *apart.pick(&[None, Some(0), Some(50), Some(3000), Some(20_000)]);
+        let first = *apart.pick(&[None, Some(1), Some(2)]);
+        behaviour.stage.fails =
+            apart.one_in(2).then(|| (*apart.pick(&KINDS), "the line is down".into(), first));
+        behaviour.stage.wrong = apart.one_in(3);
+    }
     behaviour
 }
 

@@ -4,7 +4,9 @@
 use crate::sim::Chance;
 use patchflow_core::gate::Percent;
 use patchflow_core::inventory::ScopePath;
-use patchflow_core::policy::{Amount, OnSuperseded, OperatorLevel, Policy, ScopeBudget, StartsMax};
+use patchflow_core::policy::{
+    Amount, OnSuperseded, OperatorLevel, Policy, ScopeBudget, StagingPolicy, StartsMax,
+};
 
 pub(super) fn vary(chance: &mut Chance, policy: &mut Policy) {
     let plain = policy.clone();
@@ -22,6 +24,7 @@ pub(super) fn vary(chance: &mut Chance, policy: &mut Policy) {
         })
         .collect();
     policy.rollback.drill_every_secs = *chance.pick(&[3600, 86_400, 7_776_000, 7_776_000]);
+    staging(chance, policy);
     if !policy.findings().is_empty() {
         // With hooks it fits no window any more.
         policy.deploy.hooks = plain.deploy.hooks.clone();
@@ -55,6 +58,31 @@ fn budgets(chance: &mut Chance, policy: &mut Policy) {
         ring.in_flight_max = chance.one_in(5).then(|| amount(chance));
         ring.probe_first = *chance.pick(&[0, 0, 0, 1, 2]);
     }
+}
+
+fn staging(chance: &mut Chance, policy: &mut Policy) {
+    if !chance.one_in(3) {
+        return;
+    }
+    let lead_secs = *chance.pick(&[60, 3600, 40_000]);
+    let scopes = ["acme/berlin", "acme/paris"].into_iter().filter(|_| chance.one_in(4));
+    let scopes: Vec<_> = scopes.map(|within| ScopePath(within.into())).collect();
+    policy.staging = StagingPolicy {
+        required: true,
+        lead_secs,
+        next_ring: chance.one_in(2),
+        in_flight_max: chance.one_in(2).then(|| amount(chance)),
+        scopes: scopes
+            .into_iter()
+            .map(|within| ScopeBudget { within, in_flight_max: amount(chance) })
+            .collect(),
+        starts_max: chance
+            .one_in(4)
+            .then(|| StartsMax { n: *chance.pick(&[1, 5]), per_secs: *chance.pick(&[60, 3600]) }),
+        within_secs: *chance.pick(&[60, 600, 7200]),
+        attempts_max: *chance.pick(&[1, 2, 5]),
+        keep_secs: lead_secs + *chance.pick(&[60, 20_000, 600_000]),
+    };
 }
 
 fn hooks(chance: &mut Chance, policy: &mut Policy) {
