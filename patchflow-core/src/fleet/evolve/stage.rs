@@ -35,7 +35,41 @@ impl State {
             Event::StageFailed => StageSlot { due, reason, attempt: old.attempt, state: StageState::Failed },
             Event::StageGaveUp => StageSlot { due, reason, attempt: 0, state: StageState::GivenUp },
             Event::StageDropped => StageSlot::default(),
-            _ => return Err(format!("{event:?} is not about content")),
+            Event::Ordered
+            | Event::Acknowledged
+            | Event::Expired
+            | Event::InstallReported
+            | Event::RetryScheduled
+            | Event::GaveUp
+            | Event::Verified
+            | Event::RebootNeeded
+            | Event::RebootOrdered
+            | Event::Rebooted
+            | Event::WentSilent
+            | Event::StayedSilent
+            | Event::Resent
+            | Event::RecallAsked
+            | Event::Recalled
+            | Event::RecallFailed
+            | Event::Deferred
+            | Event::Skipped
+            | Event::Cancelled
+            | Event::Held
+            | Event::Released
+            | Event::Removed
+            | Event::RevertOrdered
+            | Event::RevertReported
+            | Event::RevertWentSilent
+            | Event::RevertResent
+            | Event::RolledBack
+            | Event::OperatorNeeded
+            | Event::Attached
+            | Event::Detached
+            | Event::HookAsked
+            | Event::HookFailed
+            | Event::HookUndone => {
+                return Err(format!("{event:?} is not about content"));
+            }
         };
         self.content_changes(id, ix, member.endpoint, [old, new]);
         if event == Event::StageAsked {
