@@ -3,15 +3,16 @@
 use super::archive::{UnpackLimits, check_dir};
 use super::host::{AppDir, HostDir, HostFile, plain_names_in};
 use super::index::{Release, package_name};
-use super::repository::Repository;
+use super::repository::{Repository, copy_checked};
 use super::{compare_versions, io_failure, is_plain_name};
 use crate::local::{CommandRunner, LocalBackend, Recovery, replace_file, sync_dir};
 use patchflow_core::catalog::{Category, Patch, RebootBehaviour, Target};
+use patchflow_core::digest::Digest;
 use patchflow_core::ids::EndpointId;
 use patchflow_core::inventory::{AvailableUpdate, EndpointRecord, InstalledSoftware, PatchLevel};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::rollout::{Failure, InstallOrder, Level, RebootOrder, RevertOrder, RevertTo};
+use patchflow_core::rollout::{Failure, InstallOrder, Level, RebootOrder, RevertOrder, RevertTo, StageOrder};
 use patchflow_core::sdk::{FailureKind, InstallerCapabilities};
 use patchflow_core::time::Timestamp;
 use std::ffi::OsString;
@@ -154,7 +155,7 @@ impl ArtifactBackend {
     pub fn seed(&self, host: &EndpointId, package: &str, version: &str) -> Result<(), Failure<'static>> {
         let (host_dir, app) = (self.host(host)?, self.app(host, package)?);
         let release = self.repository.find(package, version)?;
-        app.bring(&release, &self.repository, self.unpack_limits())?;
+        app.bring(&release, &self.repository, &host_dir.staged(), self.unpack_limits())?;
         self.switch(host, &host_dir, &app, package, Some(version))
     }
 
@@ -189,19 +190,33 @@ impl ArtifactBackend {
     }
 
     /// The release that an approved patch is: the same content, not only the same name.
-    fn release_of(&self, patch: &Patch) -> Result<Release, Failure<'static>> {
-        let Target { package, version } = &patch.target;
-        let release = self.repository.find(&package.name, version)?;
-        if release.sha256 != patch.content {
-            let detail = format!("{}: the repository has other content than was approved", patch.target);
-            return Err(Failure::new(FailureKind::Corrupt, detail));
-        }
+    fn release_of(&self, host: &HostDir, patch: &Patch) -> Result<Release, Failure<'static>> {
+        let release = match host.staged().release(patch.content) {
+            // Approved and there: the repository need not be reached any more.
+            Some(staged) if self.is_release_of(&staged, patch) => staged,
+            Some(_) | None => self.published(&self.repository, patch)?,
+        };
         if release.unpacked_bytes > self.limits.unpacked_bytes_max {
             let detail = format!(
                 "{}: {} bytes unpacked is more than is allowed",
                 patch.target, release.unpacked_bytes
             );
             return Err(Failure::new(FailureKind::Unsupported, detail));
+        }
+        Ok(release)
+    }
+
+    fn is_release_of(&self, release: &Release, patch: &Patch) -> bool {
+        package_name(&release.package) == patch.target.package && release.version == patch.target.version
+    }
+
+    /// The release in a repository that an approved patch is.
+    fn published(&self, repository: &Repository, patch: &Patch) -> Result<Release, Failure<'static>> {
+        let Target { package, version } = &patch.target;
+        let release = repository.find(&package.name, version)?;
+        if release.sha256 != patch.content {
+            let detail = format!("{}: the repository has other content than was approved", patch.target);
+            return Err(Failure::new(FailureKind::Corrupt, detail));
         }
         Ok(release)
     }
@@ -214,11 +229,14 @@ impl ArtifactBackend {
         let host = self.host(id)?;
         let app = self.app_of(id, &patch.target)?;
         app.refuse_if_held()?;
-        let release = self.release_of(patch)?;
+        let release = self.release_of(&host, patch)?;
         let place = app.version_dir(&release.version);
         let is_there = matches!(check_dir(&place), Ok(Some(manifest)) if manifest.archive == release.sha256);
         if !is_there {
-            self.repository.fetch(&release, &mut io::sink())?;
+            match host.staged().open(release.sha256) {
+                Some(file) => copy_checked(file, &release, &mut io::sink())?,
+                None => self.repository.fetch(&release, &mut io::sink())?,
+            }
             room_for(&host.0, release.archive_bytes.saturating_add(release.unpacked_bytes))?;
         }
         self.way_back(id, &patch.target.package.name)
@@ -228,8 +246,8 @@ impl ArtifactBackend {
         let host = self.host(id)?;
         let app = self.app_of(id, &patch.target)?;
         app.refuse_if_held()?;
-        let release = self.release_of(patch)?;
-        app.bring(&release, &self.repository, self.unpack_limits())?;
+        let release = self.release_of(&host, patch)?;
+        app.bring(&release, &self.repository, &host.staged(), self.unpack_limits())?;
         if app.current()?.as_deref() == Some(&*release.version) && !app.is_unfinished() {
             return Ok(());
         }
@@ -238,7 +256,34 @@ impl ArtifactBackend {
             replace_file(&host.reboot_marker(), b"")
                 .map_err(|error| io_failure("asking for a reboot", &error))?;
         }
-        self.switch(id, &host, &app, &release.package, Some(&release.version))
+        self.switch(id, &host, &app, &release.package, Some(&release.version))?;
+        // It stands unpacked beside the others now.
+        host.staged().discard(release.sha256);
+        Ok(())
+    }
+
+    /// Brings a patch's content to a host from the repository, and gives the digest of what lies there then.
+    pub(super) fn stage_patch(&self, id: &EndpointId, patch: &Patch) -> Result<Digest, Failure<'static>> {
+        self.stage_from(&self.repository, id, patch)
+    }
+
+    /// The same from another repository, such as a [`Bundle`](super::Bundle) that was carried here. What lies there
+    /// then is what the host tells as held.
+    ///
+    /// # Errors
+    /// An unknown host, content that is not there or is not what was approved, the file system.
+    pub fn stage_from(
+        &self,
+        repository: &Repository,
+        id: &EndpointId,
+        patch: &Patch,
+    ) -> Result<Digest, Failure<'static>> {
+        let host = self.host(id)?;
+        let release = self.published(repository, patch)?;
+        if host.staged().open(release.sha256).is_none() {
+            room_for(&host.0, release.archive_bytes)?;
+        }
+        host.staged().bring(&release, repository)
     }
 
     /// To a version whose directory is still whole, or to none.
@@ -414,6 +459,16 @@ impl LocalBackend for ArtifactBackend {
 
     fn preflight(&self, order: &InstallOrder) -> Result<RollbackPath, Failure<'static>> {
         self.look_before(order.endpoint(), order.patch())
+    }
+
+    fn stage(&self, order: &StageOrder) -> Result<Digest, Failure<'static>> {
+        self.stage_patch(order.endpoint(), order.patch())
+    }
+
+    fn unstage(&self, endpoint: &EndpointId, content: Digest) {
+        if let Ok(host) = self.host(endpoint) {
+            host.staged().discard(content);
+        }
     }
 
     fn install(&self, order: &InstallOrder) -> Result<(), Failure<'static>> {

@@ -3,7 +3,8 @@
 use super::archive::{UnpackLimits, check_dir, unpack};
 use super::bounded::read_bounded;
 use super::index::Release;
-use super::repository::Repository;
+use super::repository::{Repository, copy_checked};
+use super::staged::Staged;
 use super::{io_failure, is_plain_name};
 use crate::local::{replace_file, sync_dir};
 use patchflow_core::inventory::{Environment, ScopePath};
@@ -54,6 +55,10 @@ impl HostDir {
 
     pub(super) fn reboot_marker(&self) -> PathBuf {
         self.0.join("reboot-required")
+    }
+
+    pub(super) fn staged(&self) -> Staged {
+        Staged(self.0.join("staged"))
     }
 
     pub(super) fn app(&self, package: &str) -> AppDir {
@@ -175,6 +180,7 @@ impl AppDir {
         &self,
         release: &Release,
         repository: &Repository,
+        staged: &Staged,
         limits: UnpackLimits,
     ) -> Result<(), Failure<'static>> {
         let place = self.version_dir(&release.version);
@@ -188,7 +194,11 @@ impl AppDir {
         fs::create_dir_all(&staging).map_err(writing)?;
         let archive = staging.join("archive");
         let mut copy = File::create_new(&archive).map_err(writing)?;
-        repository.fetch(release, &mut copy)?;
+        // What was staged is checked once more: it may have lain there for days.
+        match staged.open(release.sha256) {
+            Some(file) => copy_checked(file, release, &mut copy)?,
+            None => repository.fetch(release, &mut copy)?,
+        }
         drop(copy);
         let files = staging.join("files");
         unpack(File::open(&archive).map_err(writing)?, release.sha256, &files, limits)?;

@@ -15,6 +15,7 @@
 //! hosts/<id>/apps/<package>/versions/<version>/...  the files of one version, and `.manifest.json`
 //! hosts/<id>/apps/<package>/current                 a file that holds the version in use
 //! hosts/<id>/apps/<package>/held                    when it is there, nothing is switched
+//! hosts/<id>/staged/<digest>.tar.gz                  content that was brought before its order
 //! hosts/<id>/reboot-required                        when it is there, the host waits for a reboot
 //! ```
 //!
@@ -26,16 +27,21 @@
 mod archive;
 mod backend;
 mod bounded;
+mod bundle;
 mod host;
 mod index;
 mod publish;
 mod repository;
 mod source;
+mod staged;
+#[cfg(test)]
+mod staging_tests;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use backend::{ArtifactBackend, ArtifactLimits, Switched};
+pub use bundle::{Bundle, BundleFile, BundleFlaw};
 pub use host::HostFile;
 pub use index::Release;
 pub use publish::{ArtifactFile, PublishError, Publisher};

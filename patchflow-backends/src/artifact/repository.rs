@@ -113,6 +113,18 @@ impl Repository {
             io::ErrorKind::NotFound => Failure::new(FailureKind::NotFound, format!("{doing}: {error}")),
             _ => io_failure(&doing, &error),
         })?;
+        copy_checked(file, release, into)
+    }
+}
+
+/// Copies an archive and checks what was copied.
+pub(super) fn copy_checked(
+    file: File,
+    release: &Release,
+    into: &mut impl Write,
+) -> Result<(), Failure<'static>> {
+    let doing = format!("fetching {}", release.file);
+    {
         // One byte more than there should be tells a file that is too long, however long it is.
         let mut archive = file.take(release.archive_bytes.saturating_add(1));
         let mut hash = sha2::Sha256::new();

@@ -1,11 +1,12 @@
 //! What the writer of a local package manager implements.
 
 use patchflow_core::catalog::Target;
+use patchflow_core::digest::Digest;
 use patchflow_core::ids::EndpointId;
 use patchflow_core::inventory::EndpointRecord;
 use patchflow_core::package::PackageName;
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::rollout::{Failure, InstallOrder, Level, RebootOrder, RevertOrder};
+use patchflow_core::rollout::{Failure, InstallOrder, Level, RebootOrder, RevertOrder, StageOrder};
 use patchflow_core::sdk::InstallerCapabilities;
 use patchflow_core::time::Timestamp;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 /// threads it owns.
 ///
 /// The runtime calls at most one of `install`, `revert`, `reboot`, `recover` and `set_hold` for an endpoint at a
-/// time; `record`, `level`, `reboot_required` and `preflight` may come meanwhile and must change nothing.
+/// time; `record`, `level`, `stage`, `reboot_required` and `preflight` may come meanwhile and must change nothing.
 pub trait LocalBackend: Send + Sync + 'static {
     /// The name under which it introduces itself.
     fn name(&self) -> &str;
@@ -46,6 +47,23 @@ pub trait LocalBackend: Send + Sync + 'static {
     /// # Errors
     /// What stands in its way.
     fn preflight(&self, order: &InstallOrder) -> Result<RollbackPath, Failure<'static>>;
+
+    /// Brings a patch's content to the endpoint, installs nothing, and returns the digest of what lies there then, read
+    /// anew from there. Called again for what is there already, it brings nothing and answers the same. It may run
+    /// beside operations, and more than once at a time.
+    ///
+    /// # Errors
+    /// Why it failed. [`FailureKind::Unsupported`](patchflow_core::sdk::FailureKind) for a manager that cannot.
+    fn stage(&self, order: &StageOrder) -> Result<Digest, Failure<'static>> {
+        let _ = order;
+        let kind = patchflow_core::sdk::FailureKind::Unsupported;
+        Err(Failure::new(kind, "this package manager does not stage content"))
+    }
+
+    /// Throws staged content away, when it is there.
+    fn unstage(&self, endpoint: &EndpointId, content: Digest) {
+        let _ = (endpoint, content);
+    }
 
     /// Installs the exact version, and returns when that has ended.
     ///

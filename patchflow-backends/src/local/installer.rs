@@ -8,10 +8,13 @@ use super::pool::Pool;
 use super::reply::{gather, locked};
 use super::worker;
 use async_trait::async_trait;
+use patchflow_core::digest::Digest;
 use patchflow_core::ids::{EndpointId, OrderId};
 use patchflow_core::package::PackageName;
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::rollout::{Failure, InstallOrder, Order, QueryAnswer, RecallAnswer, Report};
+use patchflow_core::rollout::{
+    Failure, InstallOrder, Order, QueryAnswer, RecallAnswer, Report, StageId, StageOrder, StageOutcome,
+};
 use patchflow_core::sdk::{
     BackendError, Clock, FailureKind, Installer, InstallerCapabilities, Manifest, PluginKind, Preflight,
     Receipt, SDK_VERSION,
@@ -193,6 +196,31 @@ impl<B: LocalBackend> Installer for LocalInstaller<B> {
         Ok(receipts)
     }
 
+    async fn stage(
+        &self,
+        orders: &[StageOrder],
+    ) -> Result<Vec<(StageId, StageOutcome<'static>)>, BackendError> {
+        let (part, staged) = gather();
+        for order in orders {
+            let (part, order, backend) = (part.clone(), order.clone(), Arc::clone(&self.backend));
+            self.readers.put(move || part.put((order.id(), stage(&*backend, &order))));
+        }
+        drop(part);
+        Ok(staged.await)
+    }
+
+    async fn unstage(&self, stages: &[(StageId, EndpointId, Digest)]) -> Result<(), BackendError> {
+        let (part, done) = gather();
+        for (_, endpoint, content) in stages {
+            let (part, endpoint, content) = (part.clone(), endpoint.clone(), *content);
+            let backend = Arc::clone(&self.backend);
+            self.readers.put(move || part.put(backend.unstage(&endpoint, content)));
+        }
+        drop(part);
+        done.await;
+        Ok(())
+    }
+
     async fn recall(&self, orders: &[OrderId]) -> Result<Vec<(OrderId, RecallAnswer)>, BackendError> {
         let (part, answers) = gather();
         let (desk, orders) = (Arc::clone(&self.desk), orders.to_vec());
@@ -235,6 +263,18 @@ impl<B: LocalBackend> Installer for LocalInstaller<B> {
         });
         let stopped = || Err(Failure::new(FailureKind::Interrupted, "the installer was shut down"));
         outcome.await.pop().unwrap_or_else(stopped)
+    }
+}
+
+fn stage(backend: &dyn LocalBackend, order: &StageOrder) -> StageOutcome<'static> {
+    let staged = match backend.state_dir(order.endpoint()) {
+        None => Err(unknown_endpoint(order.endpoint())),
+        Some(_) => catch_unwind(AssertUnwindSafe(|| backend.stage(order)))
+            .unwrap_or_else(|_| Err(Failure::new(FailureKind::Other, "the backend panicked"))),
+    };
+    match staged {
+        Ok(content) => StageOutcome::There { content },
+        Err(failure) => StageOutcome::Failed(failure),
     }
 }
 

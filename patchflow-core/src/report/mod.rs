@@ -5,6 +5,7 @@
 //! are in the backends. A journal pruned down to a baseline tells only what happened since.
 
 mod baseline;
+mod bundle;
 mod collect;
 mod content;
 mod document;
@@ -20,6 +21,7 @@ pub use baseline::{
     Application, BaselineChange, Counts, EXAMPLES_MAX, Gap, GapCount, InventoryBaseline, Shifts,
     SilentEndpoint, inventory_baseline,
 };
+pub use bundle::{BundleItem, StagingBundle, staging_bundle};
 pub use collect::summarize;
 pub use document::{
     Explanation, Headline, JournalSummary, PolicySummary, ReportDocument, Step, StepState, Tone,

@@ -13,7 +13,7 @@ use patchflow_core::plan::{Placement, PlanRevision};
 use patchflow_core::policy::{
     Amount, Approval, Policy, RingPolicy, ScopeBudget, StagingPolicy, StartsMax, WaiverByName,
 };
-use patchflow_core::report::explain;
+use patchflow_core::report::{StagingBundle, explain, staging_bundle};
 use patchflow_core::rollout::{Event, Phase, RolloutState, StageOutcome};
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -350,6 +350,21 @@ fn content_that_was_carried_over_counts_as_staged_and_takes_no_place() {
     let other = Digest::of(b"something else");
     world.see(Observation::ContentHeld { content: other, endpoints: Cow::Borrowed(&[]), depot: None });
     assert_eq!(world.fleet.strays(), strays + 1, "nobody wants that");
+}
+
+#[test]
+fn a_bundle_names_what_endpoints_lack_in_the_order_of_installing() {
+    let (mut world, candidate, _) = world(4, staged(), &[("stage", Does::GoesSilent)]);
+    world.publish(patch("curl", "8.1"));
+    let content = world.fleet.candidate(candidate).unwrap().identified().patch().content;
+    let endpoints = [0, 1].map(|i| world.fleet.endpoint_ix(&format!("prod-{i}")).unwrap());
+    world.see(Observation::ContentHeld { content, endpoints: Cow::Borrowed(&endpoints[..1]), depot: None });
+    let bundle = staging_bundle(&world.fleet, &endpoints);
+    let told: Vec<_> = bundle.items.iter().map(|item| (item.patch.as_str(), item.endpoints.len())).collect();
+    assert_eq!(told, [("openssl=3.0.22", 1), ("curl=8.1", 2)]);
+    assert_eq!(bundle.items[0].content, content);
+    let text = serde_json::to_string(&bundle).unwrap();
+    assert_eq!(serde_json::from_str::<StagingBundle>(&text).unwrap(), bundle);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod faults;
 mod lease;
 mod many;
 mod road;
+mod staging;
 mod store;
 mod world;
 

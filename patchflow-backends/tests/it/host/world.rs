@@ -13,6 +13,7 @@ use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::rollout::{
     Failure, Health, InstallOrder, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
+    StageId, StageOrder, StageOutcome,
 };
 use patchflow_core::sdk::{
     BackendError, Clock, Cursor, FailureKind, HealthSource, Installer, InstallerCapabilities, Inventory,
@@ -60,6 +61,9 @@ struct Inner {
     unhealthy: bool,
     unreadable: u32,
     made_up: Vec<Report<'static>>,
+    /// How often each attempt to stage was asked for.
+    stages: BTreeMap<StageId, u32>,
+    stage_fault: Option<BackendError>,
     sdk: Option<semver::VersionReq>,
     alerts: Vec<(EndpointId, Timestamp)>,
 }
@@ -144,6 +148,15 @@ impl World {
     /// Every order that was handed over, again for each time.
     pub(crate) fn submitted(&self) -> Vec<OrderId> {
         self.inner().submitted.clone()
+    }
+
+    /// How often each attempt to stage was asked for.
+    pub(crate) fn stages(&self) -> Vec<u32> {
+        self.inner().stages.values().copied().collect()
+    }
+
+    pub(crate) fn fail_stage(&self, error: BackendError) {
+        self.inner().stage_fault = Some(error);
     }
 
     pub(crate) fn recalled(&self) -> Vec<OrderId> {
@@ -316,6 +329,26 @@ impl Installer for World {
 
     async fn preflight(&self, _: &[InstallOrder]) -> Vec<Preflight> {
         Vec::new()
+    }
+
+    /// Under way when it is asked for first, there when it is asked for again.
+    async fn stage(
+        &self,
+        orders: &[StageOrder],
+    ) -> Result<Vec<(StageId, StageOutcome<'static>)>, BackendError> {
+        let mut inner = self.inner();
+        if let Some(error) = inner.stage_fault.take() {
+            return Err(error);
+        }
+        let mut answers = Vec::new();
+        for order in orders {
+            let asked = inner.stages.entry(order.id()).or_default();
+            *asked += 1;
+            if *asked > 1 {
+                answers.push((order.id(), StageOutcome::There { content: order.content() }));
+            }
+        }
+        Ok(answers)
     }
 
     async fn submit(&self, orders: &[Order]) -> Result<Vec<Receipt>, BackendError> {

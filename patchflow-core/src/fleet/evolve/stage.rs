@@ -23,53 +23,21 @@ impl State {
             return Err(format!("it is {}", member.phase));
         }
         let old = rollout.stages.get(ix);
-        let new = match event {
-            Event::StageAsked if old.state == StageState::Asked => return Err("it is asked for".into()),
-            Event::StageAsked => StageSlot {
-                due,
-                reason: old.reason,
-                attempt: old.attempt.saturating_add(1),
-                state: StageState::Asked,
-            },
-            Event::Staged => StageSlot { due, reason: 0, attempt: 0, state: StageState::Staged },
-            Event::StageFailed => StageSlot { due, reason, attempt: old.attempt, state: StageState::Failed },
-            Event::StageGaveUp => StageSlot { due, reason, attempt: 0, state: StageState::GivenUp },
-            Event::StageDropped => StageSlot::default(),
-            Event::Ordered
-            | Event::Acknowledged
-            | Event::Expired
-            | Event::InstallReported
-            | Event::RetryScheduled
-            | Event::GaveUp
-            | Event::Verified
-            | Event::RebootNeeded
-            | Event::RebootOrdered
-            | Event::Rebooted
-            | Event::WentSilent
-            | Event::StayedSilent
-            | Event::Resent
-            | Event::RecallAsked
-            | Event::Recalled
-            | Event::RecallFailed
-            | Event::Deferred
-            | Event::Skipped
-            | Event::Cancelled
-            | Event::Held
-            | Event::Released
-            | Event::Removed
-            | Event::RevertOrdered
-            | Event::RevertReported
-            | Event::RevertWentSilent
-            | Event::RevertResent
-            | Event::RolledBack
-            | Event::OperatorNeeded
-            | Event::Attached
-            | Event::Detached
-            | Event::HookAsked
-            | Event::HookFailed
-            | Event::HookUndone => {
-                return Err(format!("{event:?} is not about content"));
+        let slot = |state, attempt, reason| StageSlot { due, reason, attempt, state };
+        let new = if event == Event::StageAsked {
+            if old.state == StageState::Asked {
+                return Err("it is asked for".into());
             }
+            slot(StageState::Asked, old.attempt.saturating_add(1), old.reason)
+        } else if event == Event::Staged {
+            slot(StageState::Staged, 0, 0)
+        } else if event == Event::StageFailed {
+            slot(StageState::Failed, old.attempt, reason)
+        } else if event == Event::StageGaveUp {
+            slot(StageState::GivenUp, 0, reason)
+        } else {
+            // The table lets no other event of content be than that it begins anew.
+            StageSlot::default()
         };
         self.content_changes(id, ix, member.endpoint, [old, new]);
         if event == Event::StageAsked {
