@@ -300,6 +300,11 @@ impl Identifier {
                 told.extend(known(host, self.fleet, vec![id.clone()]).await?);
             }
             let before = told.get(&id);
+            let is_asked = todo.patches.contains(&id) || todo.pairs.contains_key(&id) || wanted.contains(&id);
+            if before.is_none() && !is_asked {
+                // Other words about a patch that nobody was told of make it missing nowhere.
+                continue;
+            }
             // A patch that nobody was told of is compared with all who may have to do with it.
             let is_whole = before.is_none() || todo.patches.contains(&id);
             let some = todo.pairs.get(&id).filter(|_| !is_whole);
