@@ -138,7 +138,7 @@ impl Director<'_> {
         let round = self.identifier.round(&self.host, &*self.world.inventory).await;
         let round = round.map_err(because("could not identify what is missing"))?;
         self.screen.say(&format!(
-            "         {} endpoints read, {} patches and {} advisory known: {} installations are missing",
+            "         {} endpoints read; patches known: {}, advisories: {}; installations missing: {}",
             round.endpoints, round.patches, round.advisories, round.needs
         ));
         let names: Vec<PatchId> = apps.iter().map(|app| PatchId::from(app.patch())).collect();
@@ -176,15 +176,17 @@ impl Director<'_> {
     }
 }
 
-/// For each patch that an advisory called for: which, what it closes, how urgent it is, and until when.
+/// For each patch that an advisory called for: which advisory, how urgent it is, and until when.
 fn why_found(fleet: &Fleet, patches: &[PatchId]) -> Vec<String> {
     let of = |name: &PatchId| {
         let identified = fleet.candidate(fleet.candidate_of(name)?)?.identified();
-        let closes: Vec<String> = identified.patch().closes.iter().map(ToString::to_string).collect();
+        let said_by: Vec<&str> =
+            identified.patch().closes.iter().flat_map(|closed| &closed.said_by).map(String::as_str).collect();
         let risk = identified.risk();
-        let due = risk.due.map_or_else(String::new, |due| format!("; due {due}"));
-        let line = || format!("{name} closes {}: {}, {}{due}", closes.join(", "), risk.priority, risk.why);
-        (!closes.is_empty()).then(line)
+        let due = risk.due.map_or_else(String::new, |due| format!(", due {due}"));
+        let line =
+            || format!("{name}: {} calls for it; {}, {}{due}", said_by.join(", "), risk.priority, risk.why);
+        (!said_by.is_empty()).then(line)
     };
     patches.iter().filter_map(of).collect()
 }

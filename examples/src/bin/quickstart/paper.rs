@@ -36,7 +36,7 @@ pub(crate) fn document(
         Some(explain(fleet, ix, id))
     };
     let explanations = [
-        summary.endpoints.last().and_then(|endpoint| why(&endpoint.id, &GOOD.patch())),
+        summary.endpoints.first().and_then(|endpoint| why(&endpoint.id, &GOOD.patch())),
         rolled_back.and_then(|endpoint| why(&endpoint.id, &BAD.patch())),
         faults.always.first().and_then(|endpoint| why(endpoint, &FLAKY.patch())),
     ];

@@ -21,7 +21,7 @@ use patchflow_core::risk::{Assessment, Priority};
 use patchflow_core::sdk::{
     BackendError, Cursor, Inventory, LevelRead, Manifest, Page, PatchSource, PluginKind, PublishedPatch,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// An inventory and a catalogue that tests change; the inventory hands out what changed since a cursor.
@@ -381,6 +381,46 @@ fn what_a_missing_patch_stands_on_or_cannot_be_beside_is_told_with_it() {
             assert!(rating(host, named).await.is_some(), "{named} is there, and the fleet knows it");
         }
         assert_eq!(rating(host, "bash=9").await, None);
+    });
+}
+
+#[test]
+fn of_a_chain_the_newest_counts_after_what_it_stands_on_and_conflicts_are_named() {
+    let stage = Stage::new();
+    stage.estate.put(
+        "web-1",
+        DEBIAN,
+        &[("curl", "1-1"), ("libssl", "1-1"), ("wget", "1-1"), ("aria", "2-1")],
+    );
+    let chained = |version: &str, before: Option<&str>| {
+        let mut patch = update("curl", version);
+        patch.relations.supersedes.extend(before.map(|before| PatchId::from(format!("curl={before}"))));
+        patch
+    };
+    let mut last = chained("4-1", Some("3-1"));
+    last.relations.requires = vec!["libssl=2-1".into()];
+    let mut jealous = update("wget", "2-1");
+    jealous.relations.conflicts = vec!["aria=2-1".into()];
+    let all = [chained("2-1", None), chained("3-1", Some("2-1")), last, update("libssl", "2-1"), jealous];
+    all.into_iter().chain([update("aria", "2-1")]).for_each(|patch| stage.estate.publish(patch));
+    let hits = ["curl", "libssl", "wget"].map(|package| hit(package, DEBIAN, "2-1"));
+    stage.feed.publish(advisory("CVE-2026-1", hits.into()));
+    stage.run(async |host| {
+        let mut identifier = stage.identifier();
+        round(&mut identifier, host, &stage.estate).await;
+        let resolved = identifier.resolve(&"web-1".into(), |_| true).unwrap();
+        let order: Vec<_> = resolved.stages.concat();
+        assert_eq!(order, ["libssl=2-1".into(), "curl=4-1".into()]);
+        assert_eq!(resolved.replaced.values().collect::<BTreeSet<_>>(), [&PatchId::from("curl=4-1")].into());
+        assert_eq!(resolved.waiting[&"wget=2-1".into()].to_string(), "it conflicts with aria=2-1");
+        // The newest is not approved, and hides nothing.
+        let resolved = identifier.resolve(&"web-1".into(), |id| id.as_str() != "curl=4-1").unwrap();
+        assert!(resolved.stages.concat().contains(&"curl=3-1".into()), "{resolved:?}");
+        let first = host.with_fleet(FLEET, |fleet| {
+            let of = |name: &str| fleet.candidate_of(&PatchId::from(name)).unwrap();
+            of("libssl=2-1") < of("curl=4-1")
+        });
+        assert!(first.await.unwrap(), "what it stands on is proposed first");
     });
 }
 
