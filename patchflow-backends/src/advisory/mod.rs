@@ -30,6 +30,7 @@
 mod csv;
 mod dates;
 mod desk;
+mod ends;
 mod error;
 mod input;
 mod json;
@@ -49,6 +50,7 @@ pub mod osv;
 pub mod updateinfo;
 pub mod windows;
 
+pub use ends::{BadEnds, read_ends};
 pub use error::{ReadError, ReadErrorKind};
 pub use note::{Collected, Note, Place, Sink, Summary, What};
 pub use path::{Format, read_path};

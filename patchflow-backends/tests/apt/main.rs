@@ -10,6 +10,8 @@ mod engine;
 mod failures;
 #[cfg(unix)]
 mod fixture;
+#[cfg(all(unix, feature = "advisory", feature = "host"))]
+mod identify;
 #[cfg(unix)]
 mod inventory;
 #[cfg(unix)]
@@ -28,13 +30,15 @@ fn main() {
         return;
     }
     let arguments = libtest_mimic::Arguments::from_args();
-    let rooms = [
+    let rooms = vec![
         inventory::trials(),
         operations::trials(),
         failures::trials(),
         cut::trials(),
         source::trials(),
         engine::trials(),
+        #[cfg(all(feature = "advisory", feature = "host"))]
+        identify::trials(),
     ];
     let trials = rooms.into_iter().flatten().collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -30,6 +30,8 @@ fn candidate(i: u32, severity: Severity, verified: u32) -> CandidateSummary {
         category: Category::Security,
         priority: Priority::Critical,
         why: "a security update of critical severity".into(),
+        closes: vec![],
+        clock_started: Timestamp::default(),
         due: Some(at(604_800)),
         state: "approved".into(),
         decided: Some("approved by the rule \"critical security after validation\"".into()),

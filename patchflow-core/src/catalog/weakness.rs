@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// So many sources of one weakness are named; the feeds have the rest.
@@ -83,6 +84,17 @@ impl Weakness {
     #[must_use]
     pub fn is_numbered(&self) -> bool {
         self.id.starts_with("CVE-")
+    }
+}
+
+/// Its name, and who says so: `CVE-2026-1 (osv OSV-7)`.
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said_by = self.said_by.iter().filter(|said| !said.ends_with(&self.id)).map(String::as_str);
+        match said_by.collect::<Vec<_>>().join(", ").as_str() {
+            "" => f.write_str(&self.id),
+            said_by => write!(f, "{} ({said_by})", self.id),
+        }
     }
 }
 

@@ -104,6 +104,8 @@ impl Home {
             "Maven" => (Ecosystem::Maven, false),
             "NuGet" => (Ecosystem::Nuget, false),
             "RubyGems" => (Ecosystem::Gem, false),
+            // Of our own, for advisories about versioned artifacts; the schema leaves room for such names.
+            "Artifact" => (Ecosystem::Artifact, false),
             "Debian" | "Ubuntu" => (Ecosystem::Deb, true),
             "Alpine" | "Alpaquita" => (Ecosystem::Apk, true),
             "Wolfi" | "Chainguard" | "MinimOS" => (Ecosystem::Apk, false),

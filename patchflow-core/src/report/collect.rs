@@ -268,6 +268,8 @@ fn of_candidate(
         category: patch.category,
         priority: identified.risk().priority,
         why: identified.risk().why.clone(),
+        closes: patch.closes.iter().map(ToString::to_string).collect(),
+        clock_started: identified.risk().clock_started,
         due: identified.risk().due,
         state: candidate.state().into(),
         decided,

@@ -171,12 +171,7 @@ fn needed(identified: &Identified, need: Option<&NeedView<'_>>) -> String {
     let closes = match patch.closes.len() {
         0 => String::new(),
         len => {
-            let named = patch.closes.iter().take(CLOSES_MAX).map(|weakness| {
-                match weakness.said_by.first().filter(|said| !said.ends_with(&weakness.id)) {
-                    Some(said) => format!("{} ({said})", weakness.id),
-                    None => weakness.id.clone(),
-                }
-            });
+            let named = patch.closes.iter().take(CLOSES_MAX).map(ToString::to_string);
             let named = named.collect::<Vec<_>>().join(", ");
             let more = match len.checked_sub(CLOSES_MAX) {
                 Some(more @ 1..) => format!(" and {more} more"),

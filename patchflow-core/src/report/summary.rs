@@ -82,6 +82,12 @@ pub struct CandidateSummary {
     pub priority: Priority,
     /// Why.
     pub why: String,
+    /// The weaknesses that it closes, each with who says so.
+    #[serde(default)]
+    pub closes: Vec<String>,
+    /// When its due clock started.
+    #[serde(default)]
+    pub clock_started: Timestamp,
     /// Until when it should be verified everywhere.
     pub due: Option<Timestamp>,
     /// Its state, in words.

@@ -9,9 +9,10 @@ use crate::run::{Run, write_whole};
 use crate::screen::Screen;
 use crate::story::{App, BAD, FLAKY, GOOD, faults, policy};
 use crate::world::World;
-use patchflow_backends::host::{AskError, HostHandle, identify};
-use patchflow_core::fleet::{Command, Request};
-use patchflow_core::ids::{Actor, FleetId, RequestId};
+use patchflow_backends::host::identify::Identifier;
+use patchflow_backends::host::{AskError, HostHandle};
+use patchflow_core::fleet::{Command, Fleet, Request};
+use patchflow_core::ids::{Actor, FleetId, PatchId, RequestId};
 use patchflow_core::rollout::RingState;
 use patchflow_core::sdk::Clock;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ pub(crate) struct Director<'a> {
     pub(crate) world: &'a World,
     pub(crate) host: HostHandle,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) identifier: Identifier,
     pub(crate) follower: Follower,
     pub(crate) screen: Screen,
     pub(crate) interrupted: &'a AtomicBool,
@@ -118,9 +120,14 @@ impl Director<'_> {
         self.host.request(FLEET, request).await.map(drop).map_err(because("the policy was not adopted"))
     }
 
-    /// Publishes some updates and tells the fleet, once in each process: an earlier one may have come only half-way.
-    /// Whether there was anything to do.
-    async fn identify(&self, look: &Look, done: &mut BTreeSet<&'static str>, apps: &[App]) -> Result<bool> {
+    /// Publishes some updates and identifies what is missing, once in each process: an earlier one may have come only
+    /// half-way. Whether there was anything to do.
+    async fn identify(
+        &mut self,
+        look: &Look,
+        done: &mut BTreeSet<&'static str>,
+        apps: &[App],
+    ) -> Result<bool> {
         if apps.iter().all(|app| done.contains(app.package) || look.is_over(app)) {
             return Ok(false);
         }
@@ -128,14 +135,17 @@ impl Director<'_> {
             self.world.place.publish(app)?;
             done.insert(app.package);
         }
-        let paths = self.world.installer.capabilities().paths;
-        let World { inventory, sources, .. } = self.world;
-        let round = identify::run(&self.host, FLEET, &**inventory, sources, &paths).await;
+        let round = self.identifier.round(&self.host, &*self.world.inventory).await;
         let round = round.map_err(because("could not identify what is missing"))?;
         self.screen.say(&format!(
-            "         inventory of {} endpoints read against {} patches: {} installations missing",
-            round.endpoints, round.patches, round.needs
+            "         {} endpoints read; patches known: {}, advisories: {}; installations missing: {}",
+            round.endpoints, round.patches, round.advisories, round.needs
         ));
+        let names: Vec<PatchId> = apps.iter().map(|app| PatchId::from(app.patch())).collect();
+        let found = self.host.with_fleet(FLEET, move |fleet| why_found(fleet, &names)).await;
+        for line in found.map_err(because("could not look at the fleet"))? {
+            self.screen.say(&format!("         {line}"));
+        }
         Ok(true)
     }
 
@@ -164,4 +174,19 @@ impl Director<'_> {
         let text = serde_json::to_vec_pretty(&faults).map_err(because("could not write faults.json"))?;
         write_whole(&self.dir.join("faults.json"), &text)
     }
+}
+
+/// For each patch that an advisory called for: which advisory, how urgent it is, and until when.
+fn why_found(fleet: &Fleet, patches: &[PatchId]) -> Vec<String> {
+    let of = |name: &PatchId| {
+        let identified = fleet.candidate(fleet.candidate_of(name)?)?.identified();
+        let said_by: Vec<&str> =
+            identified.patch().closes.iter().flat_map(|closed| &closed.said_by).map(String::as_str).collect();
+        let risk = identified.risk();
+        let due = risk.due.map_or_else(String::new, |due| format!(", due {due}"));
+        let line =
+            || format!("{name}: {} calls for it; {}, {}{due}", said_by.join(", "), risk.priority, risk.why);
+        (!said_by.is_empty()).then(line)
+    };
+    patches.iter().filter_map(of).collect()
 }

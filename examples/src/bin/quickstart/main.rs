@@ -22,6 +22,7 @@ use director::{Course, Director, FLEET, Faults};
 use error::{Error, Result, because};
 use look::Follower;
 use patchflow_backends::clock::SystemClock;
+use patchflow_backends::host::identify::Identifier;
 use patchflow_backends::host::{Host, HostHandle};
 use patchflow_backends::store::RedbStore;
 use patchflow_core::report::ReportDocument;
@@ -93,6 +94,10 @@ fn job(args: &Args) -> Result<ExitCode> {
         world: &world,
         host: host.handle(),
         clock: clock.clone(),
+        identifier: Identifier::new(FLEET)
+            .source(world.source.clone())
+            .feed(world.feed.clone())
+            .paths(world.installer.capabilities().paths),
         follower: Follower::new(store, FLEET),
         screen: Screen::new(args.plain, run.endpoints, run.begun_at),
         interrupted: &INTERRUPTED,

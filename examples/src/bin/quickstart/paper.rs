@@ -4,7 +4,7 @@ use crate::director::Faults;
 use crate::ending::Check;
 use crate::error::{Result, because};
 use crate::run::write_whole;
-use crate::story::{BAD, FLAKY};
+use crate::story::{BAD, FLAKY, GOOD};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use patchflow_core::fleet::Fleet;
@@ -36,6 +36,7 @@ pub(crate) fn document(
         Some(explain(fleet, ix, id))
     };
     let explanations = [
+        summary.endpoints.first().and_then(|endpoint| why(&endpoint.id, &GOOD.patch())),
         rolled_back.and_then(|endpoint| why(&endpoint.id, &BAD.patch())),
         faults.always.first().and_then(|endpoint| why(endpoint, &FLAKY.patch())),
     ];

@@ -1,6 +1,7 @@
 //! The story: three applications and their updates, the fleet, the policy.
 //!
-//! * `tls-lib` gets a good security update of critical severity: tried, approved by rule, rolled out to everybody.
+//! * `tls-lib` gets a good update that its archive calls nothing in particular. An advisory of the feed says which
+//!   weakness it closes: critical, tried, approved by rule, rolled out to everybody.
 //! * `agent-tools` gets a repair whose maintainer script fails on some endpoints: once on a few, which the retry
 //!   heals, and always on fewer, which is reported.
 //! * `shop-api` gets a feature that passes its trial and does not start where a production configuration is: halted in
@@ -25,8 +26,11 @@ pub(crate) struct App {
     pub(crate) title: &'static str,
     pub(crate) category: Category,
     pub(crate) severity: Severity,
-    pub(crate) cves: &'static [&'static str],
 }
+
+/// What the feed says of the good update; its archive says nothing of the kind.
+pub(crate) const ADVISORY: (&str, &str, &str) =
+    ("LSA-2026-1", "CVE-2026-90001", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H");
 
 impl App {
     /// The name of the patch, as sources derive it.
@@ -41,8 +45,7 @@ pub(crate) const GOOD: App = App {
     to: "3.0.22-1",
     title: "closes a remotely usable hole in the handshake",
     category: Category::Security,
-    severity: Severity::Critical,
-    cves: &["CVE-2026-90001"],
+    severity: Severity::Unknown,
 };
 
 pub(crate) const FLAKY: App = App {
@@ -52,7 +55,6 @@ pub(crate) const FLAKY: App = App {
     title: "repairs a leak in the log reader",
     category: Category::Bugfix,
     severity: Severity::Moderate,
-    cves: &[],
 };
 
 pub(crate) const BAD: App = App {
@@ -62,7 +64,6 @@ pub(crate) const BAD: App = App {
     title: "adds price rules per region",
     category: Category::Feature,
     severity: Severity::High,
-    cves: &[],
 };
 
 pub(crate) const APPS: [App; 3] = [GOOD, FLAKY, BAD];

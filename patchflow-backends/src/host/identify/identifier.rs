@@ -4,7 +4,7 @@ use super::knowledge::{Knowledge, Todo};
 use super::weigh::{Reason, Review, Weighed};
 use super::{IdentifyError, Round};
 use crate::host::HostHandle;
-use patchflow_core::catalog::{Authorities, Fix, Merging, Patch, Weakness};
+use patchflow_core::catalog::{Authorities, Fix, Merging, Patch, Presence, Resolved, Weakness};
 use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
 use patchflow_core::identify::{AdvisoryIx, EndOfLife};
 use patchflow_core::ids::{CandidateId, EndpointId, EndpointIx, FleetId, PatchId, RecordIx};
@@ -180,6 +180,29 @@ impl Identifier {
         Review::new(&self.knowledge, patch, &self.paths).weigh(endpoint).map(|weighed| weighed.reason)
     }
 
+    /// What to install on an endpoint, in which stages, and what is replaced or has to wait, and why: of the patches that
+    /// are missing there the newest of each chain that is approved, after what it stands on; what cannot be beside what is
+    /// named. `None` when the endpoint is not known. A fleet follows the same relations by itself (semantics S11).
+    #[must_use]
+    pub fn resolve(&self, endpoint: &EndpointId, approved: impl Fn(&PatchId) -> bool) -> Option<Resolved> {
+        let knowledge = &self.knowledge;
+        let endpoint = knowledge.inventory.find(endpoint)?;
+        let presence = |id: &PatchId| {
+            let weighed = knowledge
+                .patches
+                .get(id)
+                .and_then(|patch| Review::new(knowledge, patch, &[]).weigh(endpoint));
+            match weighed.map(|weighed| weighed.standing) {
+                Some(Standing::Has) => Presence::There,
+                Some(Standing::Needs) => Presence::Missing,
+                Some(Standing::NotApplicable) | None => Presence::Foreign,
+            }
+        };
+        let missing = knowledge.patches.keys().filter(|id| presence(id) == Presence::Missing);
+        let relevant: Vec<PatchId> = missing.cloned().collect();
+        Some(knowledge.graph.resolve(&relevant, presence, approved))
+    }
+
     /// Endpoints of platforms whose support has ended that have weaknesses which nothing repairs, in the order of the
     /// inventory.
     #[must_use]
@@ -294,12 +317,18 @@ impl Identifier {
         // What others stand on is told with them, missing or not.
         let mut wanted: BTreeSet<PatchId> = BTreeSet::new();
         let mut done: BTreeSet<PatchId> = BTreeSet::new();
-        while let Some(id) = open.pop_first() {
+        let mut put_off: BTreeSet<PatchId> = BTreeSet::new();
+        while let Some(id) = self.next_of(&mut open) {
             let Some(published) = self.knowledge.patches.get(&id).cloned() else { continue };
             if !told.contains_key(&id) && !todo.patches.contains(&id) {
                 told.extend(known(host, self.fleet, vec![id.clone()]).await?);
             }
             let before = told.get(&id);
+            let is_asked = todo.patches.contains(&id) || todo.pairs.contains_key(&id) || wanted.contains(&id);
+            if before.is_none() && !is_asked {
+                // Other words about a patch that nobody was told of make it missing nowhere.
+                continue;
+            }
             // A patch that nobody was told of is compared with all who may have to do with it.
             let is_whole = before.is_none() || todo.patches.contains(&id);
             let some = todo.pairs.get(&id).filter(|_| !is_whole);
@@ -311,15 +340,35 @@ impl Identifier {
             if before.is_none() && !compared.is_missing() && !wanted.contains(&id) {
                 continue;
             }
-            done.insert(id.clone());
-            for kin in self.knowledge.kin(&id) {
+            let before_it = self.knowledge.before(&id);
+            for kin in before_it.iter().cloned().chain(self.knowledge.against(&id)) {
                 if wanted.insert(kin.clone()) && !done.contains(&kin) {
                     open.insert(kin);
                 }
             }
+            // Earlier ones are proposed first; members of a circle come as they come.
+            if before_it.iter().any(|kin| open.contains(kin)) && put_off.insert(id.clone()) {
+                wanted.insert(id.clone());
+                open.insert(id);
+                continue;
+            }
+            done.insert(id.clone());
             self.tell_one(host, compared, before, round).await?;
         }
         Ok(())
+    }
+
+    /// Takes the next patch, those that others stand on first.
+    fn next_of(&self, open: &mut BTreeSet<PatchId>) -> Option<PatchId> {
+        let mut next = open.first()?.clone();
+        let mut passed = BTreeSet::from([next.clone()]);
+        while let Some(kin) =
+            self.knowledge.before(&next).into_iter().find(|kin| open.contains(kin) && !passed.contains(kin))
+        {
+            passed.insert(kin.clone());
+            next = kin;
+        }
+        open.take(&next)
     }
 
     fn compare(

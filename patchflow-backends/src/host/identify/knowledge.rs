@@ -2,7 +2,7 @@
 //! compared since it changed.
 
 use super::offers::Offers;
-use patchflow_core::catalog::{Advisory, Affected, Fix, Merging, Patch, Product, Status};
+use patchflow_core::catalog::{Advisory, Affected, Fix, Merging, Patch, PatchGraph, Product, Status};
 use patchflow_core::identify::{AdvisoryIndex, Matches};
 use patchflow_core::ids::{PatchId, RecordIx, SoftwareIx};
 use patchflow_core::inventory::{EndpointRecord, InventoryIndex};
@@ -33,6 +33,8 @@ pub(super) struct Knowledge {
     pub(super) matches: Matches,
     /// As their sources publish them.
     pub(super) patches: BTreeMap<PatchId, Patch>,
+    /// How they stand to each other; also those that were pulled, which are on no endpoint.
+    pub(super) graph: PatchGraph,
     by_package: BTreeMap<PackageName, BTreeSet<PatchId>>,
     /// By the numbers that their sources name.
     by_cve: BTreeMap<String, BTreeSet<PatchId>>,
@@ -175,6 +177,10 @@ impl Knowledge {
                     self.by_cve.entry(cve.clone()).or_default().insert(id.clone());
                 }
                 self.todo.patches.insert(id.clone());
+                if let Err(circle) = self.graph.add(&patch) {
+                    // The fleet holds its members; here it is only told.
+                    tracing::warn!(%circle, "patches name each other in a circle");
+                }
                 self.patches.insert(id, *patch);
             }
             PublishedPatch::Withdrawn { id, reason } => {
@@ -209,8 +215,8 @@ impl Knowledge {
         }
     }
 
-    /// Patches that a patch stands on or cannot be beside: the fleet must know of them to put them in order.
-    pub(super) fn kin(&self, id: &PatchId) -> Vec<PatchId> {
+    /// Known patches that must come before a patch: its prerequisites, and those that bring its floors.
+    pub(super) fn before(&self, id: &PatchId) -> Vec<PatchId> {
         let Some(patch) = self.patches.get(id) else { return Vec::new() };
         let relations = &patch.relations;
         let same = self.by_package.get(&patch.target.package).into_iter().flatten();
@@ -218,9 +224,15 @@ impl Knowledge {
             let of = |other: &Patch| relations.floors.contains(&other.target.version);
             self.patches.get(*other).is_some_and(of)
         });
-        let against = self.patches.values().filter(|other| other.relations.conflicts.contains(id));
-        let named = relations.requires.iter().chain(&relations.conflicts).chain(floors);
-        let known = named.filter(|other| self.patches.contains_key(*other)).cloned();
-        known.chain(against.map(|other| other.id.clone())).collect()
+        let named = relations.requires.iter().chain(floors);
+        named.filter(|other| self.patches.contains_key(*other)).cloned().collect()
+    }
+
+    /// Known patches that a patch cannot be beside, whichever of the two says so.
+    pub(super) fn against(&self, id: &PatchId) -> Vec<PatchId> {
+        let Some(patch) = self.patches.get(id) else { return Vec::new() };
+        let naming = self.patches.values().filter(|other| other.relations.conflicts.contains(id));
+        let named = patch.relations.conflicts.iter().filter(|other| self.patches.contains_key(*other));
+        named.chain(naming.map(|other| &other.id)).cloned().collect()
     }
 }

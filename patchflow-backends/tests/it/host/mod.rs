@@ -2,6 +2,8 @@
 
 mod crash;
 mod faults;
+#[cfg(feature = "advisory")]
+mod finding;
 mod lease;
 mod many;
 mod road;

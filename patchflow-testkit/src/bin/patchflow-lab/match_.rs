@@ -3,10 +3,10 @@
 #![expect(clippy::print_stderr, reason = "a program for people at a terminal")]
 
 use clap::Args;
-use patchflow_backends::advisory::{Collected, Feed, Limits, read_path};
+use patchflow_backends::advisory::{Collected, Feed, Limits, read_ends, read_path};
 use patchflow_backends::inventory::read_document;
 use patchflow_core::catalog::{Advisory, Authorities, Fix, Product, merge};
-use patchflow_core::identify::{AdvisoryIndex, AdvisoryIx, Matches, Missing, Rates};
+use patchflow_core::identify::{AdvisoryIndex, AdvisoryIx, EndOfLife, Matches, Missing, Rates};
 use patchflow_core::inventory::{EndpointView, InventoryIndex};
 use patchflow_core::package::Platform;
 use patchflow_core::risk::{Catalogues, DueLimits, Priority, RiskRules};
@@ -34,6 +34,9 @@ pub(crate) struct Match {
     /// Advisories: files, zip archives or folders of any format that is read. A source is called by the name of its file.
     #[arg(long, num_args = 1.., required = true)]
     advisories: Vec<PathBuf>,
+    /// Platforms whose support ends: a JSON list of `{"platform", "since", "mitigation"}`, as docs/feeds.md describes it.
+    #[arg(long)]
+    end_of_life: Option<PathBuf>,
     /// The platform of advisories that do not name one themselves, such as `almalinux 9`.
     #[arg(long)]
     platform: Option<String>,
@@ -68,7 +71,8 @@ impl Match {
         let (advisories, catalogues) = self.read_advisories(now)?;
         let matches = Matches::of(&inventory, &advisories);
         let (rules, limits) = (RiskRules::default(), DueLimits::default());
-        let rates = Rates { rules: &rules, limits: &limits, catalogues, ends: &[], now };
+        let ends = self.read_ends()?;
+        let rates = Rates { rules: &rules, limits: &limits, catalogues, ends: &ends, now };
         let out = BufWriter::new(io::stdout().lock());
         let desk = Desk { inventory: &inventory, advisories: &advisories, out };
         match desk.print(&matches, &rates, self.json) {
@@ -76,6 +80,13 @@ impl Match {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             told => told.map_err(|error| format!("the standard output: {error}")),
         }
+    }
+
+    fn read_ends(&self) -> Result<Vec<EndOfLife>, String> {
+        let Some(file) = &self.end_of_life else { return Ok(Vec::new()) };
+        let told = |error: String| format!("--end-of-life {}: {error}", file.display());
+        let text = std::fs::read(file).map_err(|error| told(error.to_string()))?;
+        read_ends(&text).map_err(|error| told(error.to_string()))
     }
 
     fn read_inventory(&self) -> Result<InventoryIndex, String> {
@@ -169,6 +180,9 @@ struct Line<'a> {
     advisories: Vec<&'a str>,
     unrepaired: Vec<&'a str>,
     mitigations: &'a [String],
+    /// Since when its platform gets no repairs any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsupported_since: Option<Timestamp>,
     priority: Priority,
     exposed_since: Timestamp,
     clock_started: Timestamp,
@@ -196,6 +210,16 @@ impl<W: Write> Desk<'_, W> {
                     "{} ({os}): {count} of {} packages are hit",
                     endpoint.id(),
                     endpoint.software_len()
+                )?;
+            }
+            if let Some(end) =
+                missing.iter().find_map(|missing| missing.end_of_life.as_ref()).filter(|_| !json)
+            {
+                let open = missing.iter().filter(|missing| !missing.can_be_patched()).count();
+                writeln!(
+                    self.out,
+                    "  {} gets no repairs since {}; {open} of them cannot be patched: {}",
+                    end.platform, end.since, end.mitigation
                 )?;
             }
             for missing in &missing {
@@ -240,6 +264,7 @@ fn line<'a>(
         advisories: names(&mut missing.hits.iter().map(|hit| hit.advisory)),
         unrepaired: names(&mut missing.unrepaired.iter().copied()),
         mitigations: &missing.mitigations,
+        unsupported_since: missing.end_of_life.as_ref().map(|end| end.since),
         priority: assessment.priority,
         exposed_since: assessment.exposed_since,
         clock_started: assessment.clock_started,

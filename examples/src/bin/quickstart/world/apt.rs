@@ -24,6 +24,9 @@ const RESTARTS: &str = "/run/shop-api.restarts";
 /// Where `shop-api` has its program, from the host's root.
 const PROGRAM: &str = "/usr/share/shop-api/program";
 
+/// Which release the hosts are, so that advisories for it speak of them.
+const OS_RELEASE: (&str, &str) = ("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+
 struct AptPlace {
     lab: AptLab,
     installer: Arc<LocalInstaller<AptBackend>>,
@@ -94,13 +97,14 @@ fn spec(plans: &[HostPlan]) -> LabSpec {
         [package(app.from), package(app.to).suite(Suite::Staged)]
     });
     let hosts = plans.iter().map(|plan| {
-        let host = HostSpec::new(&plan.id, APPS.iter().map(|app| (app.package, app.from)));
+        let host = HostSpec::new(&plan.id, APPS.iter().map(|app| (app.package, app.from)))
+            .file(OS_RELEASE.0, OS_RELEASE.1);
         if plan.production { host.file(PRODUCTION_CONFIG, PRODUCTION_CONFIG_TEXT) } else { host }
     });
     LabSpec { packages: packages.collect(), hosts: hosts.collect(), signed: false }
 }
 
-/// What the vendor says about the updates. The clock of a patch starts with its release.
+/// What the archive's owner says about the updates. The clock of a patch starts with its release.
 fn advisories_text(run: &Run) -> String {
     let advisory = |app: &App| {
         json!({
@@ -110,7 +114,6 @@ fn advisories_text(run: &Run) -> String {
             "title": app.title,
             "severity": app.severity,
             "category": app.category,
-            "cves": app.cves,
             "released": run.begun_at,
             "reboot": false,
         })

@@ -89,7 +89,6 @@ fn publish(publisher: &Publisher, app: &App, version: &str, released: Timestamp)
         title: app.title.into(),
         category: app.category,
         severity: app.severity,
-        cves: app.cves.iter().map(|cve| (*cve).into()).collect(),
         released: Some(released),
         ..Release::new(app.package, version)
     };

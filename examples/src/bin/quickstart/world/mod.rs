@@ -5,13 +5,16 @@ mod apt;
 mod artifact;
 
 use crate::args::Kind;
-use crate::error::Result;
-use crate::run::Run;
+use crate::error::{Result, because};
+use crate::run::{Run, write_whole};
 use crate::service::{ServiceFiles, Services};
-use crate::story::{App, HostPlan, hosts};
+use crate::story::{ADVISORY, App, GOOD, HostPlan, hosts};
+use patchflow_backends::advisory::FeedFiles;
 use patchflow_backends::probe::{HttpCheck, HttpProbe, ProbeLimits};
 use patchflow_core::ids::EndpointId;
-use patchflow_core::sdk::{Clock, Installer, Inventory, PatchSource, Probe};
+use patchflow_core::sdk::{AdvisorySource, Clock, Installer, Inventory, PatchSource, Probe};
+use serde_json::json;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +38,8 @@ pub(crate) trait Place: Send + Sync {
 pub(crate) struct World {
     pub(crate) installer: Arc<dyn Installer>,
     pub(crate) inventory: Arc<dyn Inventory>,
-    pub(crate) sources: Vec<Arc<dyn PatchSource>>,
+    pub(crate) source: Arc<dyn PatchSource>,
+    pub(crate) feed: Arc<dyn AdvisorySource>,
     pub(crate) probe: Arc<dyn Probe>,
     pub(crate) hosts: Vec<HostPlan>,
     pub(crate) place: Arc<dyn Place>,
@@ -62,6 +66,7 @@ impl World {
     /// Makes the endpoints, or opens those that an earlier start made, and starts their services.
     pub(crate) fn open(dir: &Path, run: &Run, clock: Arc<dyn Clock>) -> Result<Self> {
         let hosts = hosts(run.endpoints);
+        let feed = feed(dir, run, clock.clone())?;
         let parts = match run.kind {
             #[cfg(unix)]
             Kind::Apt => apt::open(dir, run, &hosts, clock)?,
@@ -90,12 +95,40 @@ impl World {
         Ok(Self {
             installer: parts.installer,
             inventory: parts.inventory,
-            sources: vec![parts.source],
+            source: parts.source,
+            feed: Arc::new(feed),
             probe: Arc::new(probe),
             hosts,
             place: parts.place,
         })
     }
+}
+
+/// The feed of advisories: one record in the form of OSV, as distributions publish them by the thousand.
+fn feed(dir: &Path, run: &Run, clock: Arc<dyn Clock>) -> Result<FeedFiles> {
+    let folder = dir.join("feed");
+    fs::create_dir_all(&folder).map_err(because("could not make the feed"))?;
+    let (id, cve, cvss) = ADVISORY;
+    let ecosystem = match run.kind {
+        Kind::Apt => "Debian:12",
+        Kind::Artifact | Kind::Auto => "Artifact",
+    };
+    let record = json!({
+        "schema_version": "1.7.0",
+        "id": id,
+        "aliases": [cve],
+        "published": run.begun_at,
+        "modified": run.begun_at,
+        "summary": format!("{}: {}", GOOD.package, GOOD.title),
+        "severity": [{ "type": "CVSS_V3", "score": cvss }],
+        "affected": [{
+            "package": { "ecosystem": ecosystem, "name": GOOD.package },
+            "ranges": [{ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": GOOD.to }] }],
+        }],
+        "database_specific": { "severity": "CRITICAL" },
+    });
+    write_whole(&folder.join(format!("{id}.json")), record.to_string().as_bytes())?;
+    Ok(FeedFiles::new("osv", folder, clock))
 }
 
 /// The program file of `shop-api` in some version.
