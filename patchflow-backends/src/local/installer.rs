@@ -214,7 +214,10 @@ impl<B: LocalBackend> Installer for LocalInstaller<B> {
         for (_, endpoint, content) in stages {
             let (part, endpoint, content) = (part.clone(), endpoint.clone(), *content);
             let backend = Arc::clone(&self.backend);
-            self.readers.put(move || part.put(backend.unstage(&endpoint, content)));
+            self.readers.put(move || {
+                backend.unstage(&endpoint, content);
+                part.put(());
+            });
         }
         drop(part);
         done.await;

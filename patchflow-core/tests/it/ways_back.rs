@@ -81,7 +81,7 @@ fn the_members_of_a_group_are_rolled_back_one_after_another() {
         assert_eq!(count(&world, FIRST, Phase::Verified), 4);
         revoke(&mut world, candidate);
         let waits = world.fleet.rollout(FIRST).unwrap().members().iter();
-        let waits = waits.filter(|member| member.phase() == Phase::Verified).last().unwrap().endpoint();
+        let waits = waits.rev().find(|member| member.phase() == Phase::Verified).unwrap().endpoint();
         let said = format!("{:?}", explain(&world.fleet, waits, candidate));
         assert!(said.contains("it is rolled back when another endpoint of the group `dc` is back"), "{said}");
         assert!(said.contains("being rolled back"), "{said}");
@@ -119,7 +119,7 @@ fn a_halt_takes_no_group_down() {
     let at_rest = |world: &World| world.fleet.rollout(FIRST).unwrap().is_at_rest();
     assert!(!at_rest(&world));
     let waits = world.fleet.rollout(FIRST).unwrap().members().iter();
-    let waits = waits.filter(|member| member.phase() == Phase::Verified).last().unwrap().endpoint();
+    let waits = waits.rev().find(|member| member.phase() == Phase::Verified).unwrap().endpoint();
     let said = format!("{:?}", explain(&world.fleet, waits, candidate));
     assert!(said.contains("the rollout was halted, and it is rolled back when another endpoint"), "{said}");
     let (most, _) = most_at_once(&mut world, 3);
@@ -186,7 +186,7 @@ fn rollbacks_take_places_as_starts_do() {
         assert_eq!(count(&world, FIRST, Phase::Verified), 7);
         revoke(&mut world, candidate);
         let waits = world.fleet.rollout(FIRST).unwrap().members().iter();
-        let waits = waits.filter(|member| member.phase() == Phase::Verified).last().unwrap().endpoint();
+        let waits = waits.rev().find(|member| member.phase() == Phase::Verified).unwrap().endpoint();
         let said = format!("{:?}", explain(&world.fleet, waits, candidate));
         assert!(
             said.contains("it is rolled back in its turn: 2 ") && said.contains(named),

@@ -13,6 +13,7 @@ use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, QueryAn
 use patchflow_core::time::Timestamp;
 
 /// One input, owned: what an exploration or a history gives to both sides.
+#[expect(clippy::large_enum_variant, reason = "short lists, made and dropped one at a time")]
 #[derive(Clone, Debug)]
 pub enum Deed {
     /// The world shows something.

@@ -1,5 +1,6 @@
 //! Nothing starts that was not staged, where the policy requires it (semantics S4).
 
+use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, member_fact};
 use crate::sim::Sight;
 use patchflow_core::digest::Digest;
@@ -77,7 +78,7 @@ impl Staged {
                 self.asked.remove(&key);
                 self.good.remove(&key);
             }
-            Event::Ordered | Event::HookAsked => {
+            Event::Ordered | Event::HookAsked if !takes_back(fact.event, member) => {
                 let secs = self.epoch.map_or(0, |epoch| at.since(epoch).as_secs());
                 let until = self.good.get(&key).copied().unwrap_or(0);
                 if !is_there || secs >= u64::from(until) {
