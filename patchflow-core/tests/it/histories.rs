@@ -478,7 +478,8 @@ impl Story {
                 policy.name.push('+');
                 policy.rings[3].gate.max_failures = Some(policy.name.len() as u32 % 3);
                 policy.deploy.in_flight_max = 1 + policy.name.len() as u32 % 4;
-                let urgent = if policy.name.len() % 2 == 0 { Priority::Critical } else { Priority::Moderate };
+                let urgent =
+                    if policy.name.len().is_multiple_of(2) { Priority::Critical } else { Priority::Moderate };
                 let rules = policy.risk.rules.iter_mut();
                 rules.filter(|rule| rule.name == "severity_critical").for_each(|rule| rule.priority = urgent);
                 self.ask(Command::AdoptPolicy { policy: Box::new(policy) });
