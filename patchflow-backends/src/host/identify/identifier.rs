@@ -62,7 +62,7 @@ pub struct Unpatchable {
 /// What the fleet knows of a patch.
 struct Told {
     closes: Vec<Weakness>,
-    /// Endpoints that have to do with it, as far as the fleet knows.
+    /// Endpoints that have to do with it, as far as the fleet knows, where that is asked for.
     concerned: Vec<EndpointId>,
 }
 
@@ -308,7 +308,7 @@ impl Identifier {
             todo.patches.iter().chain(todo.pairs.keys()).chain(&todo.words).cloned().collect();
         let pulled = todo.withdrawn.keys();
         let ids: Vec<PatchId> = open.iter().chain(pulled).cloned().collect();
-        let mut told = known(host, self.fleet, ids).await?;
+        let mut told = known(host, self.fleet, ids, todo.patches.clone()).await?;
         for (id, reason) in todo.withdrawn.iter().filter(|(id, _)| told.contains_key(*id)) {
             round.withdrawn += 1;
             let reason = Cow::Owned(reason.clone());
@@ -321,7 +321,7 @@ impl Identifier {
         while let Some(id) = self.next_of(&mut open) {
             let Some(published) = self.knowledge.patches.get(&id).cloned() else { continue };
             if !told.contains_key(&id) && !todo.patches.contains(&id) {
-                told.extend(known(host, self.fleet, vec![id.clone()]).await?);
+                told.extend(known(host, self.fleet, vec![id.clone()], BTreeSet::new()).await?);
             }
             let before = told.get(&id);
             let is_asked = todo.patches.contains(&id) || todo.pairs.contains_key(&id) || wanted.contains(&id);
@@ -433,17 +433,19 @@ impl Identifier {
     }
 }
 
-/// What the fleet knows of some patches.
+/// What the fleet knows of some patches, and of `whole` ones whom they concern.
 async fn known(
     host: &HostHandle,
     fleet: FleetId,
     ids: Vec<PatchId>,
+    whole: BTreeSet<PatchId>,
 ) -> Result<BTreeMap<PatchId, Told>, IdentifyError> {
     let look = move |fleet: &Fleet| {
         let of = |id: PatchId| {
             let candidate = fleet.candidate_of(&id)?;
             let closes = fleet.candidate(candidate)?.identified().patch().closes.clone();
-            let concerned = fleet.needs(candidate).filter(|need| need.standing != Standing::NotApplicable);
+            let needs = whole.contains(&id).then(|| fleet.needs(candidate)).into_iter().flatten();
+            let concerned = needs.filter(|need| need.standing != Standing::NotApplicable);
             let concerned = concerned.filter_map(|need| fleet.endpoint_id(need.endpoint).cloned()).collect();
             Some((id, Told { closes, concerned }))
         };
