@@ -156,8 +156,17 @@ mod unix {
             summary["failures"].as_array().and_then(|all| all.iter().find(|f| f["kind"] == "script_failed"));
         let recovered = scripts.and_then(|failure| failure["recovered"].as_u64());
         let asked = report["explanations"].as_array().map_or(0, Vec::len);
-        if recovered != Some(once) || asked != 2 {
+        if recovered != Some(once) || asked != 3 {
             return Err(format!("recovered {recovered:?}, {asked} explanations").into());
+        }
+        // The archive said nothing of it: the feed's advisory made it urgent, and the report says who told.
+        let found = summary["candidates"].as_array().and_then(|all| {
+            all.iter().find(|c| c["closes"] == serde_json::json!(["CVE-2026-90001 (osv LSA-2026-1)"]))
+        });
+        let priority = found.and_then(|candidate| candidate["priority"].as_str());
+        let page = fs::read_to_string(out.join("report.html"))?;
+        if priority != Some("critical") || !page.contains("LSA-2026-1") {
+            return Err(format!("found by an advisory: {found:?}").into());
         }
         Ok(())
     }
