@@ -471,20 +471,12 @@ impl Fleet {
             return;
         }
         self.reviews += 1;
-        if core::mem::take(&mut rollout.queue.sweep) {
-            for i in 0..self.state.rollouts[id.index()].members().len() {
-                self.tend(now, id, MemberIx(i as u32), true, facts, out);
-            }
-        }
+        self.sweep(now, id, facts, out);
         self.state.tend_mates(id);
         self.take_in(now, id, facts, out);
         loop {
             // Who is to be rolled back or recalled on a halt is on its way before the halted rollout comes to its end.
-            if core::mem::take(&mut self.state.rollouts[id.index()].queue.sweep) {
-                for i in 0..self.state.rollouts[id.index()].members().len() {
-                    self.tend(now, id, MemberIx(i as u32), true, facts, out);
-                }
-            }
+            self.sweep(now, id, facts, out);
             decide::review(now, &self.state.rollouts[id.index()], facts);
             if facts.is_empty() {
                 self.defer(now, id, facts);
@@ -498,6 +490,24 @@ impl Fleet {
         self.take_back(now, id, facts, out);
         if !self.state.want(now, id) {
             self.look_ahead(now, id);
+        }
+    }
+
+    /// Looks at every member where a halt, a crash or other freezes may have left something to do.
+    fn sweep(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
+        let rollout = &mut self.state.rollouts[id.index()];
+        let members = (0..rollout.members.len() as u32).map(MemberIx);
+        let (sweep, frozen) =
+            (core::mem::take(&mut rollout.queue.sweep), core::mem::take(&mut rollout.queue.frozen));
+        if sweep {
+            members.clone().for_each(|ix| self.tend(now, id, ix, true, facts, out));
+        }
+        if frozen {
+            for ix in members {
+                let Some(at) = self.state.member(id, ix) else { continue };
+                decide::freeze(&self.state, now, at, facts);
+                self.apply_all(now, facts, out);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use crate::risk::DueDates;
 use crate::rollout::{Member, Phase, Rollout};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -295,10 +296,10 @@ impl Fleet {
         self.state.rollout(id)
     }
 
-    /// The schedule by which a rollout may touch an endpoint; `None` when the endpoint names a calendar that the rollout's
-    /// policy does not have, and so is never touched.
+    /// The schedule by which a rollout may touch an endpoint, the freezes of the policy that is adopted now included;
+    /// `None` when the endpoint names a calendar that the rollout's policy does not have, and so is never touched.
     #[must_use]
-    pub fn schedule_for<'a>(&self, rollout: &'a Rollout, endpoint: EndpointIx) -> Option<&'a Schedule> {
+    pub fn schedule_for<'a>(&self, rollout: &'a Rollout, endpoint: EndpointIx) -> Option<Cow<'a, Schedule>> {
         self.state.schedule_for(rollout, self.state.calendar_of(endpoint))
     }
 
@@ -519,10 +520,13 @@ impl Fleet {
         let Some(schedule) = self.state.schedule_for(at.rollout, self.state.calendar_of(endpoint)) else {
             return MemberTurn::NoCalendar;
         };
-        let Some(opening) = Opening::after(schedule, now, needed) else { return MemberTurn::Never };
+        let Some(opening) = Opening::after(&schedule, now, needed) else { return MemberTurn::Never };
         let starts = self.state.spread(at.rollout, endpoint, opening);
+        let frozen = schedule.frozen_until(now).filter(|_| !at.rollout.overrides_freezes());
         match (opening.opens > now, starts > now) {
-            (true, _) => MemberTurn::Opens(starts),
+            (true, _) => {
+                frozen.map_or(MemberTurn::Opens(starts), |until| MemberTurn::Frozen { until, starts })
+            }
             (false, true) => MemberTurn::Spread(starts),
             (false, false) => MemberTurn::Open,
         }
@@ -545,6 +549,8 @@ pub(crate) enum MemberTurn {
     Open,
     /// Its window opens then, its place in the spread included.
     Opens(Timestamp),
+    /// A freeze lasts until then, and it may start at that time or later.
+    Frozen { until: Timestamp, starts: Timestamp },
     /// Its window is open, and its place in the spread is to come.
     Spread(Timestamp),
     /// No opening is long enough.

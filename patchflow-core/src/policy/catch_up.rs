@@ -26,7 +26,7 @@ impl Default for CatchUpPolicy {
 }
 
 /// What becomes of endpoints that are not in service yet. No ring takes them, and no gate counts them. Completed
-/// rollouts bring them the patches that are approved, as long as they bring anybody along at all.
+/// rollouts bring them the patches that are approved, whether or not they bring others along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Onboarding {

@@ -7,7 +7,7 @@ use super::{
     TrialPolicy,
 };
 use crate::risk::RiskRules;
-use crate::schedule::Schedule;
+use crate::schedule::{Freeze, Schedule};
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,13 @@ impl Policy {
     #[must_use]
     pub fn has_windows(&self) -> bool {
         !self.schedule.is_always_open() || !self.calendars.named.is_empty()
+    }
+
+    /// The freezes in it, by the calendars in which they stand.
+    pub(crate) fn freezes(&self) -> impl Iterator<Item = (Option<&str>, &[Freeze])> {
+        let named = self.calendars.named.iter().map(|(name, schedule)| (Some(&**name), schedule));
+        let all = core::iter::once((None, &self.schedule)).chain(named);
+        all.map(|(name, schedule)| (name, schedule.freezes())).filter(|(_, freezes)| !freezes.is_empty())
     }
 
     /// The schedule of endpoints that name this calendar, or none; `None` when the policy has no such calendar.

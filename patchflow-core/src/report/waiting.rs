@@ -153,6 +153,10 @@ fn closed(fleet: &Fleet, member: &Member, turn: MemberTurn) -> Option<String> {
         }
         MemberTurn::Never => "no maintenance window is long enough; the calendar must change".into(),
         MemberTurn::Opens(at) => format!("the next maintenance window opens {at}"),
+        MemberTurn::Frozen { until, starts } if starts <= until => format!("a freeze lasts until {until}"),
+        MemberTurn::Frozen { until, starts } => {
+            format!("a freeze lasts until {until}; the next maintenance window opens {starts}")
+        }
         MemberTurn::Spread(at) => format!("starts are spread over the window, and its place is at {at}"),
         MemberTurn::Open => return None,
     })

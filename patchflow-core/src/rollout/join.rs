@@ -5,6 +5,7 @@ use super::{Halt, Member, Phase, Ring, RingState, Rollout, RolloutKind, RolloutS
 use crate::gate::Class;
 use crate::ids::{EndpointIx, MemberIx};
 use crate::plan::JoinedMember;
+use crate::policy::Onboarding;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -43,13 +44,13 @@ impl Rollout {
         }
     }
 
-    /// Whether the rollout has completed and brings along those who came too late for it.
+    /// Whether the rollout has completed and brings along those who came too late for it, or who are not in service yet.
     #[must_use]
     pub fn is_catching_up(&self) -> bool {
         let policy = &self.policy.catch_up;
         self.state == RolloutState::Completed
             && self.kind == RolloutKind::Deployment
-            && (policy.newcomers || policy.deferred)
+            && (policy.newcomers || policy.deferred || policy.onboarding != Onboarding::Leave)
             && self.catch_up_stopped.is_none()
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Queue {
     pub(crate) reverts: Reverts,
     /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
     pub(crate) sweep: bool,
+    /// Whether what has been ordered must be looked at because a policy with other freezes was adopted.
+    pub(crate) frozen: bool,
     /// Endpoints that may have become eligible since the plan was made.
     pub(crate) newcomers: BTreeSet<EndpointIx>,
     /// Whether the deferred must be looked at because the rollout has completed.
@@ -31,7 +33,8 @@ pub(crate) struct Queue {
     pub(crate) deferral_swept: bool,
     /// Members to look at for having waited too long.
     pub(crate) late: Vec<MemberIx>,
-    /// Whether anything but `anytime` stands in the policy, so that members may have to wait for a window.
+    /// Whether anything but `anytime` stands in the policy, or a freeze in the adopted one, so that members may have to
+    /// wait for a window.
     pub(crate) windowed: bool,
     /// Members of opened rings that wait, by the number of their calendar; kept only when `windowed`.
     pub(crate) waits: BTreeMap<u32, Wait>,

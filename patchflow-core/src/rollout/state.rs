@@ -386,6 +386,12 @@ impl Rollout {
         self.emergency.as_ref()
     }
 
+    /// Whether it goes on in a freeze: an emergency whose policy says so.
+    #[must_use]
+    pub fn overrides_freezes(&self) -> bool {
+        self.emergency.is_some() && self.policy.emergency.overrides_freeze
+    }
+
     /// When it started.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {

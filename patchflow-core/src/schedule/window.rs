@@ -186,7 +186,38 @@ impl Schedule {
         }
     }
 
-    fn freezes(&self) -> &[Freeze] {
+    /// The same, with more freezes.
+    #[must_use]
+    pub fn with_freezes(&self, more: &[Freeze]) -> Self {
+        let mut schedule = self.clone();
+        match &mut schedule {
+            Self::Anytime { freezes } | Self::Weekly { freezes, .. } => freezes.extend_from_slice(more),
+        }
+        schedule
+    }
+
+    /// Until when the freeze that covers `at` lasts, those that follow it at once included; `None` when nothing is
+    /// frozen then.
+    ///
+    /// ```
+    /// use patchflow_core::schedule::{Freeze, Schedule};
+    /// let at = |text: &str| text.parse().unwrap();
+    /// let freeze = Freeze { from: at("2026-12-20T00:00:00Z"), until: at("2027-01-02T00:00:00Z") };
+    /// let schedule = Schedule::anytime().with_freezes(&[freeze]);
+    /// assert_eq!(schedule.frozen_until(at("2026-12-24T18:00:00Z")), Some(freeze.until));
+    /// assert_eq!(schedule.frozen_until(freeze.until), None);
+    /// ```
+    #[must_use]
+    pub fn frozen_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let mut end = at;
+        while let Some(freeze) = self.freezes().iter().find(|it| it.from <= end && end < it.until) {
+            end = freeze.until;
+        }
+        (end > at).then_some(end)
+    }
+
+    /// Times in which nothing starts.
+    pub(crate) fn freezes(&self) -> &[Freeze] {
         match self {
             Self::Anytime { freezes } | Self::Weekly { freezes, .. } => freezes,
         }

@@ -23,7 +23,7 @@ use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, StageOrder,
     StageOutcome,
 };
-use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -478,6 +478,13 @@ impl Story {
                 policy.name.push('+');
                 policy.rings[3].gate.max_failures = Some(policy.name.len() as u32 % 3);
                 policy.deploy.in_flight_max = 1 + policy.name.len() as u32 % 4;
+                // Every third one freezes what runs for half a day, the next one lets it go on.
+                let freeze = Freeze { from: self.now, until: self.now.plus_secs(12 * 3600) };
+                let freezes = if policy.name.len().is_multiple_of(3) { vec![freeze] } else { vec![] };
+                policy.schedule = match policy.schedule {
+                    Schedule::Anytime { .. } => Schedule::Anytime { freezes },
+                    Schedule::Weekly { windows, .. } => Schedule::Weekly { windows, freezes },
+                };
                 let urgent =
                     if policy.name.len().is_multiple_of(2) { Priority::Critical } else { Priority::Moderate };
                 let rules = policy.risk.rules.iter_mut();

@@ -14,6 +14,7 @@ mod end_of_time;
 mod explaining;
 mod faults;
 mod fields;
+mod freezing;
 mod groups;
 mod halt;
 mod histories;

@@ -182,16 +182,21 @@ fn what_completes_while_it_is_not_in_service_is_brought_to_it() {
 #[test]
 fn onboarding_is_the_policys_word() {
     let windows = vec![WeeklyWindow { day: Weekday::Saturday, opens_minute: 8 * 60, open_minutes: 90 }];
-    for (onboarding, newcomers, frozen, expected) in [
-        (Onboarding::InWindows, true, false, 0),
-        (Onboarding::InWindows, false, false, 0),
-        (Onboarding::AtAnyTime, true, false, 1),
-        (Onboarding::AtAnyTime, false, false, 1),
-        (Onboarding::AtAnyTime, true, true, 0),
-        (Onboarding::Leave, true, false, 0),
+    for (onboarding, newcomers, deferred, frozen, expected) in [
+        (Onboarding::InWindows, true, true, false, 0),
+        (Onboarding::InWindows, false, true, false, 0),
+        (Onboarding::AtAnyTime, true, true, false, 1),
+        (Onboarding::AtAnyTime, false, true, false, 1),
+        (Onboarding::AtAnyTime, true, true, true, 0),
+        (Onboarding::Leave, true, true, false, 0),
+        // Though nobody else is brought along.
+        (Onboarding::InWindows, false, false, false, 0),
+        (Onboarding::AtAnyTime, false, false, false, 1),
+        (Onboarding::Leave, false, false, false, 0),
     ] {
         let mut policy: Policy = direct();
         (policy.catch_up.onboarding, policy.catch_up.newcomers) = (onboarding, newcomers);
+        policy.catch_up.deferred = deferred;
         let at = |hours: u64| crate::world::start().plus_secs(hours * HOUR);
         let freezes = if frozen { vec![Freeze { from: at(2), until: at(20) }] } else { vec![] };
         policy.schedule = Schedule::Weekly { windows: windows.clone(), freezes };

@@ -9,7 +9,7 @@ use patchflow_core::fleet::{EndpointSeen, Standing};
 use patchflow_core::gate::{Class, Limits};
 use patchflow_core::ids::RequestId;
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{PersonApproval, Policy, Selector};
+use patchflow_core::policy::{Onboarding, PersonApproval, Policy, Selector};
 use patchflow_core::risk::Priority;
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
@@ -310,7 +310,7 @@ impl Rollout {
         let catch_up = &self.policy.catch_up;
         self.state == RolloutState::Completed
             && self.kind == RolloutKind::Deployment
-            && (catch_up.newcomers || catch_up.deferred)
+            && (catch_up.newcomers || catch_up.deferred || catch_up.onboarding != Onboarding::Leave)
             && !self.catch_up_stopped
     }
 

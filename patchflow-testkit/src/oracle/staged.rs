@@ -1,10 +1,10 @@
 //! Nothing starts that was not staged, where the policy requires it (semantics S4).
 
 use super::condition_entry::takes_back;
-use super::{Ledger, Oracle, member_fact};
+use super::{Ledger, Oracle, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::digest::Digest;
-use patchflow_core::fleet::{EndpointFact, Observation};
+use patchflow_core::fleet::{EndpointFact, Observation, RichFact};
 use patchflow_core::ids::{EndpointIx, RolloutId};
 use patchflow_core::policy::Amount;
 use patchflow_core::rollout::{Event, StageOutcome};
@@ -38,6 +38,10 @@ impl Oracle for Staged {
             }
             Sight::Stored(recorded) => _ = self.epoch.get_or_insert(recorded.at),
             _ => {}
+        }
+        if let Some((RichFact::RolloutEnded { rollout, .. }, _)) = rich_fact(&sight) {
+            // What was on its way is thrown away, and takes no place.
+            self.asked.retain(|(asked, _)| asked != rollout);
         }
         if let Some((fact, at)) = member_fact(&sight) {
             self.moves(fact, at, ledger, says);

@@ -45,7 +45,7 @@ pub(crate) use start::{
     Full, Start, full, goes_on, is_refused_snapshot, lacks_snapshot, lapsed, may_come, needed_secs, start,
     starts_now,
 };
-pub(crate) use tend::{drills, tend};
+pub(crate) use tend::{drills, freeze, tend};
 pub(crate) use window::{defers_from, first_window_ends, window_missed};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 

@@ -167,7 +167,7 @@ fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: 
 fn next_opening(state: &State, now: Timestamp, at: At<'_>) -> Option<Timestamp> {
     let schedule = state.schedule_for(at.rollout, state.calendar_of(at.member.endpoint))?;
     let needed = super::needed_secs(state, at.rollout);
-    let this = Opening::after(schedule, now, needed).filter(|opening| opening.closes < Timestamp::MAX)?;
+    let this = Opening::after(&schedule, now, needed).filter(|opening| opening.closes < Timestamp::MAX)?;
     schedule.next_open(this.closes, needed)
 }
 

@@ -5,6 +5,7 @@ use super::Facts;
 use crate::fleet::RichFact;
 use crate::fleet::state::State;
 use crate::rollout::{Event, Phase, RolloutState};
+use crate::schedule::Freeze;
 use crate::time::Timestamp;
 
 /// Looks at one member. `sweep` says that the whole rollout is looked at because it was just halted or recovered.
@@ -24,7 +25,7 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
             facts.push(at.fact(Event::Cancelled, 0, 0));
         }
         Phase::Backoff if stopped => facts.push(at.fact(Event::GaveUp, 0, 0)),
-        Phase::Ordered if stopped => recall(state, now, at, facts),
+        Phase::Ordered if stopped || (sweep && is_cut_off(state, now, at)) => recall(state, now, at, facts),
         // It may still stand in a queue on the endpoint: asked once, when the halt comes.
         Phase::Running if stopped && sweep => recall(state, now, at, facts),
         Phase::NeedsOperator => {
@@ -56,6 +57,63 @@ pub(crate) fn tend(state: &State, now: Timestamp, at: At<'_>, sweep: bool, facts
         | Phase::Held
         | Phase::Removed => {}
     }
+}
+
+/// A policy with other freezes was adopted: what has not begun is recalled where it is frozen now, or where it could be
+/// under way still when a freeze begins (semantics S6, S8).
+pub(crate) fn freeze(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) {
+    if state.resync.is_some() || at.rollout.overrides_freezes() {
+        return;
+    }
+    let is_frozen = || {
+        let schedule = state.schedule_for(at.rollout, state.calendar_of(at.member.endpoint));
+        schedule.is_some_and(|schedule| schedule.frozen_until(now).is_some())
+    };
+    match at.member.phase {
+        Phase::Ordered if is_cut_off(state, now, at) => recall(state, now, at, facts),
+        // It may still stand in a queue on the endpoint: asked once, as on a halt.
+        Phase::Running if is_frozen() => recall(state, now, at, facts),
+        Phase::Waiting
+        | Phase::Ordered
+        | Phase::Running
+        | Phase::Recalling
+        | Phase::Installed
+        | Phase::RebootPending
+        | Phase::Rebooting
+        | Phase::Backoff
+        | Phase::Verified
+        | Phase::Silent
+        | Phase::Failed
+        | Phase::Reverting
+        | Phase::Reverted
+        | Phase::RevertSilent
+        | Phase::RolledBack
+        | Phase::NeedsOperator
+        | Phase::Deferred
+        | Phase::Skipped
+        | Phase::Cancelled
+        | Phase::Held
+        | Phase::Removed
+        | Phase::Attached
+        | Phase::Draining
+        | Phase::RevertDraining => {}
+    }
+}
+
+/// Whether an order that nobody has acknowledged could still begin, and a freeze would come over it. What is ordered
+/// under the freezes that hold must begin early enough, so that a freeze that begins by its own time finds nothing.
+fn is_cut_off(state: &State, now: Timestamp, at: At<'_>) -> bool {
+    if at.rollout.overrides_freezes() {
+        return false;
+    }
+    let hooks = &at.rollout.policy().deploy.hooks;
+    let pre = hooks.pre.as_ref().map_or(0, |_| hooks.pre_secs_max);
+    let needed = super::needed_secs(state, at.rollout).saturating_sub(pre.into());
+    // Deadlines are rounded up to whole seconds.
+    let ends = state.at(at.member.deadline.saturating_sub(1)).plus_secs(needed);
+    let schedule = state.schedule_for(at.rollout, state.calendar_of(at.member.endpoint));
+    let cuts = |freeze: &Freeze| now < freeze.until && freeze.from < ends.max(now.plus_secs(1));
+    schedule.is_some_and(|schedule| schedule.freezes().iter().any(cuts))
 }
 
 /// The end of a drill is a fact.

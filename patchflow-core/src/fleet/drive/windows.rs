@@ -2,10 +2,10 @@
 
 use crate::fleet::decide::{self, Facts};
 use crate::fleet::state::State;
-use crate::fleet::table::openings::Opening;
+use crate::fleet::table::openings::{Opening, Openings};
 use crate::fleet::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
-use crate::rollout::{Event, Phase, Rollout, RolloutState, Watch};
+use crate::rollout::{Event, Member, Phase, Rollout, RolloutState, Watch};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -104,7 +104,7 @@ impl Fleet {
             let calendar = self.state.calendar_of(at.member.endpoint);
             let end = *ends.entry(calendar).or_insert_with(|| {
                 let schedule = self.state.schedule_for(at.rollout, calendar)?;
-                decide::first_window_ends(at.rollout, schedule)
+                decide::first_window_ends(at.rollout, &schedule)
             });
             match end.filter(|end| *end > from.max(now)) {
                 Some(end) => later.push((end, ix)),
@@ -164,7 +164,7 @@ impl State {
             opening
         } else {
             let schedule = self.schedule_for(rollout, calendar)?;
-            Opening::after(schedule, opening.closes, needed_secs).filter(whole)?
+            Opening::after(&schedule, opening.closes, needed_secs).filter(whole)?
         };
         let due = self.due(opening.closes);
         (opening.closes < Timestamp::MAX).then_some(Watch {
@@ -208,6 +208,41 @@ impl State {
         for member in &members[first..] {
             let slot = self.endpoints.slot(member.endpoint);
             queue.count_waiting(slot.map_or(0, |slot| slot.calendar), true);
+        }
+    }
+
+    /// A policy with other freezes was adopted, and they act at once on what runs already (semantics S8): whoever waits
+    /// looks again, and so does what was ordered and has not begun.
+    pub(in crate::fleet) fn freezes_changed(&mut self) {
+        self.cache.openings = Openings::default();
+        let freezes = self.policy.as_ref().is_some_and(|(policy, _)| policy.freezes().next().is_some());
+        for i in 0..self.rollouts.len() {
+            let id = RolloutId(i as u32);
+            let Rollout { members, rings, queue, .. } = &mut self.rollouts[i];
+            queue.books.clear();
+            let opened = |member: &Member| {
+                rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some())
+            };
+            for (ix, member) in (0..).map(MemberIx).zip(members.iter()) {
+                if member.phase == Phase::RebootPending {
+                    self.cache.tending.push((id, ix));
+                } else if matches!(member.phase, Phase::Waiting | Phase::Backoff) && opened(member) {
+                    queue.again.insert(ix);
+                }
+            }
+            for watch in queue.waits.values_mut().filter_map(|wait| wait.watch.take()) {
+                self.cache.closes.disarm(watch.due, id.0, |_| true);
+            }
+            queue.watch_anew();
+            queue.frozen = true;
+            let counted = queue.windowed;
+            queue.windowed |= freezes;
+            let rollout = &mut self.rollouts[i];
+            rollout.queue.release |= rollout.is_catching_up() && rollout.counts().deferred > 0;
+            if !counted {
+                self.count_all_waiting(id, None);
+            }
+            self.put_on_agenda(id);
         }
     }
 

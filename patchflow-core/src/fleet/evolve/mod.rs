@@ -84,12 +84,19 @@ impl State {
             }
             RichFact::PolicyAdopted { policy, digest, by: _ } => {
                 self.policies.insert(*digest, policy.clone());
-                self.policy = Some((policy.clone(), *digest));
+                let before = self.policy.replace((policy.clone(), *digest));
+                let freezes_stay = match &before {
+                    Some((before, _)) => before.freezes().eq(policy.freezes()),
+                    None => policy.freezes().next().is_none(),
+                };
                 self.revision = Revision(self.revision.0 + 1);
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
                 self.look_at_drills();
                 self.budgets_changed();
+                if !freezes_stay && self.cache.live {
+                    self.freezes_changed();
+                }
             }
             RichFact::EndpointsJoined { first, endpoints } => {
                 if first.index() != self.endpoints.len() {

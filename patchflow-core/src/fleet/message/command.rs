@@ -26,7 +26,8 @@ pub struct Request {
 #[serde(tag = "command", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Command {
-    /// Let a policy hold from now on. Its revision is the fleet's.
+    /// Let a policy hold from now on. Rollouts that run keep their own until they are revised, but for its freezes and the
+    /// budgets of the fleet: those act on them at once. Its revision is the fleet's.
     AdoptPolicy {
         /// The policy.
         policy: Box<Policy>,

@@ -36,7 +36,7 @@ impl State {
         let is_emergency = at.rollout.emergency().is_some();
         let mut passes = is_emergency && policy.emergency.passes_windows
             || policy.catch_up.onboarding == Onboarding::AtAnyTime && self.is_onboarding(at.member.endpoint);
-        let thaws = is_emergency && policy.emergency.overrides_freeze;
+        let thaws = at.rollout.overrides_freezes();
         let mut look_again = later;
         if !passes && policy.clock.enforce_at_deadline {
             match self.due_there(at.rollout, at.member.endpoint) {

@@ -7,6 +7,7 @@ use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::Rollout;
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
+use alloc::borrow::Cow;
 
 /// Whether a member may start as far as its calendar is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +25,19 @@ pub(crate) enum Turn {
 }
 
 impl State {
-    /// The schedule that an endpoint's calendar number means under a rollout's policy; `None` when it means none.
-    pub(crate) fn schedule_for<'a>(&self, rollout: &'a Rollout, calendar: u32) -> Option<&'a Schedule> {
-        match (calendar, self.endpoints.calendar(calendar)) {
-            (0, _) => rollout.policy().schedule_of(None),
-            (_, Some(name)) => rollout.policy().schedule_of(Some(name)),
-            (_, None) => None,
-        }
+    /// The schedule that an endpoint's calendar number means under a rollout's policy, with the freezes of the policy
+    /// that is adopted now, which act at once (semantics S8); `None` when it means none.
+    pub(crate) fn schedule_for<'a>(&self, rollout: &'a Rollout, calendar: u32) -> Option<Cow<'a, Schedule>> {
+        let name = match (calendar, self.endpoints.calendar(calendar)) {
+            (0, _) => None,
+            (_, Some(name)) => Some(&**name),
+            (_, None) => return None,
+        };
+        let own = rollout.policy().schedule_of(name)?;
+        let adopted = self.policy.as_ref().filter(|(_, digest)| *digest != rollout.policy_digest);
+        let more =
+            adopted.and_then(|(policy, _)| policy.schedule_of(name)).map_or(&[][..], Schedule::freezes);
+        Some(if more.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.with_freezes(more)) })
     }
 
     /// The number of an endpoint's calendar.
@@ -64,7 +71,7 @@ impl State {
             Known::Opening(_) | Known::Never(_) | Known::Nothing => {}
         }
         let schedule = self.schedule_for(self.rollouts.get(id.index())?, calendar);
-        let found = schedule.and_then(|schedule| Opening::after(schedule, now, needed_secs));
+        let found = schedule.and_then(|schedule| Opening::after(&schedule, now, needed_secs));
         *self.cache.openings.entry(book, calendar)? = found.map_or(Known::Never(now), Known::Opening);
         found
     }

@@ -40,8 +40,10 @@ impl State {
         self.recover_scans();
         self.recover_stages();
         self.recover_newcomers();
+        let freezes = self.policy.as_ref().is_some_and(|(policy, _)| policy.freezes().next().is_some());
         for i in 0..self.rollouts.len() {
             let rollout = &mut self.rollouts[i];
+            rollout.queue.windowed |= freezes;
             rollout.queue.again.clear();
             rollout.queue.cursor = 0;
             let waits_again = |member: &Member| {
