@@ -7,7 +7,7 @@ use patchflow_core::fleet::{Command, Fleet};
 use patchflow_core::gate::{Percent, Rule};
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{OnFailure, OnHalt};
+use patchflow_core::policy::{OnFailure, OnHalt, Onboarding};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Order, Phase, RolloutState};
 
@@ -71,6 +71,7 @@ fn completed_over_a_rollback(catches_up: bool) -> (World, CandidateId, RolloutId
     let mut policy = policy();
     policy.rollback.on_failure = OnFailure::RollBack;
     (policy.catch_up.newcomers, policy.catch_up.deferred) = (catches_up, catches_up);
+    policy.catch_up.onboarding = Onboarding::Leave;
     policy.rings.iter_mut().for_each(|ring| {
         ring.gate.max_failure_percent = None;
         ring.gate.min_success_percent = Percent::whole(0);

@@ -8,7 +8,7 @@ use patchflow_core::fleet::{Command, Fleet, Request};
 use patchflow_core::gate::{Counts, Limits, OnMaxHold};
 use patchflow_core::ids::{Actor, CandidateId, RequestId, Revision, RolloutId};
 use patchflow_core::plan::{Placement, PlanRevision};
-use patchflow_core::policy::{Amount, Approval, Policy, RingPolicy};
+use patchflow_core::policy::{Amount, Approval, Onboarding, Policy, RingPolicy};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Phase, RingState, Rollout, RolloutState};
 
@@ -334,6 +334,7 @@ fn a_member_that_a_person_lets_try_again_starts_evidence_of_its_own() {
 fn in_state(state: RolloutState) -> (World, CandidateId, RolloutId) {
     let mut policy = at_once();
     (policy.catch_up.newcomers, policy.catch_up.deferred) = (false, false);
+    policy.catch_up.onboarding = Onboarding::Leave;
     let (mut world, candidate, rollout) = begun(policy);
     let reason = || String::from("so");
     let ask = match state {
