@@ -71,6 +71,9 @@ fn completed_over_a_rollback(catches_up: bool) -> (World, CandidateId, RolloutId
     let mut policy = policy();
     policy.rollback.on_failure = OnFailure::RollBack;
     (policy.catch_up.newcomers, policy.catch_up.deferred) = (catches_up, catches_up);
+    if !catches_up {
+        policy.catch_up.onboarding = patchflow_core::policy::Onboarding::Leave;
+    }
     policy.rings.iter_mut().for_each(|ring| {
         ring.gate.max_failure_percent = None;
         ring.gate.min_success_percent = Percent::whole(0);

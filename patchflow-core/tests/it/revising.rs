@@ -334,6 +334,7 @@ fn a_member_that_a_person_lets_try_again_starts_evidence_of_its_own() {
 fn in_state(state: RolloutState) -> (World, CandidateId, RolloutId) {
     let mut policy = at_once();
     (policy.catch_up.newcomers, policy.catch_up.deferred) = (false, false);
+    policy.catch_up.onboarding = patchflow_core::policy::Onboarding::Leave;
     let (mut world, candidate, rollout) = begun(policy);
     let reason = || String::from("so");
     let ask = match state {
