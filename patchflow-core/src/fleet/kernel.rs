@@ -477,7 +477,7 @@ impl Fleet {
         loop {
             // Who is to be rolled back or recalled on a halt is on its way before the halted rollout comes to its end.
             self.sweep(now, id, facts, out);
-            decide::review(now, &self.state.rollouts[id.index()], facts);
+            decide::review(&self.state, now, &self.state.rollouts[id.index()], facts);
             if facts.is_empty() {
                 self.defer(now, id, facts);
             }
@@ -514,7 +514,8 @@ impl Fleet {
     /// Notes when time alone may change something for a rollout.
     fn look_ahead(&mut self, now: Timestamp, id: RolloutId) {
         self.state.watch(now, id);
-        let look = decide::next_look(now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
+        let look =
+            decide::next_look(&self.state, now, &self.state.rollouts[id.index()]).filter(|look| *look > now);
         self.state.cache.alarms.set(id, look);
     }
 

@@ -10,6 +10,7 @@ use super::table::openings::Opening;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;
+use crate::gate::Standing as RingStanding;
 use crate::ids::{
     AskId, CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, PatchId, Revision, RolloutId, Seq,
 };
@@ -489,6 +490,24 @@ impl Fleet {
     #[must_use]
     pub(crate) fn last_seen_at(&self) -> Timestamp {
         self.state.cache.now.max(self.state.clock)
+    }
+
+    /// How the open ring of a rollout stands, ways back that have ended included.
+    pub(crate) fn standing(&self, rollout: &Rollout) -> RingStanding {
+        self.state.standing(self.last_seen_at(), rollout)
+    }
+
+    /// Who in the open ring has the patch and no way back any more, the first by name.
+    pub(crate) fn paths_ended(&self, rollout: &Rollout) -> String {
+        const SHOWN: usize = 3;
+        let ended: Vec<_> = self.state.paths_ended(self.last_seen_at(), rollout).collect();
+        let names = ended
+            .iter()
+            .take(SHOWN)
+            .filter_map(|(endpoint, until)| self.endpoint_id(*endpoint).map(|id| format!("{id} at {until}")));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = ended.len().saturating_sub(SHOWN);
+        if more == 0 { names } else { format!("{names} and {more} more") }
     }
 
     /// Whether the window of a member is open for it now, and if not, when.

@@ -39,6 +39,8 @@ pub enum Rule {
     MinVerified,
     /// Nobody can tell whether the ring's endpoints raised alerts, and `max_alerts` asks for it.
     AlertsUnknown,
+    /// The way back of verified members has ended, and the policy wants one.
+    PathsEnded,
     /// Members are still on their way.
     Unsettled,
     /// The bake is not over.
@@ -64,6 +66,9 @@ pub struct Verdict {
     pub alerts: u32,
     /// Whether somebody could tell them.
     pub alerts_known: bool,
+    /// Verified members of the ring whose way back had ended, where the policy wants one.
+    #[serde(default)]
+    pub paths_ended: u32,
 }
 
 /// How a ring stands: what the gate looks at. By default nobody is in it and its alerts are not known.
@@ -77,6 +82,8 @@ pub struct Standing {
     pub alerts: u32,
     /// Whether somebody can tell them.
     pub alerts_known: bool,
+    /// Verified members of the ring whose way back has ended, where the policy wants one.
+    pub paths_ended: u32,
     /// Since when the ring is settled: no member in flight, none still waiting.
     pub settled_at: Option<Timestamp>,
 }
@@ -94,7 +101,7 @@ pub struct Standing {
 /// ```
 #[must_use]
 pub fn judge(limits: &Limits, standing: &Standing, now: Timestamp) -> Verdict {
-    let Standing { counts, alerts, alerts_known, settled_at, .. } = *standing;
+    let Standing { counts, alerts, alerts_known, paths_ended, settled_at, .. } = *standing;
     let of = |decision, rule| {
         let (counts, scope) = match rule {
             Rule::MaxFailures | Rule::MaxFailurePercent => (standing.failing(limits), limits.scope),
@@ -102,12 +109,13 @@ pub fn judge(limits: &Limits, standing: &Standing, now: Timestamp) -> Verdict {
             | Rule::MinSuccessPercent
             | Rule::MinVerified
             | Rule::AlertsUnknown
+            | Rule::PathsEnded
             | Rule::Unsettled
             | Rule::Bake
             | Rule::MaxHold
             | Rule::AllMet => (counts, LimitScope::Ring),
         };
-        Verdict { decision, rule, counts, scope, alerts, alerts_known }
+        Verdict { decision, rule, counts, scope, alerts, alerts_known, paths_ended }
     };
     if let Some(rule) = breached(limits, standing) {
         return of(Decision::Halt, rule);
@@ -122,7 +130,7 @@ pub fn judge(limits: &Limits, standing: &Standing, now: Timestamp) -> Verdict {
     if counts.counted() > 0 && !limits.min_success_percent.is_reached_by(counts.verified, counts.counted()) {
         return of(Decision::Halt, Rule::MinSuccessPercent);
     }
-    let Some(missing) = missing(limits, &counts, alerts_known) else {
+    let Some(missing) = missing(limits, &counts, alerts_known, paths_ended) else {
         return of(Decision::Promote, Rule::AllMet);
     };
     let expires = baked_at.plus_secs(limits.hold_secs_max.into());
@@ -136,12 +144,15 @@ pub fn judge(limits: &Limits, standing: &Standing, now: Timestamp) -> Verdict {
 }
 
 /// What a ring that nothing speaks against lacks before it may pass.
-fn missing(limits: &Limits, counts: &Counts, alerts_known: bool) -> Option<Rule> {
+fn missing(limits: &Limits, counts: &Counts, alerts_known: bool, paths_ended: u32) -> Option<Rule> {
     if counts.verified < limits.min_verified.max(1) && counts.skipped < counts.members() {
         return Some(Rule::MinVerified);
     }
     // Where nothing was started there is nobody to raise an alert.
-    (limits.max_alerts.is_some() && !alerts_known && counts.started() > 0).then_some(Rule::AlertsUnknown)
+    if limits.max_alerts.is_some() && !alerts_known && counts.started() > 0 {
+        return Some(Rule::AlertsUnknown);
+    }
+    (paths_ended > 0).then_some(Rule::PathsEnded)
 }
 
 impl Standing {
@@ -221,14 +232,17 @@ impl Verdict {
             }
             Rule::Bake => format!("{verified} of {counted} verified, baking"),
             Rule::AllMet => format!("{verified} of {counted} verified, nothing speaks against it"),
-            Rule::MinVerified | Rule::AlertsUnknown => self.lacks(limits),
+            Rule::MinVerified | Rule::AlertsUnknown | Rule::PathsEnded => self.lacks(limits),
             Rule::MaxHold => format!("{}, and the longest hold is over", self.lacks(limits)),
         }
     }
 
     /// What a hold waits for.
     fn lacks(&self, limits: &Limits) -> String {
-        match missing(limits, &self.counts, self.alerts_known) {
+        match missing(limits, &self.counts, self.alerts_known, self.paths_ended) {
+            Some(Rule::PathsEnded) => {
+                format!("the way back of {} verified has ended and must be looked at again", self.paths_ended)
+            }
             Some(Rule::AlertsUnknown) => {
                 format!("{} verified, and nobody can tell whether they raised alerts", self.counts.verified)
             }

@@ -41,7 +41,7 @@ pub(super) fn waiting(fleet: &Fleet, rollout: &Rollout, member: &Member) -> Stri
 /// The ring whose turn it is, and what it lacks.
 fn ring_before(fleet: &Fleet, rollout: &Rollout) -> String {
     let current = rollout.current_ring();
-    let verdict = judge(current.gate(), &rollout.standing(), fleet.last_seen_at());
+    let verdict = judge(current.gate(), &fleet.standing(rollout), fleet.last_seen_at());
     let mut said = verdict.sentence(current.gate());
     if verdict.rule == Rule::Unsettled {
         said.push_str(&standing_still(fleet, rollout));
@@ -70,6 +70,10 @@ fn ring_before(fleet: &Fleet, rollout: &Rollout) -> String {
     match verdict.rule {
         Rule::AlertsUnknown => {
             format!("{name}: {said}; it passes when they are told, and at {until} {then}")
+        }
+        Rule::PathsEnded => {
+            let ended = fleet.paths_ended(rollout);
+            format!("{name}: {said} ({ended}); it passes when they are told anew, and at {until} {then}")
         }
         Rule::MaxFailures
         | Rule::MaxFailurePercent

@@ -69,6 +69,7 @@ pub const fn rule_words(rule: Rule) -> &'static str {
         Rule::MaxFailurePercent => "max_failure_percent",
         Rule::MaxAlerts => "max_alerts",
         Rule::AlertsUnknown => "alerts_unknown",
+        Rule::PathsEnded => "paths_ended",
         Rule::MinSuccessPercent => "min_success_percent",
         Rule::MinVerified => "min_verified",
         Rule::Unsettled => "not settled",

@@ -236,6 +236,8 @@ impl Rollout {
             before,
             alerts: ring.alerts,
             alerts_known: ring.alerts_known,
+            // The fleet knows of ways back.
+            paths_ended: 0,
             settled_at: ring.settled_at,
         }
     }

@@ -76,7 +76,15 @@ pub(crate) fn facts() -> Vec<Recorded> {
 
 fn verdict(decision: Decision, rule: Rule) -> Verdict {
     let counts = Counts { verified: 7, failed: 2, unknown: 1, in_flight: 3, ..Counts::default() };
-    Verdict { decision, rule, counts, scope: LimitScope::Rollout, alerts: 4, alerts_known: true }
+    Verdict {
+        decision,
+        rule,
+        counts,
+        scope: LimitScope::Rollout,
+        alerts: 4,
+        alerts_known: true,
+        paths_ended: 2,
+    }
 }
 
 fn patch() -> Patch {

@@ -262,3 +262,59 @@ fn a_withdrawal_lists_what_is_installed_and_what_is_in_flight() {
     let notice = world.notices.iter().find(|n| n.contains("was withdrawn")).unwrap();
     assert!(notice.contains("installed on 12") && notice.contains("under way on 10"), "{notice}");
 }
+
+#[test]
+fn a_ring_holds_while_a_way_back_from_what_it_installed_has_ended() {
+    let waiver = || patchflow_core::policy::WaiverByName { by: "ada".into(), reason: "a test".into() };
+    for (waived, lasts, ring) in [(false, 60, 0), (true, 60, 1), (false, 30 * DAY, 1)] {
+        let mut policy = policy();
+        policy.rings.iter_mut().for_each(|ring| ring.gate.hold_secs_max = 30 * DAY as u32);
+        policy.rollback.without_path = waived.then(waiver);
+        let mut world = World::new(40, 2, policy);
+        let candidate = world.publish(patch("webd", "1.1"));
+        while world.rollouts_of(candidate).len() < 2 {
+            world.pass(10);
+        }
+        world.pass(300);
+        let rollout = world.deployment_of(candidate);
+        let pilot = world.ring(rollout, 0);
+        assert_eq!(world.phase(rollout, &pilot[0]), Phase::Verified);
+        let has = |world: &World, until| NeedSeen {
+            standing: patchflow_core::fleet::Standing::Has,
+            path_valid_until: until,
+            why: None,
+            ..NeedSeen::needs(
+                world.fleet.endpoint_ix(&pilot[0]).unwrap(),
+                Some(Arc::from("1.1")),
+                RollbackPath::Reinstall,
+            )
+        };
+        let until = world.now.plus_secs(lasts);
+        let needs = vec![has(&world, Some(until))];
+        world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
+        world.pass(HOUR);
+        let opened = |world: &World| {
+            let rings = world.fleet.rollout(rollout).unwrap().rings();
+            usize::from(rings[1].opened_at().is_some())
+        };
+        assert_eq!(opened(&world), ring, "{waived} {lasts}");
+        if ring == 1 {
+            continue;
+        }
+        let last = world.ring(rollout, 3)[0].clone();
+        let ix = world.fleet.endpoint_ix(&last).unwrap();
+        let said = patchflow_core::report::explain(&world.fleet, ix, candidate).sentence();
+        let why = format!(
+            "the way back of 1 verified has ended and must be looked at again ({} at {until}); it passes when they are told \
+             anew",
+            pilot[0]
+        );
+        assert!(said.contains(&why), "{said}");
+        let mut replayed = patchflow_core::fleet::Fleet::replay(world.journal.iter().cloned()).unwrap();
+        replayed.observe(world.now, Observation::Time, &mut Outbox::new());
+        assert_eq!(patchflow_core::report::explain(&replayed, ix, candidate).sentence(), said);
+        let needs = vec![has(&world, Some(until.plus_secs(60 * DAY)))];
+        world.see(Observation::Needs { candidate, needs: Cow::Owned(needs) });
+        assert_eq!(opened(&world), 1, "told anew, it passes at once");
+    }
+}

@@ -11,7 +11,7 @@ use patchflow_core::gate::Limits;
 use patchflow_core::ids::{CandidateId, EndpointId, EndpointIx, MemberIx, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{PersonApproval, Policy};
+use patchflow_core::policy::{Onboarding, PersonApproval, Policy};
 use patchflow_core::rollout::{Event, RolloutKind};
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -573,7 +573,8 @@ impl Ledger {
             RichFact::RolloutPaused { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("paused"),
             RichFact::RolloutEnded { rollout, completed } => {
                 let entry = self.rollout_mut(*rollout)?;
-                let goes_on = entry.policy.catch_up.newcomers || entry.policy.catch_up.deferred;
+                let late = &entry.policy.catch_up;
+                let goes_on = late.newcomers || late.deferred || late.onboarding != Onboarding::Leave;
                 let goes_on = *completed && goes_on && entry.kind == RolloutKind::Deployment;
                 entry.stopped = Some(if goes_on { "completed" } else { "ended" });
             }

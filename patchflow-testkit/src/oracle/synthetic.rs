@@ -175,7 +175,15 @@ impl Stage {
 
     fn verdict(decision: Decision, rule: Rule) -> Verdict {
         let scope = LimitScope::Ring;
-        Verdict { decision, rule, counts: Counts::default(), scope, alerts: 0, alerts_known: true }
+        Verdict {
+            decision,
+            rule,
+            counts: Counts::default(),
+            scope,
+            alerts: 0,
+            alerts_known: true,
+            paths_ended: 0,
+        }
     }
 
     pub(super) fn promote(&mut self, ring: u8) -> &mut Self {

@@ -178,6 +178,9 @@ impl Knobs {
         };
         (policy.catch_up.newcomers, policy.catch_up.deferred, policy.catch_up.max_failures) =
             pick(&[(true, true, 0), (false, false, 0), (true, false, 1), (false, true, 1)], self.more[0]);
+        if !policy.catch_up.newcomers && !policy.catch_up.deferred {
+            policy.catch_up.onboarding = patchflow_core::policy::Onboarding::Leave;
+        }
         let half = Amount::Percent { percent: Percent::whole(50) };
         policy.budgets.in_flight_max =
             pick(&[None, None, None, None, Some(Amount::Count { n: 1 }), Some(half)], self.more[4]);

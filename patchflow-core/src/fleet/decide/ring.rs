@@ -4,14 +4,15 @@ use super::Facts;
 use super::join::{self, of_member};
 use super::window::defers_from;
 use crate::fleet::RichFact;
+use crate::fleet::state::State;
 use crate::gate::{Decision, judge};
 use crate::rollout::{Event, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 
 /// The next step of one rollout; called again until it adds nothing.
-pub(crate) fn review(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
+pub(crate) fn review(state: &State, now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     match rollout.state() {
-        RolloutState::Running | RolloutState::Paused => review_ring(now, rollout, facts),
+        RolloutState::Running | RolloutState::Paused => review_ring(state, now, rollout, facts),
         // Not before everybody in it was looked at for what the halt leaves to do.
         RolloutState::Halted
             if rollout.kind() == RolloutKind::Trial && rollout.moving == 0 && !rollout.queue.sweep =>
@@ -42,13 +43,13 @@ pub(crate) fn halts_now(now: Timestamp, rollout: &Rollout) -> bool {
         && judge(ring.gate(), &standing, now).decision == Decision::Halt
 }
 
-fn review_ring(now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
+fn review_ring(state: &State, now: Timestamp, rollout: &Rollout, facts: &mut Facts) {
     let ring = rollout.current_ring();
     let id = rollout.id();
     match ring.state() {
         RingState::Pending => open(rollout, rollout.ring, facts),
         RingState::Open | RingState::Settled | RingState::Held => {
-            let verdict = judge(ring.gate(), &rollout.standing(), now);
+            let verdict = judge(ring.gate(), &state.standing(now, rollout), now);
             let counts = verdict.counts;
             let settled = counts.waiting == 0 && counts.in_flight == 0;
             match verdict.decision {
@@ -110,7 +111,7 @@ fn open(rollout: &Rollout, ring: u8, facts: &mut Facts) {
 }
 
 /// When time alone may change something for a rollout as a whole; members that wait have their own timers.
-pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> {
+pub(crate) fn next_look(state: &State, now: Timestamp, rollout: &Rollout) -> Option<Timestamp> {
     if !matches!(rollout.state(), RolloutState::Running | RolloutState::Paused) {
         return None;
     }
@@ -119,10 +120,12 @@ pub(crate) fn next_look(now: Timestamp, rollout: &Rollout) -> Option<Timestamp> 
     match ring.state() {
         RingState::Open if waits && !rollout.queue.deferral_swept => defers_from(rollout),
         // Whoever was asked may be relieved of the question: other gates, by a revision, hold for a time of their own.
-        RingState::Settled | RingState::Held => match judge(ring.gate(), &rollout.standing(), now).decision {
-            Decision::Hold { until } => until,
-            Decision::Promote | Decision::Halt | Decision::Ask => None,
-        },
+        RingState::Settled | RingState::Held => {
+            match judge(ring.gate(), &state.standing(now, rollout), now).decision {
+                Decision::Hold { until } => until,
+                Decision::Promote | Decision::Halt | Decision::Ask => None,
+            }
+        }
         RingState::Open
         | RingState::Pending
         | RingState::Promoted

@@ -247,6 +247,7 @@ impl State {
                 let day = self.day(at);
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
                 let CandidateEntry { needs: known, levels, paths_until, whys, .. } = entry;
+                let paths_change = !paths_until.is_empty();
                 known.extend(needs.iter().map(|need| Self::pack_need(levels, need, day)));
                 for need in needs {
                     self.lapsed.remove(&(*candidate, need.endpoint));
@@ -261,6 +262,9 @@ impl State {
                     }
                 }
                 self.renew_paths(*candidate, needs);
+                if paths_change {
+                    self.look_at_gates(*candidate);
+                }
                 // Some may have waited for this to be there.
                 needs.iter().for_each(|need| self.wake(need.endpoint));
                 let needing = needs.iter().filter(|need| need.standing == Standing::Needs);

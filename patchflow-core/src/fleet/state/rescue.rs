@@ -1,9 +1,10 @@
 //! What is kept about ways back beside the members: calls to operators, drills (semantics S10).
 
 use crate::fleet::state::State;
+use crate::gate::Standing;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::plan::RollbackPath;
-use crate::rollout::Phase;
+use crate::rollout::{Member, Phase, RingState, Rollout};
 use crate::time::Timestamp;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -20,6 +21,39 @@ impl State {
     ) -> Option<Timestamp> {
         let paths = &self.candidate(candidate)?.paths_until;
         if paths.is_empty() { None } else { paths.get(&on).copied().filter(|until| *until <= now) }
+    }
+
+    /// Who has the patch by the open ring of a rollout and no way back from it any more, though its policy wants one;
+    /// and when it ended.
+    pub(crate) fn paths_ended<'a>(
+        &'a self,
+        now: Timestamp,
+        rollout: &'a Rollout,
+    ) -> impl Iterator<Item = (EndpointIx, Timestamp)> + 'a {
+        let wanted = rollout.policy().rollback.without_path.is_none();
+        let entry = self.candidate(rollout.candidate()).filter(|_| wanted);
+        let ended = entry.into_iter().flat_map(|entry| &entry.paths_until).map(|(on, until)| (*on, *until));
+        ended.filter(move |(on, until)| {
+            let member = rollout.present_member_of(*on).and_then(|ix| rollout.members.get(ix.index()));
+            let has_it = |it: &Member| it.ring == rollout.ring && it.phase == Phase::Verified;
+            *until <= now && member.is_some_and(has_it)
+        })
+    }
+
+    /// How the open ring of a rollout stands, ways back that have ended included.
+    pub(crate) fn standing(&self, now: Timestamp, rollout: &Rollout) -> Standing {
+        Standing { paths_ended: self.paths_ended(now, rollout).count() as u32, ..rollout.standing() }
+    }
+
+    /// A way back was told anew: the gate of a ring that holds may have waited for it.
+    pub(crate) fn look_at_gates(&mut self, candidate: CandidateId) {
+        for i in 0..self.rollouts.len() {
+            let rollout = &self.rollouts[i];
+            let holds = matches!(rollout.current_ring().state(), RingState::Settled | RingState::Held);
+            if rollout.candidate() == candidate && holds {
+                self.put_on_agenda(rollout.id());
+            }
+        }
     }
 
     /// Finds anew when a way back becomes overdue that nobody has been told of.

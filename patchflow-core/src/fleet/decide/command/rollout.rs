@@ -142,10 +142,10 @@ pub(super) fn promote(asked: Asked<'_>, rollout: RolloutId, reason: &str) -> Don
     require_reason(reason)?;
     let at =
         rollout_in(state, rollout, expect, &[RolloutState::Running], "lift its halt or resume it first")?;
-    pass_ring(now, at, by, facts)
+    pass_ring(state, now, at, by, facts)
 }
 
-fn pass_ring(now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> Done {
+fn pass_ring(state: &State, now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> Done {
     let ring = at.current_ring();
     let open = matches!(ring.state(), RingState::Open | RingState::Settled | RingState::Held);
     if !open || ring.counts().in_flight > 0 {
@@ -155,7 +155,7 @@ fn pass_ring(now: Timestamp, at: &Rollout, by: &Arc<str>, facts: &mut Facts) -> 
             allowed: "a ring can be promoted by hand when it is open and nothing is in flight".into(),
         });
     }
-    let verdict = judge(ring.gate(), &at.standing(), now);
+    let verdict = judge(ring.gate(), &state.standing(now, at), now);
     let (rollout, number, by) = (at.id(), at.ring, Some(by.clone()));
     // Whoever has not started in a ring that passes never has its turn again: left to catch-up, and told so.
     let waiting = ring.range().filter(|i| at.members()[*i].phase() == Phase::Waiting);
