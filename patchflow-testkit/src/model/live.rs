@@ -13,7 +13,6 @@ use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, QueryAn
 use patchflow_core::time::Timestamp;
 
 /// One input, owned: what an exploration or a history gives to both sides.
-#[expect(clippy::large_enum_variant, reason = "short lists, made and dropped one at a time")]
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and a patch stands in the largest")]
 pub enum Deed {
