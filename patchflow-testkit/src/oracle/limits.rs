@@ -30,13 +30,15 @@ fn count(rollout: &RolloutEntry, ring: usize) -> Count {
     };
     let (forgiven, alerts) = rollout.rings.get(ring).map_or((0, 0), |ring| (ring.forgiven, ring.alerts));
     let all_failed = of(&|standing| standing.is_bad() && standing != Standing::Unknown);
+    // Of those that were forgiven while unknown, each is still unknown, or is no more among the forgiven.
+    let unknown = of(&|standing| standing == Standing::Unknown);
     Count {
         members: members.len() as u32,
         counted: of(&Standing::is_counted) - forgiven,
         started: of(&|standing| standing.is_counted() && standing != Standing::Waiting) - forgiven,
         verified: of(&|standing| standing == Standing::Verified),
         bad: of(&Standing::is_bad) - forgiven,
-        failed: all_failed - forgiven.min(all_failed),
+        failed: all_failed - forgiven.saturating_sub(unknown).min(all_failed),
         skipped: of(&|standing| standing == Standing::Skipped),
         unsettled: of(&Standing::is_unsettled),
         alerts,

@@ -4,7 +4,7 @@ use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::digest::Digest;
-use patchflow_core::fleet::{EndpointFact, Observation, RichFact};
+use patchflow_core::fleet::{EndReason, EndpointFact, Observation, RichFact};
 use patchflow_core::ids::{EndpointIx, RolloutId};
 use patchflow_core::policy::Amount;
 use patchflow_core::rollout::{Event, StageOutcome};
@@ -39,9 +39,8 @@ impl Oracle for Staged {
             Sight::Stored(recorded) => _ = self.epoch.get_or_insert(recorded.at),
             _ => {}
         }
-        if let Some((RichFact::RolloutEnded { rollout, .. }, _)) = rich_fact(&sight) {
-            // What was on its way is thrown away, and takes no place.
-            self.asked.retain(|(asked, _)| asked != rollout);
+        if let Some((fact, _)) = rich_fact(&sight) {
+            self.thrown_away(fact, ledger);
         }
         if let Some((fact, at)) = member_fact(&sight) {
             self.moves(fact, at, ledger, says);
@@ -50,6 +49,30 @@ impl Oracle for Staged {
 }
 
 impl Staged {
+    /// What is thrown away takes no place, and nothing starts from it.
+    fn thrown_away(&mut self, fact: &RichFact, ledger: &Ledger) {
+        let (of_rollout, of_candidate) = match fact {
+            RichFact::RolloutEnded { rollout, .. } | RichFact::CatchUpStopped { rollout, .. } => {
+                (Some(*rollout), None)
+            }
+            RichFact::ApprovalEnded { candidate, end: EndReason::Revoked { .. } }
+            | RichFact::CandidateSuperseded { candidate, .. }
+            | RichFact::CandidateWithdrawn { candidate, .. } => (None, Some(*candidate)),
+            // Members of rings that have not opened are asked for anew under their new numbers.
+            RichFact::RolloutRevised { rollout, .. } | RichFact::RingPassedOver { rollout, .. } => {
+                self.asked.retain(|(asked, _)| asked != rollout);
+                return;
+            }
+            _ => return,
+        };
+        let keep = |key: &(RolloutId, EndpointIx)| {
+            let candidate = ledger.rollout(key.0).map(|rollout| rollout.candidate);
+            Some(key.0) != of_rollout && (of_candidate.is_none() || candidate != of_candidate)
+        };
+        self.asked.retain(keep);
+        self.good.retain(|key, _| keep(key));
+    }
+
     fn moves(&mut self, fact: &EndpointFact, at: Timestamp, ledger: &Ledger, says: &mut dyn FnMut(String)) {
         let Some(rollout) = ledger.rollout(fact.rollout) else { return };
         let Some(member) = ledger.member(fact.rollout, fact.member) else { return };
