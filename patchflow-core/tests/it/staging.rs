@@ -167,6 +167,24 @@ fn a_failed_staging_is_tried_again_and_is_no_failed_install() {
 }
 
 #[test]
+fn a_retry_that_nothing_brings_its_content_any_more_is_over() {
+    let mut policy = staged();
+    (policy.staging.lead_secs, policy.staging.keep_secs) = (600, 1800);
+    (policy.retry.backoff_secs, policy.retry.backoff_secs_max) = (HOUR as u32, 4 * HOUR as u32);
+    policy.rings[0].gate.max_failures = None;
+    let (mut world, _, rollout) = world(2, policy, &[("prod-0", Does::Fails(FailureKind::Network))]);
+    world.pass(900);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Backoff);
+    world.script.insert("stage".into(), Does::Lies);
+    world.pass(3 * HOUR);
+    assert_eq!(world.installs_of("prod-0"), 1, "the one that failed");
+    let counts = world.fleet.rollout(rollout).unwrap().counts();
+    assert_eq!((counts.failed, counts.in_flight), (1, 0), "it would be in flight for ever");
+    let replayed = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    assert!(replayed.baseline() == world.fleet.baseline());
+}
+
+#[test]
 fn what_does_not_get_better_is_not_tried_again() {
     let (mut world, _, rollout) = world(1, staged(), &[("stage", Does::Fails(FailureKind::Unsupported))]);
     world.pass(30 * HOUR);

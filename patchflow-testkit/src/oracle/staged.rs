@@ -6,8 +6,8 @@ use crate::sim::Sight;
 use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{EndReason, EndpointFact, Observation, RichFact};
 use patchflow_core::ids::{EndpointIx, RolloutId};
-use patchflow_core::policy::Amount;
-use patchflow_core::rollout::{Event, StageOutcome};
+use patchflow_core::policy::{Amount, Onboarding};
+use patchflow_core::rollout::{Event, RolloutKind, StageOutcome};
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,9 +52,19 @@ impl Staged {
     /// What is thrown away takes no place, and nothing starts from it.
     fn thrown_away(&mut self, fact: &RichFact, ledger: &Ledger) {
         let (of_rollout, of_candidate) = match fact {
-            RichFact::RolloutEnded { rollout, .. } | RichFact::CatchUpStopped { rollout, .. } => {
+            RichFact::RolloutEnded { rollout, completed } => {
+                let goes_on = ledger.rollout(*rollout).is_some_and(|entry| {
+                    let policy = &entry.policy.catch_up;
+                    let brings =
+                        policy.newcomers || policy.deferred || policy.onboarding != Onboarding::Leave;
+                    *completed && brings && entry.kind == RolloutKind::Deployment
+                });
+                if goes_on {
+                    return;
+                }
                 (Some(*rollout), None)
             }
+            RichFact::CatchUpStopped { rollout, .. } => (Some(*rollout), None),
             RichFact::ApprovalEnded { candidate, end: EndReason::Revoked { .. } }
             | RichFact::CandidateSuperseded { candidate, .. }
             | RichFact::CandidateWithdrawn { candidate, .. } => (None, Some(*candidate)),

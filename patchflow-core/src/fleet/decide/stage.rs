@@ -130,7 +130,7 @@ pub(crate) fn staged(
             }
             let text = "the endpoint holds other content than what was approved";
             let reason = state.reason(facts, FailureKind::Corrupt, text);
-            facts.push(at.fact(Event::StageGaveUp, reason, 0));
+            given_up(at, reason, 0, facts);
             true
         }
         StageOutcome::Failed(failure) if is_of_now => {
@@ -160,7 +160,16 @@ fn failed(state: &State, now: Timestamp, at: At<'_>, kind: FailureKind, detail: 
         let from = Timestamp::from_millis(opens.as_millis() - i64::from(policy.lead_secs) * 1000);
         state.due(from.max(now.plus_secs(1)))
     });
+    given_up(at, reason, due, facts);
+}
+
+/// An opening's attempts are over. A retry that nothing will bring its content any more is over with them: it would
+/// count as in flight for ever.
+fn given_up(at: At<'_>, reason: u16, due: u32, facts: &mut Facts) {
     facts.push(at.fact(Event::StageGaveUp, reason, due));
+    if due == 0 && at.member.phase == Phase::Backoff {
+        facts.push(at.fact(Event::GaveUp, reason, 0));
+    }
 }
 
 /// The opening after the one that an attempt was for; `None` where no window is waited for.
