@@ -165,6 +165,13 @@ pub struct RolloutEntry {
 }
 
 impl RolloutEntry {
+    /// Whether it goes on for those who come late once it has completed.
+    pub(super) fn brings_along(&self) -> bool {
+        let late = &self.policy.catch_up;
+        let somebody = late.newcomers || late.deferred || late.onboarding != Onboarding::Leave;
+        somebody && self.kind == RolloutKind::Deployment
+    }
+
     /// The members of one ring.
     #[must_use]
     pub fn ring_members(&self, ring: usize) -> &[MemberEntry] {
@@ -573,9 +580,7 @@ impl Ledger {
             RichFact::RolloutPaused { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("paused"),
             RichFact::RolloutEnded { rollout, completed } => {
                 let entry = self.rollout_mut(*rollout)?;
-                let late = &entry.policy.catch_up;
-                let goes_on = late.newcomers || late.deferred || late.onboarding != Onboarding::Leave;
-                let goes_on = *completed && goes_on && entry.kind == RolloutKind::Deployment;
+                let goes_on = *completed && entry.brings_along();
                 entry.stopped = Some(if goes_on { "completed" } else { "ended" });
             }
             RichFact::CatchUpStopped { rollout, .. } => self.rollout_mut(*rollout)?.stopped = Some("ended"),

@@ -1,13 +1,14 @@
 //! Nothing starts that was not staged, where the policy requires it (semantics S4).
 
 use super::condition_entry::takes_back;
+use super::ledger::RolloutEntry;
 use super::{Ledger, Oracle, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{EndReason, EndpointFact, Observation, RichFact};
 use patchflow_core::ids::{EndpointIx, RolloutId};
-use patchflow_core::policy::{Amount, Onboarding};
-use patchflow_core::rollout::{Event, RolloutKind, StageOutcome};
+use patchflow_core::policy::Amount;
+use patchflow_core::rollout::{Event, StageOutcome};
 use patchflow_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,12 +54,7 @@ impl Staged {
     fn thrown_away(&mut self, fact: &RichFact, ledger: &Ledger) {
         let (of_rollout, of_candidate) = match fact {
             RichFact::RolloutEnded { rollout, completed } => {
-                let goes_on = ledger.rollout(*rollout).is_some_and(|entry| {
-                    let policy = &entry.policy.catch_up;
-                    let brings =
-                        policy.newcomers || policy.deferred || policy.onboarding != Onboarding::Leave;
-                    *completed && brings && entry.kind == RolloutKind::Deployment
-                });
+                let goes_on = *completed && ledger.rollout(*rollout).is_some_and(RolloutEntry::brings_along);
                 if goes_on {
                     return;
                 }
