@@ -40,6 +40,12 @@ impl Converges {
                 ix != member.endpoint && other.state.group.as_ref() == group && ledger.is_down(ix)
             };
             let blocked = group.is_some() && ledger.endpoints.iter().zip(0..).any(blocks);
+            // Whoever has the endpoint stays unknown there until a person has looked.
+            let taken = ledger
+                .rollouts
+                .iter()
+                .flat_map(|other| &other.members)
+                .any(|other| other.endpoint == member.endpoint && other.standing == Standing::Unknown);
             // What it stands on may have been named only while it was under way, and need not be there.
             let relations = &candidate.patch.relations;
             let stands = !relations.requires.is_empty() || !relations.floors.is_empty();
@@ -47,7 +53,11 @@ impl Converges {
                 return true;
             }
             member.standing == Standing::Backoff
-                && (unknown || blocked || stands || member.attached && ledger.rollouts.iter().any(leads))
+                && (unknown
+                    || blocked
+                    || taken
+                    || stands
+                    || member.attached && ledger.rollouts.iter().any(leads))
         });
         self.held.contains(&id) || !permitted || stuck
     }
