@@ -4,7 +4,7 @@ use crate::budgets::at_once;
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{Fact, Observation, RichFact};
+use patchflow_core::fleet::{Command, Fact, Observation, RichFact};
 use patchflow_core::gate::Percent;
 use patchflow_core::ids::{FleetId, Generation, MemberIx, OrderId, RolloutId};
 use patchflow_core::policy::OnFailure;
@@ -160,6 +160,25 @@ fn a_host_that_comes_back_just_after_a_deadline_asks_first_too() {
             assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
         }
     }
+}
+
+#[test]
+fn nothing_is_drilled_while_a_host_that_was_away_asks() {
+    let mut world = World::new(40, 2, policy());
+    let candidate = world.publish(patch("webd", "1.1"));
+    world.pass(690);
+    world.lose_everything_on_its_way();
+    world.now = world.now.plus_secs(3 * 86_400);
+    world.see(Observation::Time);
+    assert!(world.fleet.resync_until().is_some());
+    let sent = world.orders.len();
+    let drill = || Command::Drill { candidate, endpoint: "test-0".into() };
+    let refused = world.ask("ada", &[], drill()).unwrap_err().to_string();
+    assert!(refused.contains("asks first what happened in its absence"), "{refused}");
+    assert_eq!(world.orders.len(), sent);
+    world.pass(2 * 86_400);
+    assert!(world.fleet.resync_until().is_none());
+    world.ask("ada", &[], drill()).unwrap();
 }
 
 #[test]

@@ -60,6 +60,10 @@ pub(super) fn drill(asked: Asked<'_>, candidate: CandidateId, endpoint: &Endpoin
         let allowed = "drill when it is in contact, was read, and no other patch manager is active there";
         return Err(wrong("not to be ordered anything", allowed));
     }
+    if state.resync.is_some() {
+        let allowed = "drill when what was under way has answered, or the time for that is over";
+        return Err(wrong("in a fleet that asks first what happened in its absence", allowed));
+    }
     let tried = state.rollouts_of(candidate).filter(|r| r.kind() == RolloutKind::Trial && r.moving == 0);
     let verified = tried.filter_map(|rollout| state.member(rollout.id(), rollout.member_of(ix)?)).last();
     let Some(at) = verified.filter(|at| at.member.phase == Phase::Verified) else {
