@@ -1,5 +1,6 @@
 //! Every endpoint of a rollout is accounted for exactly once, and the engine's counts are what its facts add up to.
 
+use super::ledger::MemberEntry;
 use super::{Ledger, Oracle, Standing, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::fleet::{Fleet, RichFact};
@@ -90,9 +91,14 @@ impl Oracle for Accounting {
             }
             Some((RichFact::RolloutEnded { rollout, completed: true }, _)) => {
                 let Some(entry) = ledger.rollout(*rollout) else { return };
-                // Whoever was unknown and is heard of late may be under way in an earlier ring, and comes to its end.
-                let stuck = |standing| matches!(standing, Standing::Waiting | Standing::Backoff);
-                let open = entry.members.iter().filter(|member| stuck(member.standing)).count();
+                // Whoever was unknown and is heard of late may be under way in an earlier ring, or is tried again there,
+                // and comes to its end.
+                let stuck = |member: &&MemberEntry| match member.standing {
+                    Standing::Waiting => true,
+                    Standing::Backoff => usize::from(member.ring) + 1 == entry.rings.len(),
+                    _ => false,
+                };
+                let open = entry.members.iter().filter(stuck).count();
                 if open > 0 || entry.rings.iter().any(|ring| !ring.passed) {
                     says(format!("{rollout} is complete with {open} members that wait"));
                 }

@@ -118,6 +118,8 @@ pub struct MemberEntry {
     pub draining: bool,
     /// Whether it waits for the outcome in another rollout of the same patch.
     pub attached: bool,
+    /// Whether it was failed or unknown when a halt was lifted, and has been ever since.
+    pub forgiven: bool,
 }
 
 /// One ring in the books.
@@ -139,8 +141,6 @@ pub struct RingEntry {
     pub alerts: u32,
     /// Whether somebody could tell them when last asked.
     pub alerts_known: bool,
-    /// Failed and unknown members that a lifted halt forgave.
-    pub forgiven: u32,
 }
 
 /// One rollout in the books.
@@ -398,10 +398,9 @@ impl Ledger {
         } else {
             member.placed = false;
         }
+        member.forgiven &= member.standing.is_bad();
         let (after, ring) = (member.standing, usize::from(member.ring));
-        let bad = rollout.bad(ring);
         if let Some(ring) = rollout.rings.get_mut(ring) {
-            ring.forgiven = ring.forgiven.min(bad);
             if !ring.passed && after.is_unsettled() && !before.is_unsettled() {
                 ring.settled_at = None;
             }
@@ -522,6 +521,7 @@ impl Ledger {
                             rebooting: false,
                             draining: false,
                             attached: false,
+                            forgiven: false,
                         });
                     }
                     entry.rings.push(RingEntry {
@@ -533,7 +533,6 @@ impl Ledger {
                         settled_at: None,
                         alerts: 0,
                         alerts_known: false,
-                        forgiven: 0,
                     });
                 }
                 self.rollouts.push(entry);
@@ -590,8 +589,10 @@ impl Ledger {
                 entry.stopped = None;
                 let current = usize::from(entry.ring);
                 for at in 0..=current.min(entry.rings.len().saturating_sub(1)) {
-                    let bad = entry.bad(at);
-                    (entry.rings[at].forgiven, entry.rings[at].alerts) = (bad, 0);
+                    entry.rings[at].alerts = 0;
+                }
+                for member in &mut entry.members {
+                    member.forgiven = usize::from(member.ring) <= current && member.standing.is_bad();
                 }
                 if let Some(ring) = entry.rings.get_mut(current) {
                     (ring.settled_at, ring.passed) = (None, false);

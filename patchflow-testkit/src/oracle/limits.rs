@@ -25,23 +25,22 @@ struct Count {
 
 fn count(rollout: &RolloutEntry, ring: usize) -> Count {
     let members = rollout.ring_members(ring);
-    let of = |keep: &dyn Fn(Standing) -> bool| {
+    let all = |keep: &dyn Fn(Standing) -> bool| {
         members.iter().filter(|member| keep(member.standing)).count() as u32
     };
-    let (forgiven, alerts) = rollout.rings.get(ring).map_or((0, 0), |ring| (ring.forgiven, ring.alerts));
-    let all_failed = of(&|standing| standing.is_bad() && standing != Standing::Unknown);
-    // Of those that were forgiven while unknown, each is still unknown, or is no more among the forgiven.
-    let unknown = of(&|standing| standing == Standing::Unknown);
+    let of = |keep: &dyn Fn(Standing) -> bool| {
+        members.iter().filter(|member| !member.forgiven && keep(member.standing)).count() as u32
+    };
     Count {
         members: members.len() as u32,
-        counted: of(&Standing::is_counted) - forgiven,
-        started: of(&|standing| standing.is_counted() && standing != Standing::Waiting) - forgiven,
+        counted: of(&Standing::is_counted),
+        started: of(&|standing| standing.is_counted() && standing != Standing::Waiting),
         verified: of(&|standing| standing == Standing::Verified),
-        bad: of(&Standing::is_bad) - forgiven,
-        failed: all_failed - forgiven.saturating_sub(unknown).min(all_failed),
+        bad: of(&Standing::is_bad),
+        failed: of(&|standing| standing.is_bad() && standing != Standing::Unknown),
         skipped: of(&|standing| standing == Standing::Skipped),
-        unsettled: of(&Standing::is_unsettled),
-        alerts,
+        unsettled: all(&Standing::is_unsettled),
+        alerts: rollout.rings.get(ring).map_or(0, |ring| ring.alerts),
     }
 }
 

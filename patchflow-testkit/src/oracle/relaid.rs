@@ -16,6 +16,7 @@ fn entry(joined: &JoinedMember, ring: u8) -> MemberEntry {
         rebooting: false,
         draining: false,
         attached: false,
+        forgiven: false,
     }
 }
 
@@ -35,7 +36,6 @@ impl RolloutEntry {
                 settled_at: None,
                 alerts: 0,
                 alerts_known: false,
-                forgiven: 0,
             });
         }
         if at + 1 != self.rings.len() {
