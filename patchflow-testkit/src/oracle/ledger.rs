@@ -177,12 +177,6 @@ impl RolloutEntry {
     pub fn ring_members(&self, ring: usize) -> &[MemberEntry] {
         self.rings.get(ring).map_or(&[], |entry| &self.members[entry.range.clone()])
     }
-
-    /// How many members of a ring are failed or unknown.
-    #[must_use]
-    pub fn bad(&self, ring: usize) -> u32 {
-        self.ring_members(ring).iter().filter(|member| member.standing.is_bad()).count() as u32
-    }
 }
 
 /// One candidate in the books.
@@ -400,10 +394,12 @@ impl Ledger {
         }
         member.forgiven &= member.standing.is_bad();
         let (after, ring) = (member.standing, usize::from(member.ring));
-        if let Some(ring) = rollout.rings.get_mut(ring) {
-            if !ring.passed && after.is_unsettled() && !before.is_unsettled() {
-                ring.settled_at = None;
-            }
+        if let Some(ring) = rollout.rings.get_mut(ring)
+            && !ring.passed
+            && after.is_unsettled()
+            && !before.is_unsettled()
+        {
+            ring.settled_at = None;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::condition_entry::takes_back;
 use super::ledger::RolloutEntry;
-use super::{Ledger, Oracle, member_fact, rich_fact};
+use super::{Ledger, Oracle, Standing, member_fact, rich_fact};
 use crate::sim::Sight;
 use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{EndReason, EndpointFact, Observation, RichFact};
@@ -71,9 +71,13 @@ impl Staged {
             }
             _ => return,
         };
+        // What is under way keeps what it is installed from.
         let keep = |key: &(RolloutId, EndpointIx)| {
-            let candidate = ledger.rollout(key.0).map(|rollout| rollout.candidate);
-            Some(key.0) != of_rollout && (of_candidate.is_none() || candidate != of_candidate)
+            let Some(entry) = ledger.rollout(key.0) else { return true };
+            let waits = entry.members.iter().filter(|member| member.endpoint == key.1).any(|member| {
+                matches!(member.standing, Standing::Waiting | Standing::Backoff | Standing::Deferred)
+            });
+            !waits || Some(key.0) != of_rollout && Some(entry.candidate) != of_candidate
         };
         self.asked.retain(keep);
         self.good.retain(|key, _| keep(key));

@@ -17,7 +17,7 @@ pub enum Effect {
     /// Hand an order to the installer. Completed by a report; a repeated id is done already.
     Submit(Order),
     /// Bring content to an endpoint and hash it there. Completed by
-    /// [`Observation::Staged`](super::Observation::Staged); it may be asked for again after a crash.
+    /// [`Observation::Staged`](crate::fleet::Observation::Staged); it may be asked for again after a crash.
     Stage(StageOrder),
     /// Throw staged content away, or give up bringing it: nothing will be installed from it. At most once; what stays
     /// behind takes room and is never used.
