@@ -15,7 +15,8 @@ use super::table::rescue::Call;
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
 use crate::error::{CorruptJournal, Flaw};
-use crate::ids::{CandidateId, Revision, RolloutId, Seq};
+use crate::gate::Class;
+use crate::ids::{CandidateId, MemberIx, Revision, RolloutId, Seq};
 use crate::plan::{JoinedMember, PlacedMember};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
@@ -505,9 +506,16 @@ impl State {
                 rollout.queue.release = *completed;
                 let (id, candidate, goes_on) = (rollout.id, rollout.candidate, rollout.is_catching_up());
                 rollout.stage_anew();
-                // Whoever is brought along afterwards has put off what it has put off.
-                if !rollout.is_catching_up() {
-                    self.patience.forget(id);
+                // Whoever is brought along afterwards, or waits for its reboot, has put off what it has put off.
+                if !goes_on {
+                    let Self { rollouts, patience, .. } = self;
+                    let members = rollouts.get(id.index()).map_or(&[][..], |rollout| &rollout.members[..]);
+                    let under_way = |ix: MemberIx| {
+                        members.get(ix.index()).is_some_and(|member| {
+                            matches!(member.phase.class(), Class::InFlight | Class::Unknown)
+                        })
+                    };
+                    patience.forget(id, under_way);
                 }
                 self.cache.candidate_agenda.insert(candidate);
                 self.note_onboarding(id);

@@ -41,8 +41,8 @@ impl Patience {
         self.deferrals.get(&(rollout, member)).copied().unwrap_or_default()
     }
 
-    /// A rollout is over: nothing of it is put off any more.
-    pub(crate) fn forget(&mut self, rollout: RolloutId) {
-        self.deferrals.retain(|(of, _), _| *of != rollout);
+    /// A rollout is over: nothing of it is put off any more, but for members that are still under way.
+    pub(crate) fn forget(&mut self, rollout: RolloutId, is_under_way: impl Fn(MemberIx) -> bool) {
+        self.deferrals.retain(|(of, member), _| *of != rollout || is_under_way(*member));
     }
 }
