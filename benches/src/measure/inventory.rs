@@ -28,10 +28,12 @@ fn measured(estate: &Estate, endpoints: u32) -> Vec<(String, String)> {
     let before = resident();
     let mut index = InventoryIndex::new();
     let mut took = Duration::ZERO;
+    let mut records: Vec<EndpointRecord> = (0..endpoints.min(100)).map(|n| estate.record(n, AT)).collect();
     for from in (0..endpoints).step_by(100) {
-        let records: Vec<EndpointRecord> = (from..endpoints.min(from + 100))
-            .map(|n| estate.record(n, AT.plus_secs(u64::from(n % 86_400))))
-            .collect();
+        records.truncate((endpoints - from) as usize);
+        for (n, record) in (from..).zip(&mut records) {
+            estate.refill(record, n, AT.plus_secs(u64::from(n % 86_400)));
+        }
         took += timed(|| records.iter().map(|record| index.put(record).added.len()).sum());
     }
     let held = resident().saturating_sub(before);

@@ -18,8 +18,10 @@ const ADVISORIES: u64 = 50_000;
 pub(crate) fn run(endpoints: u32, runs: usize) {
     let estate = Estate::new(Sharing::Images);
     let mut inventory = InventoryIndex::new();
+    let mut record = estate.record(0, AT);
     for n in 0..endpoints {
-        inventory.put(&estate.record(n, AT));
+        estate.refill(&mut record, n, AT);
+        inventory.put(&record);
     }
     println!(
         "\n### Matching, {endpoints} endpoints with {INSTALLED} packages out of {VERSIONS} package-versions, {ADVISORIES} advisories\n"
