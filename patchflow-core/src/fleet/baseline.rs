@@ -10,6 +10,7 @@ use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
 use super::table::conditions::Condition;
 use super::table::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
 use super::table::needs::{Need, Needs};
+use super::table::pace::Pace;
 use super::table::patience::{Deferrals, Patience};
 use super::table::reboots::RebootLog;
 use super::table::rescue::{Call, Way};
@@ -228,8 +229,8 @@ impl State {
             resync: self.resync.as_ref().map(|resync| resync.until),
             clock_steps: self.clock_steps,
             quiet: self.quiet.iter().copied().collect(),
-            starts: self.starts.iter().copied().collect(),
-            stage_starts: self.stage_starts.iter().copied().collect(),
+            starts: self.starts.all(),
+            stage_starts: self.stage_starts.all(),
             posts: self.posts.iter().map(|(endpoint, post)| (*endpoint, *post)).collect(),
             drained: self.drained.iter().copied().collect(),
             undrained: self.undrained.iter().map(|(at, times)| (*at, *times)).collect(),
@@ -388,8 +389,8 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         asks: snapshot.asks,
         clock_steps: snapshot.clock_steps,
         quiet: snapshot.quiet.into(),
-        starts: snapshot.starts.into(),
-        stage_starts: snapshot.stage_starts.into(),
+        starts: Pace::of(snapshot.starts),
+        stage_starts: Pace::of(snapshot.stage_starts),
         attached: snapshot.attached.into_iter().collect(),
         posts: snapshot.posts.into_iter().collect(),
         drained: snapshot.drained.into_iter().collect(),

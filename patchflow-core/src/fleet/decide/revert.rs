@@ -123,11 +123,8 @@ pub(crate) fn is_kept_from_revert(state: &State, at: At<'_>) -> bool {
 
 /// The first budget of the endpoint or its ring that lets it not be rolled back now (semantics S12).
 pub(crate) fn full_for_revert(state: &State, at: At<'_>) -> Option<Full> {
-    let (budgets, endpoint) = (&state.cache.budgets, at.member.endpoint);
-    if budgets.is_counting()
-        && let Some(innermost) = budgets.scope_of(&state.endpoints, endpoint)
-        && let Some(full) = budgets.full_scope(Some(innermost))
-    {
+    let endpoint = at.member.endpoint;
+    if let Some((innermost, full)) = state.cache.budgets.full_for(&state.endpoints, endpoint) {
         return Some(Full::Scope { innermost, full });
     }
     if !at.rollout.ring_takes_back(at.member.ring) {

@@ -85,11 +85,7 @@ pub(crate) fn stage(
             }
         }
     }
-    let stagings = &state.cache.stagings;
-    if stagings.is_counting()
-        && let Some(innermost) = stagings.scope_of(&state.endpoints, at.member.endpoint)
-        && let Some(full) = stagings.full_scope(Some(innermost))
-    {
+    if let Some((innermost, full)) = state.cache.stagings.full_for(&state.endpoints, at.member.endpoint) {
         return Stage::Full { innermost, full };
     }
     Stage::Ask { due: state.due(now.plus_secs(policy.within_secs.into())) }

@@ -189,11 +189,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
 
 /// The first budget of the endpoint or its ring that has no place left (semantics S12).
 pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
-    let budgets = &state.cache.budgets;
-    if budgets.is_counting()
-        && let Some(innermost) = budgets.scope_of(&state.endpoints, at.member.endpoint)
-        && let Some(full) = budgets.full_scope(Some(innermost))
-    {
+    if let Some((innermost, full)) = state.cache.budgets.full_for(&state.endpoints, at.member.endpoint) {
         return Some(Full::Scope { innermost, full });
     }
     let ring = at.member.ring;

@@ -6,6 +6,7 @@ use crate::fleet::state::openings::Turn;
 use crate::fleet::table::budget::Rank;
 use crate::fleet::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
+use crate::policy::StartsMax;
 use crate::rollout::{Event, Lane, Phase};
 use crate::time::Timestamp;
 use core::cmp::Reverse;
@@ -201,10 +202,7 @@ impl State {
 
     /// When the next start is allowed; `None` when it is allowed now (semantics S12).
     pub(in crate::fleet) fn starts_again_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let max = self.policy.as_ref()?.0.budgets.starts_max?;
-        let before = self.starts.len().checked_sub(max.n as usize)?;
-        let at = self.starts.get(before)?.plus_secs(max.per_secs.into());
-        (at > now).then_some(at)
+        self.starts.next_at(self.starts_max(), now)
     }
 
     /// When to look again because starts were used up.
@@ -212,25 +210,15 @@ impl State {
         if self.cache.budgets.somebody_waits() { self.starts_again_at(self.cache.now) } else { None }
     }
 
-    /// An install started: what the window of `starts_max` needs is remembered, and no more.
-    pub(in crate::fleet) fn note_start(&mut self, at: Timestamp) {
-        let Some(max) = self.policy.as_ref().and_then(|(policy, _)| policy.budgets.starts_max) else {
-            return;
-        };
-        self.starts.push_back(at);
-        while self.starts.len() > max.n as usize {
-            self.starts.pop_front();
-        }
+    /// How many may start in a time, by the policy that is adopted.
+    pub(in crate::fleet) fn starts_max(&self) -> Option<StartsMax> {
+        self.policy.as_ref()?.0.budgets.starts_max
     }
 
     /// A policy was adopted: its budgets act at once.
     pub(in crate::fleet) fn budgets_changed(&mut self) {
-        let max = self.policy.as_ref().and_then(|(policy, _)| policy.budgets.starts_max);
-        let keep = max.map_or(0, |max| max.n as usize);
-        while self.starts.len() > keep {
-            self.starts.pop_front();
-        }
-        self.trim_stage_starts();
+        self.starts.keep(self.starts_max());
+        self.stage_starts.keep(self.stage_starts_max());
         if self.cache.live {
             self.recount_budgets();
             for i in 0..self.rollouts.len() {

@@ -34,6 +34,41 @@ pub(in crate::fleet) struct Short {
     taken: u64,
 }
 
+/// What may be a plain report.
+enum Said<'a> {
+    Reported(&'a Report<'a>),
+    Inspected(&'a Inspection<'a>),
+}
+
+impl<'a> Said<'a> {
+    #[inline]
+    fn of(seen: &'a Observation<'_>) -> Option<Self> {
+        match seen {
+            Observation::Reported(report) => Some(Self::Reported(report)),
+            Observation::Inspected(inspection) => Some(Self::Inspected(inspection)),
+            Observation::Time
+            | Observation::Endpoints { .. }
+            | Observation::EndpointGone { .. }
+            | Observation::Unreachable { .. }
+            | Observation::Reachable { .. }
+            | Observation::Stale { .. }
+            | Observation::Read { .. }
+            | Observation::RebootsPending { .. }
+            | Observation::Published { .. }
+            | Observation::Withdrawn { .. }
+            | Observation::Needs { .. }
+            | Observation::Identified
+            | Observation::Approval { .. }
+            | Observation::HookDone { .. }
+            | Observation::Answered { .. }
+            | Observation::RecallAnswered { .. }
+            | Observation::Staged { .. }
+            | Observation::ContentHeld { .. }
+            | Observation::Alerts { .. } => None,
+        }
+    }
+}
+
 impl Short {
     /// Something else happens.
     pub(in crate::fleet) fn forget(&mut self) {
@@ -100,32 +135,14 @@ impl Fleet {
         seen: &Observation<'_>,
         out: &mut Outbox,
     ) -> bool {
-        let taken = match seen {
-            Observation::Reported(report) => match report.kind {
+        let taken = match Said::of(seen) {
+            Some(Said::Reported(report)) => match report.kind {
                 ReportKind::Acknowledged => self.reports(now, report.order, Event::Acknowledged, out),
                 ReportKind::Done => self.reports(now, report.order, Event::InstallReported, out),
                 ReportKind::PutOff { .. } | ReportKind::Failed(_) => None,
             },
-            Observation::Inspected(inspection) => self.is_there(now, inspection, out),
-            Observation::Time
-            | Observation::Endpoints { .. }
-            | Observation::EndpointGone { .. }
-            | Observation::Unreachable { .. }
-            | Observation::Reachable { .. }
-            | Observation::Stale { .. }
-            | Observation::Read { .. }
-            | Observation::RebootsPending { .. }
-            | Observation::Published { .. }
-            | Observation::Withdrawn { .. }
-            | Observation::Needs { .. }
-            | Observation::Identified
-            | Observation::Approval { .. }
-            | Observation::HookDone { .. }
-            | Observation::Answered { .. }
-            | Observation::RecallAnswered { .. }
-            | Observation::Staged { .. }
-            | Observation::ContentHeld { .. }
-            | Observation::Alerts { .. } => None,
+            Some(Said::Inspected(inspection)) => self.is_there(now, inspection, out),
+            None => None,
         };
         taken.is_some()
     }
@@ -307,28 +324,10 @@ impl Fleet {
         let mut endpoints = [0; AHEAD];
         let mut found = 0;
         for seen in seen {
-            let (order, frees) = match seen {
-                Observation::Reported(report) => (report.order, false),
-                Observation::Inspected(inspection) => (inspection.order, true),
-                Observation::Time
-                | Observation::Endpoints { .. }
-                | Observation::EndpointGone { .. }
-                | Observation::Unreachable { .. }
-                | Observation::Reachable { .. }
-                | Observation::Stale { .. }
-                | Observation::Read { .. }
-                | Observation::RebootsPending { .. }
-                | Observation::Published { .. }
-                | Observation::Withdrawn { .. }
-                | Observation::Needs { .. }
-                | Observation::Identified
-                | Observation::Approval { .. }
-                | Observation::HookDone { .. }
-                | Observation::Answered { .. }
-                | Observation::RecallAnswered { .. }
-                | Observation::Staged { .. }
-                | Observation::ContentHeld { .. }
-                | Observation::Alerts { .. } => continue,
+            let (order, frees) = match Said::of(seen) {
+                Some(Said::Reported(report)) => (report.order, false),
+                Some(Said::Inspected(inspection)) => (inspection.order, true),
+                None => continue,
             };
             let Some(rollout) = self.state.rollouts.get(order.rollout.index()) else { continue };
             let Some(member) = rollout.members.get(order.member.index()) else { continue };

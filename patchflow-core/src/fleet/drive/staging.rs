@@ -10,6 +10,7 @@ use crate::fleet::state::openings::Turn;
 use crate::fleet::{Effect, Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::inventory::Environment;
+use crate::policy::StartsMax;
 use crate::rollout::{Event, Lane, RolloutKind, StageHead, StageId, StageOrder, StageState};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -113,10 +114,7 @@ impl State {
 
     /// When the next staging may begin; `None` when it may now.
     pub(in crate::fleet) fn stages_again_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let max = self.policy.as_ref()?.0.staging.starts_max?;
-        let before = self.stage_starts.len().checked_sub(max.n as usize)?;
-        let at = self.stage_starts.get(before)?.plus_secs(max.per_secs.into());
-        (at > now).then_some(at)
+        self.stage_starts.next_at(self.stage_starts_max(), now)
     }
 
     /// When to look again because the stagings of a time were used up.
@@ -124,20 +122,9 @@ impl State {
         if self.cache.stagings.somebody_waits() { self.stages_again_at(self.cache.now) } else { None }
     }
 
-    /// A staging began: what the stretch of its `starts_max` needs is remembered, and no more.
-    pub(in crate::fleet) fn note_stage_start(&mut self, at: Timestamp) {
-        if self.policy.as_ref().is_some_and(|(policy, _)| policy.staging.starts_max.is_some()) {
-            self.stage_starts.push_back(at);
-            self.trim_stage_starts();
-        }
-    }
-
-    pub(in crate::fleet) fn trim_stage_starts(&mut self) {
-        let max = self.policy.as_ref().and_then(|(policy, _)| policy.staging.starts_max);
-        let keep = max.map_or(0, |max| max.n as usize);
-        while self.stage_starts.len() > keep {
-            self.stage_starts.pop_front();
-        }
+    /// How many stagings may begin in a time, by the policy that is adopted.
+    pub(in crate::fleet) fn stage_starts_max(&self) -> Option<StartsMax> {
+        self.policy.as_ref()?.0.staging.starts_max
     }
 
     /// When the window of a member opens next, when it waits for one.

@@ -119,7 +119,7 @@ impl State {
             self.count_place(endpoint, taken.is_gt());
         }
         if to == Phase::Draining || (event == Event::Ordered && from != Phase::Draining) {
-            self.note_start(at);
+            self.starts.note(self.starts_max(), at);
         }
         // Whoever goes on beyond its first deadline is rare; whoever ends while nobody does costs one comparison.
         if matches!(from, Phase::Running | Phase::Silent)

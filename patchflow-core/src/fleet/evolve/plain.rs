@@ -51,7 +51,7 @@ impl State {
         if self.cache.live || self.resync.is_some() || !self.posts.is_empty() {
             return 0;
         }
-        let limits = self.policy.as_ref().is_some_and(|(policy, _)| policy.budgets.starts_max.is_some());
+        let limits = self.starts_max().is_some();
         let (grouped, extends) = (!self.endpoints.groups_are_unused(), !self.patience.is_empty());
         let Some((_, EndpointFact { rollout: id, member: first, event, .. })) = facts.first().copied() else {
             return 0;

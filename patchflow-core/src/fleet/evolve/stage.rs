@@ -41,7 +41,7 @@ impl State {
         };
         self.content_changes(id, ix, member.endpoint, [old, new]);
         if event == Event::StageAsked {
-            self.note_stage_start(at);
+            self.stage_starts.note(self.stage_starts_max(), at);
         }
         if self.cache.live {
             // Other content than what was approved is not left lying about.

@@ -20,6 +20,7 @@ use crate::fleet::table::groups::Groups;
 use crate::fleet::table::kin::Kin;
 use crate::fleet::table::needs::{DAYS_MAX, LEVELS_MAX, Need, Needs};
 use crate::fleet::table::openings::Openings;
+use crate::fleet::table::pace::Pace;
 use crate::fleet::table::patience::Patience;
 use crate::fleet::table::reasons::Reasons;
 use crate::fleet::table::reboots::RebootLog;
@@ -174,10 +175,10 @@ pub(crate) struct State {
     pub(crate) asks: u32,
     pub(crate) resync: Option<Resync>,
     pub(crate) clock_steps: u64,
-    /// When the last installs started, as many as `starts_max` looks back on.
-    pub(crate) starts: VecDeque<Timestamp>,
-    /// When the last stagings began, as many as their own `starts_max` looks back on.
-    pub(crate) stage_starts: VecDeque<Timestamp>,
+    /// When the last installs started.
+    pub(crate) starts: Pace,
+    /// When the last stagings began, which have a bound of their own.
+    pub(crate) stage_starts: Pace,
     /// Members that wait for the outcome of another rollout's order, by their endpoints, and whose order it is.
     pub(crate) attached: BTreeMap<Follower, (RolloutId, MemberIx)>,
     /// Post hooks that are awaited, by their endpoints.

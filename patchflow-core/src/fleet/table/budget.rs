@@ -144,6 +144,12 @@ impl Budgets {
         self.limit.is_none_or(|limit| self.taken < limit.of(self.endpoints))
     }
 
+    /// The innermost scope of an endpoint and the first around it that has no place left, when one has none.
+    pub(crate) fn full_for(&self, endpoints: &Endpoints, endpoint: EndpointIx) -> Option<(u16, u16)> {
+        let innermost = self.is_counting().then(|| self.scope_of(endpoints, endpoint))??;
+        Some((innermost, self.full_scope(Some(innermost))?))
+    }
+
     /// The first scope around an endpoint that has no place left.
     pub(crate) fn full_scope(&self, innermost: Option<u16>) -> Option<u16> {
         let mut next = innermost;

@@ -8,6 +8,7 @@ pub(super) mod kin;
 pub(super) mod names;
 pub(super) mod needs;
 pub(super) mod openings;
+pub(super) mod pace;
 pub(super) mod patience;
 pub(super) mod reasons;
 pub(super) mod reboots;
