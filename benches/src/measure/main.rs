@@ -72,7 +72,7 @@ fn main() -> ExitCode {
             "many" => many::run(&Names::new(options.endpoints.min(100_000))),
             "inventory" => inventory::run(options.endpoints, Sharing::Images),
             "inventory-worst" => inventory::run(options.endpoints, Sharing::None),
-            "match" => matching::run(options.endpoints.min(100_000), options.runs),
+            "match" => matching::run(options.endpoints, options.runs),
             "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }

@@ -72,6 +72,28 @@ impl Postings {
         }
     }
 
+    /// What any of these has, rising, each once. The cost is what they hold together, and a microsecond for each 65 536
+    /// endpoints.
+    pub(super) fn union(all: &[&Self]) -> Vec<RecordIx> {
+        if let [one] = all {
+            return one.iter().collect();
+        }
+        let mut pieces: Vec<(u16, &Piece)> =
+            all.iter().flat_map(|of| of.pieces.iter().map(|(high, piece)| (*high, piece))).collect();
+        pieces.sort_unstable_by_key(|(high, _)| *high);
+        let most = all.iter().map(|of| of.len()).sum::<usize>();
+        let mut who = Vec::with_capacity(most.min(pieces.len() << 16));
+        let mut words = [0_u64; WORDS];
+        for same in pieces.chunk_by(|(one, _), (other, _)| one == other) {
+            words.fill(0);
+            same.iter().for_each(|(_, piece)| piece.add_to(&mut words));
+            if let Some((high, _)) = same.first() {
+                who.extend(mapped(&words).map(|low| RecordIx(u32::from(*high) << 16 | low)));
+            }
+        }
+        who
+    }
+
     /// All of them, rising.
     pub(super) fn iter(&self) -> impl Iterator<Item = RecordIx> + '_ {
         self.pieces.iter().flat_map(|(high, piece)| {
@@ -81,10 +103,7 @@ impl Postings {
                 Piece::Map { words, .. } => (&[], words),
             };
             let listed = list.iter().map(move |low| RecordIx(base | u32::from(*low)));
-            let mapped = words.iter().enumerate().flat_map(move |(i, word)| {
-                ones(*word).map(move |bit| RecordIx(base | (i as u32) << 6 | bit))
-            });
-            listed.chain(mapped)
+            listed.chain(mapped(words).map(move |low| RecordIx(base | low)))
         })
     }
 }
@@ -97,6 +116,12 @@ fn ones(word: u64) -> impl Iterator<Item = u32> {
         rest &= rest - 1;
         Some(bit)
     })
+}
+
+/// The places of the ones in a map, rising.
+fn mapped(words: &[u64]) -> impl Iterator<Item = u32> + '_ {
+    let numbered = (0_u32..).zip(words);
+    numbered.flat_map(|(i, word)| ones(*word).map(move |bit| i << 6 | bit))
 }
 
 fn parts(ix: RecordIx) -> (u16, u16) {
@@ -154,15 +179,19 @@ impl Piece {
                 *len -= u32::from(was_there);
                 if (*len as usize) < MAP_MIN {
                     let mut list = Vec::with_capacity(*len as usize);
-                    let lows = words
-                        .iter()
-                        .enumerate()
-                        .flat_map(|(i, word)| ones(*word).map(move |bit| (i as u32) << 6 | bit));
-                    list.extend(lows.map(|low| low as u16));
+                    list.extend(mapped(words).map(|low| low as u16));
                     *self = Self::List(list);
                 }
                 was_there
             }
+        }
+    }
+
+    /// Adds all that there are to a map.
+    fn add_to(&self, map: &mut [u64; WORDS]) {
+        match self {
+            Self::List(list) => list.iter().for_each(|low| map[word(*low)] |= bit(*low)),
+            Self::Map { words, .. } => map.iter_mut().zip(words).for_each(|(into, word)| *into |= word),
         }
     }
 
@@ -227,6 +256,24 @@ mod tests {
             prop_assert_eq!(postings.len(), model.len());
             prop_assert!(postings.iter().map(|ix| ix.0).eq(model.iter().copied()));
             prop_assert!(model.iter().all(|ix| postings.contains(RecordIx(*ix))));
+        }
+
+        #[test]
+        fn a_union_has_each_once(
+            sets in proptest::collection::vec((0..150_000u32, 1..9000u32, 1..40u32), 0..5),
+        ) {
+            let mut all = Vec::new();
+            let mut model = BTreeSet::new();
+            for (from, n, step) in sets {
+                let mut postings = Postings::default();
+                for ix in (0..n).map(|i| from + i * step) {
+                    postings.insert(RecordIx(ix));
+                    model.insert(RecordIx(ix));
+                }
+                all.push(postings);
+            }
+            let union = Postings::union(&all.iter().collect::<Vec<_>>());
+            prop_assert!(union.into_iter().eq(model));
         }
     }
 }

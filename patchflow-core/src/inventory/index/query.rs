@@ -1,5 +1,6 @@
 //! Questions that go through many endpoints.
 
+use super::postings::Postings;
 use super::{InventoryIndex, Silent};
 use crate::catalog::version::{BadVersion, Scheme, Version};
 use crate::ids::{RecordIx, SoftwareIx};
@@ -161,15 +162,8 @@ impl InventoryIndex {
 
     /// Who has any of some software, in the order of their slots, each once.
     pub fn holders_of(&self, software: &[SoftwareIx]) -> impl Iterator<Item = RecordIx> + use<> {
-        let total =
-            software.iter().filter_map(|ix| self.software.get(*ix)).map(|entry| entry.holders.len()).sum();
-        let mut who = Vec::with_capacity(total);
-        software.iter().for_each(|ix| who.extend(self.holders(*ix)));
-        if software.len() > 1 {
-            who.sort_unstable();
-            who.dedup();
-        }
-        who.into_iter()
+        let all = software.iter().filter_map(|ix| self.software.get(*ix)).map(|entry| &entry.holders);
+        Postings::union(&all.collect::<Vec<_>>()).into_iter()
     }
 
     /// Who has not reported since an instant, the longest silent first: all that were last read before it, and all that
