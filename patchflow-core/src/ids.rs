@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident($inner:ty), $prefix:literal) => {
@@ -151,17 +152,17 @@ impl FromStr for OrderId {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($text:ty)) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        pub struct $name($text);
 
         impl $name {
             /// Takes a name over from the host.
             #[must_use]
             pub fn new(text: impl Into<Arc<str>>) -> Self {
-                Self(text.into())
+                Self(<$text>::from(text.into()))
             }
 
             /// The text as the host wrote it.
@@ -173,13 +174,13 @@ macro_rules! text_id {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(Arc::from(text))
+                Self(<$text>::from(text))
             }
         }
 
         impl From<String> for $name {
             fn from(text: String) -> Self {
-                Self(Arc::from(text))
+                Self(<$text>::from(text))
             }
         }
 
@@ -204,24 +205,29 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// The host's own name of an endpoint, unique within its fleet.
-    EndpointId
+    /// The host's own name of an endpoint, unique within its fleet. Up to 23 bytes stand in the value itself; a longer
+    /// one is shared.
+    EndpointId(SmolStr)
 );
+
+/// Three words: the engine keeps one for each endpoint.
+const _: () = assert!(size_of::<EndpointId>() <= 24);
+
 impl EndpointId {
-    /// How many share it. It stands before the text, so whoever asks has fetched what taking and dropping it changes.
+    /// Its first byte, so that whoever asks has fetched it.
     #[inline]
-    pub(crate) fn shared_by(&self) -> usize {
-        Arc::strong_count(&self.0)
+    pub(crate) fn first(&self) -> u8 {
+        self.0.as_bytes().first().copied().unwrap_or(0)
     }
 }
 
 text_id!(
     /// The id of a request; the same id again returns the first result and does nothing.
-    RequestId
+    RequestId(Arc<str>)
 );
 text_id!(
     /// The host's own name of a patch (an advisory number, a KB number, `package=version`), unique in its source.
-    PatchId
+    PatchId(Arc<str>)
 );
 
 /// Who asks: a name for the record and the roles under which this person or service acts.

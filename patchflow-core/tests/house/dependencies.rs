@@ -22,6 +22,11 @@ const ALLOWED: &[(&str, bool, &str)] = &[
     ("serde", false, "requests, observations and facts are plain data on every wire a host may have"),
     ("serde_json", false, "rich facts stand as readable text in the journal"),
     ("sha2", false, "the journal's chain, content and policy digests"),
+    (
+        "smol_str",
+        false,
+        "names of endpoints that stand where they are kept, not elsewhere in memory; without std, in no signature",
+    ),
     ("thiserror", false, "errors with sources, without std; expands at compile time"),
 ];
 

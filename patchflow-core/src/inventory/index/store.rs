@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// One endpoint: 112 bytes, its name, and its software at little more than a byte each.
+/// One endpoint: 120 bytes with a short name, and its software at little more than a byte each.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) id: EndpointId,
@@ -38,7 +38,7 @@ pub(super) struct Slot {
     pub(super) reported: bool,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 112);
+const _: () = assert!(size_of::<Option<Slot>>() <= 120);
 
 /// What is not whole, or held, on one endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
