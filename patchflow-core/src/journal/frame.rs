@@ -2,10 +2,12 @@
 //!
 //! A frame holds up to 4096 facts as little-endian words of four bytes: two words of head, then for each fact one to
 //! five words. What a fact shares with the facts before it is not written again, so that a burst of reports over one
-//! rollout costs four bytes a fact. The layout is described in `docs/journal.md`; [`super::unpack_frame`] reads it.
+//! rollout costs four bytes a fact, and members in a row to which the same happens at once, as when a ring opens, cost
+//! one word together. The layout is described in `docs/journal.md`; [`super::unpack_frame`] reads it.
 
 use crate::fleet::EndpointFact;
-use crate::ids::RolloutId;
+use crate::ids::{MemberIx, RolloutId};
+use crate::rollout::Event;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 
@@ -21,12 +23,15 @@ pub(super) const HEAD_BYTES: usize = 8;
 const FACT_BYTES_MAX: usize = 20;
 
 // The first word of a fact: 24 bits of member, 6 bits of event, 2 flags. 24 bits take 16 777 216 members, sixteen
-// times the fleet that the engine is built for; a member above, or an event above 62, is written wide.
+// times the fleet that the engine is built for; a member above, or an event above 61, is written wide.
 pub(super) const MEMBER_BITS: u32 = 24;
 pub(super) const MEMBER_MAX: u32 = (1 << MEMBER_BITS) - 1;
 pub(super) const EVENT_MASK: u32 = 0x3f;
 /// In place of an event: the event's number stands where the member would, and the member in a word of its own.
 pub(super) const WIDE: u32 = 0x3f;
+/// In place of an event: the fact before comes as often again as stands in place of the member, each time for the next
+/// member, and in all else the same.
+pub(super) const RUN: u32 = 0x3e;
 /// The due time differs from that of the fact before with the same event in this frame; it follows as the last word.
 pub(super) const DUE: u32 = 1 << 30;
 /// A second word follows: 15 bits of milliseconds since the fact before, 1 flag, 16 bits of reason.
@@ -34,6 +39,15 @@ pub(super) const DETAIL: u32 = 1 << 31;
 /// In the second word: the rollout differs from that of the fact before; it follows as a word.
 pub(super) const ROLLOUT: u32 = 1 << 15;
 pub(super) const STEP_MASK: u32 = ROLLOUT - 1;
+
+/// Nothing has happened yet.
+const NOTHING: EndpointFact = EndpointFact {
+    rollout: RolloutId(u32::MAX),
+    member: MemberIx(0),
+    event: Event::Verified,
+    reason: 0,
+    due: 0,
+};
 
 /// The due time that each event had last; kept alike by packer and reader, from zeros at the start of each frame.
 pub(super) type LastDues = [u32; 64];
@@ -48,7 +62,7 @@ pub(super) type LastDues = [u32; 64];
 /// use patchflow_core::time::Timestamp;
 ///
 /// let mut packer = FramePacker::new();
-/// for member in 0..100 {
+/// for member in (0..100).rev() {
 ///     let fact = EndpointFact { rollout: RolloutId(1), member: MemberIx(member), event: Event::Verified, reason: 0, due: 0 };
 ///     assert!(packer.push(&fact, Timestamp::from_secs(1_800_000_000)));
 /// }
@@ -63,6 +77,10 @@ pub struct FramePacker {
     last_millis: i64,
     rollout: RolloutId,
     dues: LastDues,
+    /// What would continue a run: the last fact, for the next member.
+    next: EndpointFact,
+    /// How many facts continue a run, which are not written yet.
+    run: u32,
 }
 
 /// A finished frame, in the packer's own buffer.
@@ -93,6 +111,8 @@ impl FramePacker {
             last_millis: 0,
             rollout: RolloutId(0),
             dues: [0; 64],
+            next: NOTHING,
+            run: 0,
         }
     }
 
@@ -107,16 +127,24 @@ impl FramePacker {
     #[inline]
     pub fn push(&mut self, fact: &EndpointFact, at: Timestamp) -> bool {
         let millis = at.as_millis();
+        let has_room = self.facts != 0 && usize::from(self.facts) < FRAME_FACTS_MAX;
+        if *fact == self.next && millis == self.last_millis && has_room {
+            self.facts += 1;
+            self.run += 1;
+            self.next.member.0 = self.next.member.0.wrapping_add(1);
+            return true;
+        }
         let is_next = millis == self.last_millis && fact.rollout == self.rollout && fact.reason == 0;
         let event = fact.event as u32;
         if is_next
-            && event < WIDE
+            && event < RUN
             && self.dues[(event & EVENT_MASK) as usize] == fact.due
             && fact.member.0 <= MEMBER_MAX
-            && self.facts != 0
-            && usize::from(self.facts) < FRAME_FACTS_MAX
+            && has_room
         {
             // A burst of reports: one word.
+            self.end_run();
+            self.follow(fact);
             self.facts += 1;
             self.word(fact.member.0 | (event << MEMBER_BITS));
             return true;
@@ -133,10 +161,12 @@ impl FramePacker {
         if step > STEP_MASK || usize::from(self.facts) == FRAME_FACTS_MAX {
             return false;
         }
+        self.end_run();
+        self.follow(fact);
         let moved = fact.rollout != self.rollout;
         let detail = (u32::from(fact.reason) << 16) | (u32::from(moved) * ROLLOUT) | step;
         let event = fact.event as u32;
-        let wide = fact.member.0 > MEMBER_MAX || event >= WIDE;
+        let wide = fact.member.0 > MEMBER_MAX || event >= RUN;
         let last_due = &mut self.dues[(event & EVENT_MASK) as usize];
         let dated = fact.due != *last_due;
         *last_due = fact.due;
@@ -166,6 +196,7 @@ impl FramePacker {
         if self.facts == 0 {
             return None;
         }
+        self.end_run();
         let facts = core::mem::take(&mut self.facts);
         self.bytes[2..4].copy_from_slice(&facts.to_le_bytes());
         Some(PackedFrame { at: self.at, facts, payload: &self.bytes })
@@ -174,6 +205,21 @@ impl FramePacker {
     /// Forgets the facts of an unfinished frame.
     pub(super) fn reset(&mut self) {
         self.facts = 0;
+    }
+
+    /// What continues a run after this fact.
+    #[inline]
+    fn follow(&mut self, fact: &EndpointFact) {
+        self.next = *fact;
+        self.next.member.0 = self.next.member.0.wrapping_add(1);
+    }
+
+    #[inline]
+    fn end_run(&mut self) {
+        if self.run != 0 {
+            let run = core::mem::take(&mut self.run);
+            self.word(run | (RUN << MEMBER_BITS));
+        }
     }
 
     #[cold]
@@ -187,6 +233,7 @@ impl FramePacker {
         self.last_millis = at.as_millis();
         self.rollout = rollout;
         self.dues = [0; 64];
+        self.run = 0;
     }
 
     #[inline]

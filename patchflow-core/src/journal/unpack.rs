@@ -2,7 +2,7 @@
 
 use super::frame::{
     DETAIL, DUE, EVENT_MASK, FRAME_FACTS_MAX, FRAME_VERSION, HEAD_BYTES, LastDues, MEMBER_BITS, MEMBER_MAX,
-    ROLLOUT, STEP_MASK, WIDE,
+    ROLLOUT, RUN, STEP_MASK, WIDE,
 };
 use crate::error::Flaw;
 use crate::fleet::EndpointFact;
@@ -34,9 +34,25 @@ pub fn unpack_frame(
     let mut dues: LastDues = [0; 64];
     let mut millis = at.as_millis();
     let mut rollout = rollout;
-    for n in 0..facts {
+    let mut before = None;
+    let mut n = 0;
+    while n < facts {
         let start = words.next().ok_or_else(|| short(n))?;
         let code = (start >> MEMBER_BITS) & EVENT_MASK;
+        if code == RUN {
+            let mut fact: EndpointFact = before.ok_or_else(|| stray(n))?;
+            let count =
+                u16::try_from(start & MEMBER_MAX).ok().filter(|count| *count <= facts - n && *count != 0);
+            let after = n + count.filter(|_| start & (DETAIL | DUE) == 0).ok_or_else(|| stray(n))?;
+            // A member above the greatest there can be is of no rollout, which whoever applies it says.
+            while n < after {
+                fact.member.0 = fact.member.0.wrapping_add(1);
+                each(Seq(first.0.wrapping_add(u64::from(n))), Timestamp::from_millis(millis), fact);
+                n += 1;
+            }
+            before = Some(fact);
+            continue;
+        }
         if start & DETAIL != 0 || code == WIDE {
             // Everything that a burst of reports does not need stands apart, so that the common fact is one load.
             let detail = if start & DETAIL != 0 { words.next().ok_or_else(|| short(n))? } else { 0 };
@@ -56,6 +72,7 @@ pub fn unpack_frame(
             let event = event(code)?;
             let reason = (detail >> 16) as u16;
             let fact = EndpointFact { rollout, member: MemberIx(member), event, reason, due: *due };
+            before = Some(fact);
             each(Seq(first.0.wrapping_add(u64::from(n))), Timestamp::from_millis(millis), fact);
         } else {
             let due = &mut dues[code as usize];
@@ -64,8 +81,10 @@ pub fn unpack_frame(
             }
             let member = MemberIx(start & MEMBER_MAX);
             let fact = EndpointFact { rollout, member, event: event(code)?, reason: 0, due: *due };
+            before = Some(fact);
             each(Seq(first.0.wrapping_add(u64::from(n))), Timestamp::from_millis(millis), fact);
         }
+        n += 1;
     }
     if words.next().is_some() {
         return Err(Flaw::Damaged(format!("the frame goes on after its {facts} facts")));
@@ -101,6 +120,11 @@ fn event(code: u32) -> Result<Event, Flaw> {
 #[cold]
 fn unknown(code: u32) -> Flaw {
     Flaw::TooNew(format!("event number {code}"))
+}
+
+#[cold]
+fn stray(fact: u16) -> Flaw {
+    Flaw::Damaged(format!("the run at the frame's fact {} repeats nothing, or too much", u32::from(fact) + 1))
 }
 
 #[cold]

@@ -1,5 +1,6 @@
 //! The bytes of endpoint facts, stated.
 
+use patchflow_core::error::Flaw;
 use patchflow_core::fleet::EndpointFact;
 use patchflow_core::ids::{MemberIx, RolloutId, Seq};
 use patchflow_core::journal::{FramePacker, unpack_frame};
@@ -63,6 +64,52 @@ fn a_burst_costs_four_bytes_a_fact() {
     let burst: Vec<_> = (0..4096).map(|i| (i / 100, fact(i as u32 * 7, Event::Ordered, 86_400))).collect();
     // Forty times a millisecond passes, and the due time is written once.
     assert_eq!(pack(&burst).len(), HEAD + 4096 * 4 + 40 * 4 + 4);
+}
+
+#[test]
+fn members_in_a_row_cost_one_word_together() {
+    // A ring opens: its members are ordered one after the other, with one deadline.
+    let opens: Vec<_> = (0..4096).map(|i| (0, fact(i, Event::Ordered, 86_400))).collect();
+    assert_eq!(pack(&opens).len(), HEAD + 8 + 4);
+    // What differs in anything ends a run: a time, a due time, a reason, an event, a rollout, a member that is left out.
+    let plain = fact(10, Event::Held, 0);
+    let mut facts: Vec<(i64, EndpointFact)> = Vec::new();
+    let mut run = |from: EndpointFact, at: i64| {
+        facts.extend((0..3).map(|i| (at, EndpointFact { member: MemberIx(from.member.0 + i), ..from })));
+    };
+    run(plain, 0);
+    run(EndpointFact { member: MemberIx(14), ..plain }, 0);
+    run(EndpointFact { member: MemberIx(17), reason: 5, ..plain }, 0);
+    run(EndpointFact { member: MemberIx(20), reason: 5, ..plain }, 7);
+    run(EndpointFact { member: MemberIx(23), event: Event::Cancelled, ..plain }, 7);
+    run(EndpointFact { member: MemberIx(26), event: Event::Cancelled, due: 9, ..plain }, 7);
+    run(EndpointFact { member: MemberIx((1 << 24) - 2), ..plain }, 7);
+    run(EndpointFact { member: MemberIx(u32::MAX - 2), rollout: RolloutId(2), ..plain }, 7);
+    // A word for each run, and one to five for the fact that it continues.
+    assert_eq!(pack(&facts).len(), HEAD + 4 * (8 + 1 + 1 + 2 + 2 + 1 + 2 + 1 + 4));
+}
+
+#[test]
+fn a_run_that_repeats_nothing_or_too_much_is_damaged() {
+    let read = |facts: u8, words: [u32; 2]| {
+        let mut bytes = vec![1, 0, facts, 0, 1, 0, 0, 0];
+        words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        let mut given = Vec::new();
+        let read =
+            unpack_frame(&bytes, Seq(1), Timestamp::from_millis(T0), |_, _, fact| given.push(fact.member.0));
+        read.map(|_| given)
+    };
+    let (verified, run) = (6 << 24, 62 << 24);
+    assert_eq!(read(4, [verified | 7, run | 3]), Ok(vec![7, 8, 9, 10]));
+    for (facts, words) in [
+        (4, [run | 3, verified | 7]),
+        (3, [verified | 7, run | 3]),
+        (4, [verified | 7, run]),
+        (4, [verified | 7, run | 3 | 1 << 30]),
+        (4, [verified | 7, run | 3 | 1 << 31]),
+    ] {
+        assert!(matches!(read(facts, words), Err(Flaw::Damaged(_))), "{facts} {words:x?}");
+    }
 }
 
 #[test]
