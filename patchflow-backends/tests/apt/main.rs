@@ -18,6 +18,8 @@ mod inventory;
 mod operations;
 #[cfg(unix)]
 mod source;
+#[cfg(unix)]
+mod staging;
 
 #[cfg(unix)]
 fn main() {
@@ -36,6 +38,7 @@ fn main() {
         failures::trials(),
         cut::trials(),
         source::trials(),
+        staging::trials(),
         engine::trials(),
         #[cfg(all(feature = "advisory", feature = "host"))]
         identify::trials(),
