@@ -30,8 +30,8 @@ pub(super) struct Plan {
 
 impl AptHost {
     /// Looks whether an install of this version would begin, and which way back there is. The file of the version
-    /// that is there now is fetched for the way back, into the state directory, and package lists that do not know the new
-    /// one are refreshed; nothing else changes.
+    /// that is there now is fetched for the way back, into the state directory, and package lists that do not know
+    /// the new one are refreshed; nothing else changes.
     ///
     /// # Errors
     /// What stands in its way: [`FailureKind::Busy`] (a lock), [`FailureKind::Denied`] (held back, or a downgrade),
@@ -272,8 +272,8 @@ impl AptHost {
         Ok(())
     }
 
-    /// What apt would do to install this version: from what was staged, or from the package lists when that alone does not
-    /// do, since the endpoint has changed. A version that its lists do not know may be newer than they are.
+    /// What apt would do to install this version: from what was staged, or from the package lists when that alone
+    /// does not do, since the endpoint has changed. A version that its lists do not know may be newer than they are.
     pub(super) fn plan(
         &self,
         name: &str,

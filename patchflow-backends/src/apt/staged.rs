@@ -1,12 +1,12 @@
-//! Package files that lie on an endpoint before their order (semantics S4): one version with what it needs, fetched and
-//! hashed beforehand, and installed from there without the archive.
+//! Package files that lie on an endpoint before their order (semantics S4): one version with what it needs, fetched
+//! and hashed beforehand, and installed from there without the archive.
 //!
-//! One folder for each content that was approved, named by its digest: the files under apt's own names, and a list of them.
-//! It is made aside, under a lock, and gets its name when it is whole on the disk, so a crash leaves nothing that is taken for
-//! staged. What a folder holds is hashed anew each time it is told of or installed from.
+//! One folder for each content that was approved, named by its digest: the files under apt's own names, and a list of
+//! them. It is made aside, under a lock, and gets its name when it is whole on the disk, so a crash leaves nothing
+//! that is taken for staged. What a folder holds is hashed anew each time it is told of or installed from.
 //!
-//! Installing from it, apt is shown these files and what is installed, and no package lists: it can choose nothing else,
-//! also when the archive has moved on since.
+//! Installing from it, apt is shown these files and what is installed, and no package lists: it can choose nothing
+//! else, also when the archive has moved on since.
 
 use super::database::{self, check_words};
 use super::failure::read_failure;
@@ -23,7 +23,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The list of files in a folder, one a line: digest, bytes installed, name, version, file. The first is what was approved.
+/// The list of files in a folder, one a line: digest, bytes installed, name, version, file. The first is what was
+/// approved.
 const LIST: &str = "packages";
 
 /// How names of folders begin that are not whole, or are going.
@@ -146,12 +147,13 @@ fn unwritten(error: &io::Error) -> Failure<'static> {
 }
 
 impl AptHost {
-    /// Fetches a version and what it needs beyond what is installed, puts the files aside on the endpoint, and returns
-    /// the digest of the version's own file, read from the disk. Installs nothing and locks nothing of apt's. Files that lie there
-    /// already are read and not fetched again. The file of the version that is there now is kept for the way back.
+    /// Fetches a version and what it needs beyond what is installed, puts the files aside on the endpoint, and
+    /// returns the digest of the version's own file, read from the disk. Installs nothing and locks nothing of apt's.
+    /// Files that lie there already are read and not fetched again. The file of the version that is there now is kept
+    /// for the way back.
     ///
-    /// `content` is the SHA-256 of the approved package file. Each file must have a digest that the endpoint's (signed) package lists
-    /// state for it.
+    /// `content` is the SHA-256 of the approved package file. Each file must have a digest that the endpoint's
+    /// (signed) package lists state for it.
     ///
     /// # Errors
     /// [`FailureKind::NotFound`] (no such version), [`FailureKind::Corrupt`] (the archive has other content than was
@@ -192,7 +194,8 @@ impl AptHost {
         }
     }
 
-    /// One staging at a time on an endpoint, also between processes. What an earlier one left unfinished is thrown away.
+    /// One staging at a time on an endpoint, also between processes. What an earlier one left unfinished is thrown
+    /// away.
     fn staging_lock(&self) -> io::Result<File> {
         let dir = self.staged_dir();
         fs::create_dir_all(dir.join("no-lists"))?;
@@ -221,7 +224,8 @@ impl AptHost {
             return Err(failure);
         }
         for (name, _) in &wanted.packages {
-            // For the way back, when the archive is out of reach later. Whether there is one is asked before the install.
+            // For the way back, when the archive is out of reach later. Whether there is one is asked before the
+            // install.
             if let Ok(Some(row)) = database::row(self, name) {
                 let _ = saved::keep(self, name, &row.version);
             }

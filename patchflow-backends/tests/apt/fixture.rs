@@ -75,7 +75,11 @@ pub(crate) fn packages() -> Vec<PackageSpec> {
         newer("lab-kernel").postinst(Step::RequireReboot).advisory("high", &["CVE-2099-10002"], None),
         newer("lab-conf").conffile("/etc/lab-conf.conf", "level=new\n"),
         newer("lab-lib"),
-        newer("lab-uses").depends("lab-lib (>= 1.1), lab-new").advisory("high", &["CVE-2099-10003"], None),
+        newer("lab-uses").depends("lab-lib (>= 1.1), lab-new").advisory(
+            "critical",
+            &["CVE-2099-10003"],
+            Some("2026-01-02T00:00:00Z"),
+        ),
         PackageSpec::new("lab-new", "1.0-1"),
         PackageSpec::new("lab-new-fails", "1.0-1").postinst(Step::Fail),
         PackageSpec::new("lab-needy", "1.0-1").depends("lab-missing (>= 9)"),
