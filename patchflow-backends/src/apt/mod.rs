@@ -100,6 +100,7 @@ impl LocalBackend for AptBackend {
             holds: true,
             reboots: self.hosts.values().all(|host| !host.reboot_command.is_empty()),
             recalls: true,
+            stages: true,
         }
     }
 

@@ -39,6 +39,13 @@ impl Staged {
         (release.sha256 == content && release.is_plain() && self.archive(content).exists()).then_some(release)
     }
 
+    /// The digest of content that is here already, read anew, with what the repository said about it: then the
+    /// repository need not be asked again.
+    pub(super) fn whole(&self, content: Digest) -> Option<Digest> {
+        self.release(content)?;
+        digest_of(&self.archive(content)).ok().filter(|there| *there == content)
+    }
+
     /// Brings a release here, aside first and then under its name, and reads it anew.
     pub(super) fn bring(
         &self,

@@ -2,6 +2,8 @@
 //!
 //! Where dpkg or apt is missing every test here is ignored by name; with `PATCHFLOW_REQUIRE=all` it fails instead.
 
+#[cfg(all(unix, feature = "host"))]
+mod contract;
 #[cfg(unix)]
 mod cut;
 #[cfg(unix)]
@@ -39,6 +41,8 @@ fn main() {
         cut::trials(),
         source::trials(),
         staging::trials(),
+        #[cfg(feature = "host")]
+        contract::trials(),
         engine::trials(),
         #[cfg(all(feature = "advisory", feature = "host"))]
         identify::trials(),
