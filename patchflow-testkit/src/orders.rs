@@ -15,8 +15,10 @@ use patchflow_core::gate::{Limits, OnMaxHold, Percent};
 use patchflow_core::ids::{Actor, EndpointId, FleetId, OrderId, RequestId};
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
-use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, WaiverByName};
-use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, Report, ReportKind};
+use patchflow_core::policy::{OnFailure, OnHalt, Policy, RingPolicy, StagingPolicy, WaiverByName};
+use patchflow_core::rollout::{
+    Failure, Health, Inspection, Level, Order, Report, ReportKind, StageOrder, StageOutcome,
+};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +34,7 @@ pub struct FleetDesk {
     out: Outbox,
     now: Timestamp,
     orders: BTreeMap<EndpointId, VecDeque<Order>>,
+    stagings: BTreeMap<EndpointId, StageOrder>,
     looks: BTreeMap<OrderId, InspectOrder>,
 }
 
@@ -60,14 +63,46 @@ impl FleetDesk {
         path: RollbackPath,
         now: Timestamp,
     ) -> Result<Self, NoOrder> {
+        Self::under(policy(), patch, endpoints, present, path, now)
+    }
+
+    /// The same fleet, which wants the patch's content on an endpoint before it orders anything there: it gives an order
+    /// to stage it, and the order to install once it has heard [`FleetDesk::staged`].
+    ///
+    /// # Errors
+    /// When the fleet refuses the policy or the rollout.
+    pub fn that_stages(
+        patch: &Patch,
+        endpoints: &[EndpointId],
+        present: Option<&str>,
+        path: RollbackPath,
+        now: Timestamp,
+    ) -> Result<Self, NoOrder> {
+        let mut policy = policy();
+        let (within_secs, keep_secs) = (DAY, 30 * DAY);
+        policy.staging = StagingPolicy { required: true, within_secs, keep_secs, ..StagingPolicy::default() };
+        Self::under(policy, patch, endpoints, present, path, now)
+    }
+
+    fn under(
+        policy: Policy,
+        patch: &Patch,
+        endpoints: &[EndpointId],
+        present: Option<&str>,
+        path: RollbackPath,
+        now: Timestamp,
+    ) -> Result<Self, NoOrder> {
         let mut out = Outbox::new();
         // Orders of two desks must not have the same ids, and those of one must not change from run to run.
-        let Digest(bytes) =
-            Digest::of(format!("{} {} {}", patch.id, patch.content, now.as_millis()).as_bytes());
+        let Digest(bytes) = Digest::of(
+            format!("{} {} {} {}", patch.id, patch.content, now.as_millis(), policy.staging.required)
+                .as_bytes(),
+        );
         let id = FleetId(u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i: usize| bytes[i])));
         let fleet = Fleet::found(id, "desk", 1, now, &mut out);
-        let mut desk = Self { id, fleet, out, now, orders: BTreeMap::new(), looks: BTreeMap::new() };
-        desk.ask("policy", Command::AdoptPolicy { policy: Box::new(policy()) })?;
+        let (orders, stagings, looks) = Default::default();
+        let mut desk = Self { id, fleet, out, now, orders, stagings, looks };
+        desk.ask("policy", Command::AdoptPolicy { policy: Box::new(policy) })?;
         let seen = |id: &EndpointId| EndpointSeen::new(id.clone(), Environment::Production);
         desk.see(Observation::Endpoints { endpoints: endpoints.iter().map(seen).collect() });
         desk.see(Observation::Published { patch: Cow::Borrowed(patch) });
@@ -97,6 +132,21 @@ impl FleetDesk {
     /// When the fleet has given none.
     pub fn install(&mut self, endpoint: &EndpointId) -> Result<Order, NoOrder> {
         self.next_for(endpoint, "install")
+    }
+
+    /// The order to stage the patch's content on an endpoint.
+    ///
+    /// # Errors
+    /// When the fleet has given none: it stages nothing, see [`FleetDesk::that_stages`].
+    pub fn stage(&mut self, endpoint: &EndpointId) -> Result<StageOrder, NoOrder> {
+        let none = || NoOrder(format!("the fleet gave no order to stage on {endpoint}"));
+        self.stagings.get(endpoint).cloned().ok_or_else(none)
+    }
+
+    /// The fleet hears that the content which was approved is there.
+    pub fn staged(&mut self, order: &StageOrder) {
+        let outcome = StageOutcome::There { content: order.content() };
+        self.see(Observation::Staged { stage: order.id(), outcome });
     }
 
     /// The next attempt, under a higher fence: the fleet hears that the order failed.
@@ -194,12 +244,14 @@ impl FleetDesk {
                 Effect::Inspect(look) => {
                     self.looks.insert(look.order, look);
                 }
+                Effect::Stage(order) => {
+                    self.stagings.insert(order.endpoint().clone(), order);
+                }
                 Effect::Recall { .. }
                 | Effect::Query { .. }
                 | Effect::Scan { .. }
                 | Effect::AskApproval { .. }
                 | Effect::RunHook(_)
-                | Effect::Stage(_)
                 | Effect::Unstage { .. }
                 | Effect::Notify(_) => {}
             }

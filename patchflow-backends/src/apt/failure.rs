@@ -23,6 +23,7 @@ const PHRASES: &[(&str, FailureKind)] = &[
     ("Hash Sum mismatch", FailureKind::Corrupt),
     ("File has unexpected size", FailureKind::Corrupt),
     ("unauthenticated packages", FailureKind::Corrupt),
+    ("could not be authenticated", FailureKind::Corrupt),
     ("is not signed", FailureKind::Corrupt),
     ("BADSIG", FailureKind::Corrupt),
     ("NO_PUBKEY", FailureKind::Corrupt),

@@ -67,7 +67,8 @@ pub struct AptHost {
     pub admin_dir: PathBuf,
     /// How commands reach it. Its environment is set after everything else was cleared.
     pub runner: CommandRunner,
-    /// Where the runtime's ledger, our note of what is under way, and package files for the way back are kept.
+    /// Where the runtime's ledger, our note of what is under way, package files for the way back, and staged content
+    /// are kept.
     pub state_dir: PathBuf,
     /// Whether real work depends on it.
     pub environment: Environment,
@@ -129,6 +130,11 @@ impl AptHost {
     /// Where package files for the way back are kept.
     pub(super) fn saved_dir(&self) -> PathBuf {
         self.state_dir.join("saved-packages")
+    }
+
+    /// Where content lies before the order that installs it.
+    pub(super) fn staged_dir(&self) -> PathBuf {
+        self.state_dir.join("staged-packages")
     }
 
     /// Runs a command that only reads.

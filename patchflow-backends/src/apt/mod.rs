@@ -12,7 +12,8 @@
 //!   packages of the operation go back to where they were;
 //! - what a kill or a crash left is finished or taken back before the next operation, or by
 //!   [`LocalBackend::recover`]; the maintainer script of a killed dpkg goes on alone, and is waited for;
-//! - the old version's package file is kept before an install, since archives drop old versions.
+//! - the old version's package file is kept before an install, since archives drop old versions;
+//! - what was staged is installed without the archive, and is what was approved: it is hashed before.
 //!
 //! [`FailureKind::Denied`]: patchflow_core::sdk::FailureKind::Denied
 //! [`FailureKind::Dependency`]: patchflow_core::sdk::FailureKind::Dependency
@@ -27,6 +28,7 @@ mod record;
 mod repair;
 mod saved;
 mod source;
+mod staged;
 mod updates;
 
 pub use host::AptHost;
@@ -34,11 +36,12 @@ pub use source::{Advisory, AptSource, Unread};
 
 use crate::local::{LocalBackend, Recovery};
 use patchflow_core::catalog::Target;
+use patchflow_core::digest::Digest;
 use patchflow_core::ids::EndpointId;
 use patchflow_core::inventory::EndpointRecord;
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::rollout::{Failure, InstallOrder, Level, RebootOrder, RevertOrder, RevertTo};
+use patchflow_core::rollout::{Failure, InstallOrder, Level, RebootOrder, RevertOrder, RevertTo, StageOrder};
 use patchflow_core::sdk::{FailureKind, InstallerCapabilities};
 use patchflow_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -97,6 +100,7 @@ impl LocalBackend for AptBackend {
             holds: true,
             reboots: self.hosts.values().all(|host| !host.reboot_command.is_empty()),
             recalls: true,
+            stages: true,
         }
     }
 
@@ -125,12 +129,23 @@ impl LocalBackend for AptBackend {
 
     fn preflight(&self, order: &InstallOrder) -> Result<RollbackPath, Failure<'static>> {
         let (host, name) = self.of(order.endpoint(), &order.target().package)?;
-        host.preflight_version(name, &order.target().version)
+        host.preflight_content(name, &order.target().version, order.patch().content)
+    }
+
+    fn stage(&self, order: &StageOrder) -> Result<Digest, Failure<'static>> {
+        let (host, name) = self.of(order.endpoint(), &order.target().package)?;
+        host.stage_version(name, &order.target().version, order.content())
+    }
+
+    fn unstage(&self, endpoint: &EndpointId, content: Digest) {
+        if let Ok(host) = self.host(endpoint) {
+            host.unstage_content(content);
+        }
     }
 
     fn install(&self, order: &InstallOrder) -> Result<(), Failure<'static>> {
         let (host, name) = self.of(order.endpoint(), &order.target().package)?;
-        host.install_version(name, &order.target().version)
+        host.install_content(name, &order.target().version, order.patch().content)
     }
 
     fn revert(&self, order: &RevertOrder) -> Result<(), Failure<'static>> {

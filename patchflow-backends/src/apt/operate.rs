@@ -6,8 +6,10 @@ use super::database::{self, check_words};
 use super::failure::read_failure;
 use super::host::AptHost;
 use super::intent::{self, Change};
+use super::staged::Staged;
 use super::updates::{self, Simulation};
 use super::{lock, repair, saved};
+use patchflow_core::digest::Digest;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::rollout::Failure;
 use patchflow_core::sdk::FailureKind;
@@ -15,12 +17,21 @@ use std::ffi::OsString;
 use std::sync::PoisonError;
 
 /// Space that must stay free beside what a package says it needs, in bytes: for dpkg's own database and logs.
-const SPARE_BYTES: u64 = 4 << 20;
+pub(super) const SPARE_BYTES: u64 = 4 << 20;
+
+/// What apt would do, and how it is told to.
+pub(super) struct Plan {
+    pub(super) simulated: Simulation,
+    /// Options of `apt-get`, so that it sees what it saw when it planned.
+    options: Vec<String>,
+    /// What staged packages take when they are unpacked, in bytes; `None` when the archive is used.
+    staged_bytes: Option<u64>,
+}
 
 impl AptHost {
     /// Looks whether an install of this version would begin, and which way back there is. The file of the version
-    /// that is there now is fetched for the way back, into the state directory, and package lists that do not know the new
-    /// one are refreshed; nothing else changes.
+    /// that is there now is fetched for the way back, into the state directory, and package lists that do not know
+    /// the new one are refreshed; nothing else changes.
     ///
     /// # Errors
     /// What stands in its way: [`FailureKind::Busy`] (a lock), [`FailureKind::Denied`] (held back, or a downgrade),
@@ -28,6 +39,33 @@ impl AptHost {
     /// be removed), or what the dry run said. An operation that was cut off is no obstacle: an install repairs first.
     pub fn preflight_version(&self, name: &str, version: &str) -> Result<RollbackPath, Failure<'static>> {
         check_words(name, Some(version))?;
+        self.look_ahead(name, version, None)
+    }
+
+    /// The same before an install of approved content, which needs no archive where it was staged.
+    ///
+    /// # Errors
+    /// Those of [`AptHost::preflight_version`], and [`FailureKind::Corrupt`] when what was staged has changed since.
+    pub fn preflight_content(
+        &self,
+        name: &str,
+        version: &str,
+        content: Digest,
+    ) -> Result<RollbackPath, Failure<'static>> {
+        check_words(name, Some(version))?;
+        let staged = Staged::find(self, name, version, content);
+        if let Some(staged) = &staged {
+            staged.check()?;
+        }
+        self.look_ahead(name, version, staged.as_ref())
+    }
+
+    fn look_ahead(
+        &self,
+        name: &str,
+        version: &str,
+        staged: Option<&Staged>,
+    ) -> Result<RollbackPath, Failure<'static>> {
         if let Some(pid) = lock::lock_holder(self) {
             return Err(Failure::new(
                 FailureKind::Busy,
@@ -42,7 +80,7 @@ impl AptHost {
         // apt does not plan over a database that is not whole.
         let whole = !database::is_interrupted(self) && repair::broken(self)?.is_empty();
         if whole && !already {
-            let plan = self.plan(name, version)?;
+            let plan = self.plan(name, version, staged)?;
             self.check_space(&plan)?;
         }
         match row {
@@ -63,6 +101,38 @@ impl AptHost {
     /// success and it is not.
     pub fn install_version(&self, name: &str, version: &str) -> Result<(), Failure<'static>> {
         check_words(name, Some(version))?;
+        self.install_from(name, version, None)
+    }
+
+    /// The same from approved content where it was staged: the archive is not asked then. What was staged is thrown
+    /// away once it is installed, and when it has changed since: the next attempt fetches anew.
+    ///
+    /// # Errors
+    /// Those of [`AptHost::install_version`], and [`FailureKind::Corrupt`] when what was staged has changed since.
+    pub fn install_content(
+        &self,
+        name: &str,
+        version: &str,
+        content: Digest,
+    ) -> Result<(), Failure<'static>> {
+        check_words(name, Some(version))?;
+        let staged = Staged::find(self, name, version, content);
+        if let Some(staged) = &staged {
+            staged.check().inspect_err(|_| staged.discard())?;
+        }
+        self.install_from(name, version, staged.as_ref())?;
+        if let Some(staged) = staged {
+            staged.discard();
+        }
+        Ok(())
+    }
+
+    fn install_from(
+        &self,
+        name: &str,
+        version: &str,
+        staged: Option<&Staged>,
+    ) -> Result<(), Failure<'static>> {
         self.settle()?;
         let doubted = intent::is_doubted(self, name, version);
         if let Some(row) = database::row(self, name)? {
@@ -73,9 +143,9 @@ impl AptHost {
             // Without a way back it goes on: whether that is allowed was decided at preflight.
             let _ = saved::keep(self, name, &row.version);
         }
-        let plan = self.plan(name, version)?;
+        let plan = self.plan(name, version, staged)?;
         self.check_space(&plan)?;
-        for step in plan.steps.iter().filter(|step| step.name != name) {
+        for step in plan.simulated.steps.iter().filter(|step| step.name != name) {
             if let Some(from) = &step.from {
                 let _ = saved::keep(self, &step.name, from);
             }
@@ -83,7 +153,8 @@ impl AptHost {
         let about = [OsString::from(format!("{name}={version}"))];
         let verb: &[&str] =
             if doubted { &["--no-remove", "--reinstall", "install"] } else { &["--no-remove", "install"] };
-        self.operate(&Change::of(&plan.steps), verb, &about, name, Some(version))
+        let verb: Vec<_> = plan.options.iter().map(String::as_str).chain(verb.iter().copied()).collect();
+        self.operate(&Change::of(&plan.simulated.steps), &verb, &about, name, Some(version))
     }
 
     /// Brings a package back to a version, from the package lists or the kept file; downgrades are what it is for.
@@ -201,20 +272,46 @@ impl AptHost {
         Ok(())
     }
 
-    /// What apt would do to install this version. A version that its lists do not know may be newer than they are.
-    fn plan(&self, name: &str, version: &str) -> Result<Simulation, Failure<'static>> {
-        match self.plan_once(name, version) {
+    /// What apt would do to install this version: from what was staged, or from the package lists when that alone
+    /// does not do, since the endpoint has changed. A version that its lists do not know may be newer than they are.
+    pub(super) fn plan(
+        &self,
+        name: &str,
+        version: &str,
+        staged: Option<&Staged>,
+    ) -> Result<Plan, Failure<'static>> {
+        if let Some(staged) = staged {
+            let options = staged.options();
+            match self.plan_once(name, version, &options) {
+                Ok(simulated) => {
+                    return Ok(Plan { simulated, options, staged_bytes: Some(staged.installed_bytes()) });
+                }
+                Err(failure) if failure.kind == FailureKind::Dependency => {
+                    tracing::info!(endpoint = %self.id, %failure, "what was staged does not do any more");
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        let simulated = match self.plan_once(name, version, &[]) {
             Err(failure) if failure.kind == FailureKind::NotFound && self.refresh => {
                 self.refresh_lists()?;
-                self.plan_once(name, version)
+                self.plan_once(name, version, &[])
             }
             other => other,
-        }
+        };
+        Ok(Plan { simulated: simulated?, options: Vec::new(), staged_bytes: None })
     }
 
-    fn plan_once(&self, name: &str, version: &str) -> Result<Simulation, Failure<'static>> {
+    fn plan_once(
+        &self,
+        name: &str,
+        version: &str,
+        options: &[String],
+    ) -> Result<Simulation, Failure<'static>> {
         let about = format!("{name}={version}");
-        let plan = updates::simulate(self, &["--no-remove", "install", &about])?;
+        let options = options.iter().map(String::as_str);
+        let what: Vec<_> = options.chain(["--no-remove", "install", &about]).collect();
+        let plan = updates::simulate(self, &what)?;
         let bare = name.split(':').next().unwrap_or(name);
         let Some(step) = plan.steps.iter().find(|step| step.name.split(':').next() == Some(bare)) else {
             // Its version is there already and only its configuration is not, or it is to be reinstalled.
@@ -239,12 +336,18 @@ impl AptHost {
         Ok(plan)
     }
 
-    fn check_space(&self, plan: &Simulation) -> Result<(), Failure<'static>> {
-        let versions: Vec<_> = plan.steps.iter().map(|step| (step.name.as_str(), step.to.as_str())).collect();
+    fn check_space(&self, plan: &Plan) -> Result<(), Failure<'static>> {
+        let steps = &plan.simulated.steps;
+        let versions: Vec<_> = steps.iter().map(|step| (step.name.as_str(), step.to.as_str())).collect();
         // dpkg unpacks the new files beside the old ones.
         let needs = |offer: &updates::Offer| offer.size_bytes.saturating_add(offer.installed_bytes);
-        let offers = updates::offers(self, &versions)?;
-        let needed_bytes = offers.iter().map(needs).fold(SPARE_BYTES, u64::saturating_add);
+        let needed_bytes = match plan.staged_bytes {
+            Some(bytes) => SPARE_BYTES.saturating_add(bytes),
+            None => {
+                let offers = updates::offers(self, &versions)?;
+                offers.iter().map(needs).fold(SPARE_BYTES, u64::saturating_add)
+            }
+        };
         let free = rustix::fs::statvfs(&self.root).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
         match free {
             Ok(free_bytes) if free_bytes < needed_bytes => Err(Failure::new(

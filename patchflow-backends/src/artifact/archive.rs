@@ -1,7 +1,7 @@
 //! Archives: packed always alike, unpacked with distrust, and the manifest by which a directory is known to be whole.
 
 use super::io_failure;
-use crate::local::sync_dir;
+use crate::local::{digest_of, sync_dir};
 use patchflow_core::digest::Digest;
 use patchflow_core::rollout::Failure;
 use patchflow_core::sdk::FailureKind;
@@ -163,25 +163,12 @@ pub(super) fn check_dir(dir: &Path) -> Result<Option<DirManifest>, Failure<'stat
     let manifest: DirManifest =
         serde_json::from_slice(&text).map_err(|error| broken(format!("its manifest: {error}")))?;
     for (path, digest) in &manifest.files {
-        let found = digest_of_file(&dir.join(path)).map_err(|error| broken(format!("{path}: {error}")))?;
+        let found = digest_of(&dir.join(path)).map_err(|error| broken(format!("{path}: {error}")))?;
         if found != *digest {
             return Err(broken(format!("{path} was changed")));
         }
     }
     Ok(Some(manifest))
-}
-
-fn digest_of_file(path: &Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut hash = sha2::Sha256::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let read = file.read(&mut chunk)?;
-        if read == 0 {
-            return Ok(Digest(hash.finalize().into()));
-        }
-        hash.update(&chunk[..read]);
-    }
 }
 
 /// Packs files, in the order of their paths, without times or owners: the same files give the same bytes.

@@ -279,6 +279,9 @@ impl ArtifactBackend {
         patch: &Patch,
     ) -> Result<Digest, Failure<'static>> {
         let host = self.host(id)?;
+        if let Some(there) = host.staged().whole(patch.content) {
+            return Ok(there);
+        }
         let release = self.published(repository, patch)?;
         if host.staged().open(release.sha256).is_none() {
             room_for(&host.0, release.archive_bytes)?;
@@ -392,6 +395,7 @@ impl LocalBackend for ArtifactBackend {
             holds: true,
             reboots: self.on_reboot.is_some(),
             recalls: true,
+            stages: true,
         }
     }
 

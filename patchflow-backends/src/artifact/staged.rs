@@ -4,13 +4,12 @@
 use super::index::Release;
 use super::io_failure;
 use super::repository::Repository;
-use crate::local::{replace_file, sync_dir};
+use crate::local::{digest_of, replace_file, sync_dir};
 use patchflow_core::digest::Digest;
 use patchflow_core::rollout::Failure;
-use sha2::Digest as _;
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The directory of a host in which content lies by its digest.
@@ -38,6 +37,13 @@ impl Staged {
         let text = super::bounded::read_bounded(&self.text(content), 1024 * 1024).ok()?;
         let release: Release = serde_json::from_slice(&text).ok()?;
         (release.sha256 == content && release.is_plain() && self.archive(content).exists()).then_some(release)
+    }
+
+    /// The digest of content that is here already, read anew, with what the repository said about it: then the
+    /// repository need not be asked again.
+    pub(super) fn whole(&self, content: Digest) -> Option<Digest> {
+        self.release(content)?;
+        digest_of(&self.archive(content)).ok().filter(|there| *there == content)
     }
 
     /// Brings a release here, aside first and then under its name, and reads it anew.
@@ -87,18 +93,4 @@ impl Staged {
 
 fn name(content: Digest) -> String {
     content.0.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The digest of a file, read from the disk.
-pub(super) fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut hash = sha2::Sha256::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let read = file.read(&mut chunk)?;
-        if read == 0 {
-            return Ok(Digest(hash.finalize().into()));
-        }
-        hash.update(&chunk[..read]);
-    }
 }

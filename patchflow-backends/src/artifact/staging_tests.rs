@@ -59,6 +59,7 @@ fn what_was_staged_is_installed_without_the_repository_and_leaves() {
     assert_eq!(lab.staged().len(), 2);
     assert_eq!(lab.backend.stage_patch(&lab.host, &lab.patch), Ok(content), "again is the same");
     lab.hide_the_repository();
+    assert_eq!(lab.backend.stage_patch(&lab.host, &lab.patch), Ok(content), "and asks nobody");
     lab.backend.install_patch(&lab.host, &lab.patch).unwrap();
     assert_eq!(lab.backend.current(&lab.host, "shop").unwrap().unwrap().0, "1.1");
     assert_eq!(lab.staged(), Vec::<PathBuf>::new());

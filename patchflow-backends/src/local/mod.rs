@@ -6,6 +6,7 @@
 //! host died) is the runtime's business. Nothing here talks to a network.
 
 mod backend;
+mod content;
 mod desk;
 mod installer;
 mod inventory;
@@ -19,10 +20,12 @@ mod worker;
 pub use backend::{LocalBackend, Recovery};
 pub use installer::{LocalInstaller, LocalOptions};
 pub use runner::{CommandRunner, Ran, RunError};
+#[cfg(any(feature = "artifact", feature = "apt"))]
+pub(crate) use {content::digest_of, ledger::sync_dir};
 #[cfg(feature = "artifact")]
 pub(crate) use {
     installer::{own_version, sdk_requirement},
-    ledger::{replace_file, sync_dir},
+    ledger::replace_file,
     pool::Pool,
     reply::gather,
 };

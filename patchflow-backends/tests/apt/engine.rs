@@ -1,25 +1,31 @@
 //! A real fleet over real hosts: its orders, carried out by the backend, and what the package databases say.
 
-use crate::fixture::{Fixture, host, trial};
+use crate::fixture::{host, lone_host, trial};
 use libtest_mimic::Trial;
-use patchflow_backends::apt::{AptBackend, AptSource};
+use patchflow_backends::apt::{AptBackend, AptHost, AptSource};
 use patchflow_backends::local::LocalBackend as _;
+use patchflow_core::catalog::Patch;
 use patchflow_core::digest::Digest;
 use patchflow_core::fleet::{
     Command, Effect, EndpointSeen, Fleet, NeedSeen, Observation, Outbox, Persisted, Request, Standing,
 };
 use patchflow_core::gate::Limits;
-use patchflow_core::ids::{Actor, FleetId, RequestId};
+use patchflow_core::ids::{Actor, CandidateId, EndpointId, FleetId, RequestId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{Policy, StartMode};
-use patchflow_core::rollout::{Failure, Health, Inspection, Order, Report, ReportKind};
+use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, Report, ReportKind, StageOutcome};
 use patchflow_core::time::Timestamp;
+use patchflow_testkit::lab::apt::HostSpec;
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("fleet_installs_halts_and_rolls_back", fleet_installs_halts_and_rolls_back)]
+    vec![
+        trial("fleet_installs_halts_and_rolls_back", fleet_installs_halts_and_rolls_back),
+        trial("fleet_stages_and_installs_with_the_archive_gone", fleet_stages_first),
+    ]
 }
 
 struct World {
@@ -29,20 +35,24 @@ struct World {
     backend: AptBackend,
     seen: VecDeque<Observation<'static>>,
     orders: Vec<String>,
+    /// Once this endpoint has its content, this folder is gone.
+    archive_ends: Option<(EndpointId, PathBuf)>,
 }
 
 impl World {
-    fn found(hosts: &[&Fixture]) -> Self {
+    fn of(hosts: &[&AptHost], adapt: impl FnOnce(&mut Policy)) -> Self {
         let mut out = Outbox::new();
         let now: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
         let fleet = Fleet::found(FleetId(1), "lab", 7, now, &mut out);
-        let backend = AptBackend::new(hosts.iter().map(|it| it.host.clone()));
-        let mut world = Self { fleet, out, now, backend, seen: VecDeque::new(), orders: Vec::new() };
+        let backend = AptBackend::new(hosts.iter().map(|host| (*host).clone()));
+        let mut world =
+            Self { fleet, out, now, backend, seen: VecDeque::new(), orders: Vec::new(), archive_ends: None };
         let mut policy = Policy::standard("lab");
         let gate = Limits { bake_secs_min: 600, hold_secs_max: 3600, ..Limits::default() };
         policy.rings.iter_mut().for_each(|ring| ring.gate = gate.clone());
         policy.trial.gate = gate;
         policy.deploy.start = StartMode::WhenApproved;
+        adapt(&mut policy);
         let request = Request {
             id: RequestId::from("q1"),
             by: Actor::new("root", ["owner"]),
@@ -58,6 +68,26 @@ impl World {
         world.seen.push_back(Observation::Endpoints { endpoints: Cow::Owned(endpoints) });
         world.settle();
         world
+    }
+
+    /// Publishes a patch that every endpoint needs.
+    fn publish(&mut self, patch: &Patch) -> CandidateId {
+        self.seen.push_back(Observation::Published { patch: Cow::Owned(patch.clone()) });
+        self.settle();
+        let candidate = self.fleet.candidate_of(&patch.id).unwrap();
+        let needs = self.fleet.endpoints().map(|endpoint| NeedSeen {
+            endpoint: endpoint.ix(),
+            standing: Standing::Needs,
+            present: Some("1.0-1".into()),
+            path: RollbackPath::Reinstall,
+            path_valid_until: None,
+            why: None,
+        });
+        let needs = needs.collect();
+        self.seen.push_back(Observation::Needs { candidate, needs: Cow::Owned(needs) });
+        self.seen.push_back(Observation::Identified);
+        self.settle();
+        candidate
     }
 
     /// Shows the fleet what there is to see, and carries its effects out, until there is nothing more.
@@ -89,13 +119,23 @@ impl World {
                 let seen = Inspection { order: look.order, level, reboot_required, health };
                 self.seen.push_back(Observation::Inspected(seen));
             }
+            Effect::Stage(order) => {
+                let outcome = match self.backend.stage(&order) {
+                    Ok(content) => StageOutcome::There { content },
+                    Err(failure) => StageOutcome::Failed(failure),
+                };
+                self.orders.push(format!("stage {}", order.endpoint()));
+                if let Some((_, archive)) = self.archive_ends.take_if(|(last, _)| last == order.endpoint()) {
+                    std::fs::remove_dir_all(archive).unwrap();
+                }
+                self.seen.push_back(Observation::Staged { stage: order.id(), outcome });
+            }
+            Effect::Unstage { endpoint, content, .. } => self.backend.unstage(&endpoint, content),
             Effect::Recall { .. }
             | Effect::Query { .. }
             | Effect::Scan { .. }
             | Effect::AskApproval { .. }
             | Effect::RunHook(_)
-            | Effect::Stage(_)
-            | Effect::Unstage { .. }
             | Effect::Notify(_) => {}
         }
     }
@@ -139,22 +179,8 @@ fn fleet_installs_halts_and_rolls_back() {
     let patch = source.read().unwrap().0.remove(0);
     assert_eq!(patch.id.as_str(), "lab-app=1.1-1");
 
-    let mut world = World::found(&[&test, &first, &second]);
-    world.seen.push_back(Observation::Published { patch: Cow::Owned(patch.clone()) });
-    world.settle();
-    let candidate = world.fleet.candidate_of(&patch.id).unwrap();
-    let needs = world.fleet.endpoints().map(|endpoint| NeedSeen {
-        endpoint: endpoint.ix(),
-        standing: Standing::Needs,
-        present: Some("1.0-1".into()),
-        path: RollbackPath::Reinstall,
-        path_valid_until: None,
-        why: None,
-    });
-    let needs = needs.collect();
-    world.seen.push_back(Observation::Needs { candidate, needs: Cow::Owned(needs) });
-    world.seen.push_back(Observation::Identified);
-    world.settle();
+    let mut world = World::of(&[&test.host, &first.host, &second.host], |_| ());
+    let candidate = world.publish(&patch);
     assert_eq!(world.orders, [format!("install {}", test.host.id)], "the trial comes first");
     assert_eq!(test.whole_version("lab-app"), "1.1-1");
     assert_eq!(first.whole_version("lab-app"), "1.0-1");
@@ -171,4 +197,44 @@ fn fleet_installs_halts_and_rolls_back() {
     }
     let pilot = world.fleet.endpoint_ix(pilot).unwrap();
     assert!(world.fleet.is_held(candidate, pilot));
+}
+
+/// The archive is out of reach from the moment when the first production endpoint has its content.
+fn fleet_stages_first() {
+    let mut test = lone_host(false, &["lab-uses", "lab-lib"]);
+    test.host.environment = Environment::NonProduction;
+    let second = test
+        .lab
+        .add_host(&HostSpec::new("apt-second", [("lab-uses", "1.0-1"), ("lab-lib", "1.0-1")]))
+        .unwrap();
+    let host = AptHost::isolated("apt-second", second.root(), second.env(), second.dir().join("state"));
+    let source = AptSource::new([test.host.clone()]).with_advisories(test.lab.advisories_file());
+    let offered = source.read().unwrap().0;
+    let patch = offered.into_iter().find(|patch| patch.id.as_str() == "lab-uses=1.1-1").unwrap();
+    let all = [&test.host, &host];
+    for host in all {
+        std::fs::create_dir_all(host.root.join("srv/app")).unwrap();
+        std::fs::write(host.root.join("srv/app/health"), "ok").unwrap();
+    }
+    let mut world = World::of(&all, |policy| {
+        policy.staging.required = true;
+        policy.staging.lead_secs = 3600;
+    });
+    world.archive_ends = Some((host.id.clone(), test.lab.dir().join("repo")));
+    world.publish(&patch);
+    world.pass(4 * 3600);
+    let said = |what: &str, id: &EndpointId| format!("{what} {id}");
+    let expected = [
+        said("stage", &test.host.id),
+        said("install", &test.host.id),
+        said("stage", &host.id),
+        said("install", &host.id),
+    ];
+    assert_eq!(world.orders, expected);
+    assert!(!test.lab.dir().join("repo").exists());
+    for host in all {
+        let there = Level::Version { version: "1.1-1".into(), intact: true };
+        assert_eq!(host.read_level("lab-uses"), there);
+        assert_eq!(std::fs::read_dir(host.state_dir.join("staged-packages")).unwrap().count(), 2);
+    }
 }

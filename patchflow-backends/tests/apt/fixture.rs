@@ -37,9 +37,18 @@ pub(crate) fn trial(name: &'static str, test: fn()) -> Trial {
 /// The packages of every laboratory here: 1.0-1 of each is what hosts begin with.
 pub(crate) fn packages() -> Vec<PackageSpec> {
     let mut all = Vec::new();
-    for name in
-        ["lab-app", "lab-other", "lab-fails", "lab-flaky", "lab-slow", "lab-kernel", "lab-conf", "lab-stuck"]
-    {
+    for name in [
+        "lab-app",
+        "lab-other",
+        "lab-fails",
+        "lab-flaky",
+        "lab-slow",
+        "lab-kernel",
+        "lab-conf",
+        "lab-stuck",
+        "lab-uses",
+        "lab-lib",
+    ] {
         let package = PackageSpec::new(name, "1.0-1");
         all.push(match name {
             "lab-app" => package.health("/srv/app/health", true),
@@ -65,6 +74,12 @@ pub(crate) fn packages() -> Vec<PackageSpec> {
             .postinst(Step::SleepFrom("/etc/lab/slow-postinst".into())),
         newer("lab-kernel").postinst(Step::RequireReboot).advisory("high", &["CVE-2099-10002"], None),
         newer("lab-conf").conffile("/etc/lab-conf.conf", "level=new\n"),
+        newer("lab-lib"),
+        newer("lab-uses").depends("lab-lib (>= 1.1), lab-new").advisory(
+            "critical",
+            &["CVE-2099-10003"],
+            Some("2026-01-02T00:00:00Z"),
+        ),
         PackageSpec::new("lab-new", "1.0-1"),
         PackageSpec::new("lab-new-fails", "1.0-1").postinst(Step::Fail),
         PackageSpec::new("lab-needy", "1.0-1").depends("lab-missing (>= 9)"),

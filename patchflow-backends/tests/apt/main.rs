@@ -2,6 +2,8 @@
 //!
 //! Where dpkg or apt is missing every test here is ignored by name; with `PATCHFLOW_REQUIRE=all` it fails instead.
 
+#[cfg(all(unix, feature = "host"))]
+mod contract;
 #[cfg(unix)]
 mod cut;
 #[cfg(unix)]
@@ -18,6 +20,8 @@ mod inventory;
 mod operations;
 #[cfg(unix)]
 mod source;
+#[cfg(unix)]
+mod staging;
 
 #[cfg(unix)]
 fn main() {
@@ -36,6 +40,9 @@ fn main() {
         failures::trials(),
         cut::trials(),
         source::trials(),
+        staging::trials(),
+        #[cfg(feature = "host")]
+        contract::trials(),
         engine::trials(),
         #[cfg(all(feature = "advisory", feature = "host"))]
         identify::trials(),

@@ -1,7 +1,7 @@
 //! The installer suite over the artifact backend: its runtime, its directories, its inventory.
 
 use async_trait::async_trait;
-use patchflow_backends::artifact::{ArtifactBackend, ArtifactFile, HostFile, Publisher, Release};
+use patchflow_backends::artifact::{ArtifactBackend, ArtifactFile, HostFile, Publisher, Release, Repository};
 use patchflow_backends::clock::SystemClock;
 use patchflow_backends::local::{LocalInstaller, LocalOptions};
 use patchflow_core::ids::EndpointId;
@@ -37,18 +37,30 @@ fn files(version: &str) -> [ArtifactFile; 2] {
     [ArtifactFile::new("bin/shop", format!("#!shop {version}")), ArtifactFile::new("version", version)]
 }
 
+/// A repository that is out of reach until this is dropped.
+struct Hidden(std::path::PathBuf);
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        std::fs::rename(self.0.join("hidden"), self.0.join("repository")).unwrap();
+    }
+}
+
 #[async_trait]
 impl InstallerBuilder for Hosts {
     async fn build(&self, place: &str) -> Result<World, BackendError> {
         let dir = self.dir.path().join(place);
         let is_new = !dir.exists();
-        let publisher = Publisher::open(dir.join("repository")).map_err(failed("make a repository"))?;
+        // After a restart it may still be out of reach.
+        let (reached, hidden) = (dir.join("repository"), dir.join("hidden"));
+        let place_now = if hidden.exists() { hidden } else { reached.clone() };
+        let publisher = Publisher::open(place_now).map_err(failed("make a repository"))?;
         let endpoints = ["web-1", "web-2", "web-3"].map(EndpointId::from).to_vec();
         let release = |version| publisher.publish(Release::new("shop", version), &files(version));
         release("1.0").unwrap();
         let patch = release("1.1").unwrap().to_patch("lab");
 
-        let mut backend = ArtifactBackend::new(dir.join("hosts"), publisher.repository());
+        let mut backend = ArtifactBackend::new(dir.join("hosts"), Repository::open(reached));
         for host in endpoints.iter().filter(|_| is_new) {
             backend.add_host(host, &HostFile::default()).map_err(failed("make a host"))?;
             backend
@@ -99,6 +111,23 @@ impl InstallerBuilder for Hosts {
         let key = (place.to_owned(), endpoint.clone());
         self.gates.0.lock().unwrap().insert(key.clone());
         Some(Box::new(Open(Arc::clone(&self.gates), key)))
+    }
+
+    fn withhold(&self, place: &str) -> Option<Stall> {
+        let dir = self.dir.path().join(place);
+        std::fs::rename(dir.join("repository"), dir.join("hidden")).unwrap();
+        Some(Box::new(Hidden(dir)))
+    }
+
+    fn damage(&self, place: &str, endpoint: &EndpointId) -> bool {
+        let staged = self.dir.path().join(place).join("hosts").join(endpoint.as_str()).join("staged");
+        let files = std::fs::read_dir(staged).unwrap().map(|entry| entry.unwrap().path());
+        let mut archives = files.filter(|path| path.extension().is_some_and(|end| end == "gz"));
+        let archive = archives.next().unwrap();
+        let mut bytes = std::fs::read(&archive).unwrap();
+        bytes[20] ^= 1;
+        std::fs::write(archive, bytes).unwrap();
+        true
     }
 }
 

@@ -25,6 +25,9 @@ pub struct InstallerCapabilities {
     pub reboots: bool,
     /// Whether it can stop an order that has not begun.
     pub recalls: bool,
+    /// Whether it can bring content to an endpoint before the order that installs it. Nothing starts through one that
+    /// cannot, where the policy requires staging.
+    pub stages: bool,
 }
 
 /// What became of a submitted order at once.

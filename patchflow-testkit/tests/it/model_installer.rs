@@ -11,7 +11,8 @@ use patchflow_core::inventory::{EndpointRecord, Environment, InstalledSoftware};
 use patchflow_core::package::PackageName;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::rollout::{
-    Failure, InstallOrder, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo,
+    Failure, InstallOrder, Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, RevertTo, StageId,
+    StageOrder, StageOutcome,
 };
 use patchflow_core::sdk::{
     BackendError, Cursor, Installer, InstallerCapabilities, Inventory, LevelRead, Manifest, Page, PluginKind,
@@ -54,6 +55,13 @@ pub(crate) enum Wrong {
     IgnoresHolds,
     HoldsAnywhere,
     OnlySaysThatItReboots,
+    InstallsWhenItStages,
+    AnswersForAStagingTwice,
+    EchoesTheContent,
+    ForgetsContentAtRestart,
+    InstallsWhatHasChanged,
+    ThrowsAwayEverywhere,
+    StagesAgainstItsWord,
     InventoryNotListed,
     HidesAnEndpoint,
     ShowsAllAlways,
@@ -69,6 +77,8 @@ pub(crate) enum Wrong {
 struct Host {
     version: String,
     held: bool,
+    /// What lies there, by the digest under which it was staged.
+    staged: BTreeMap<Digest, Digest>,
     fence: Fence,
     ended: BTreeMap<OrderId, Result<(), Failure<'static>>>,
     /// How many changes there were in the world when it last changed.
@@ -92,15 +102,26 @@ struct Disk {
 
 type Stalled = Arc<Mutex<BTreeSet<(String, EndpointId)>>>;
 
+/// The places whose content cannot be fetched.
+type Withheld = Arc<Mutex<BTreeSet<String>>>;
+
 pub(crate) struct ModelBuilder {
     wrong: Option<Wrong>,
     disks: Mutex<BTreeMap<String, Arc<Mutex<Disk>>>>,
     stalled: Stalled,
+    withheld: Withheld,
+    stages: bool,
 }
 
 impl ModelBuilder {
     pub(crate) fn new(wrong: Option<Wrong>) -> Self {
-        Self { wrong, disks: Mutex::default(), stalled: Arc::default() }
+        let (disks, stalled, withheld) = Default::default();
+        Self { wrong, disks, stalled, withheld, stages: true }
+    }
+
+    /// One that leaves out what the contract lets it leave out.
+    pub(crate) fn without_staging() -> Self {
+        Self { stages: false, ..Self::new(None) }
     }
 }
 
@@ -118,6 +139,7 @@ impl InstallerBuilder for ModelBuilder {
             match self.wrong {
                 Some(Wrong::ForgetsOrdersAtRestart) => host.ended.clear(),
                 Some(Wrong::ForgetsFencesAtRestart) => host.fence = Fence(0),
+                Some(Wrong::ForgetsContentAtRestart) => host.staged.clear(),
                 _ => {}
             }
         }
@@ -126,6 +148,8 @@ impl InstallerBuilder for ModelBuilder {
             place: place.to_owned(),
             disk,
             stalled: Arc::clone(&self.stalled),
+            withheld: Arc::clone(&self.withheld),
+            stages: self.stages,
             line: Mutex::default(),
         });
         Ok(World {
@@ -152,6 +176,25 @@ impl InstallerBuilder for ModelBuilder {
         self.stalled.lock().unwrap().insert(key.clone());
         Some(Box::new(Release(Arc::clone(&self.stalled), key)))
     }
+
+    fn withhold(&self, place: &str) -> Option<Stall> {
+        struct Release(Withheld, String);
+        impl Drop for Release {
+            fn drop(&mut self) {
+                self.0.lock().unwrap().remove(&self.1);
+            }
+        }
+        self.withheld.lock().unwrap().insert(place.to_owned());
+        Some(Box::new(Release(Arc::clone(&self.withheld), place.to_owned())))
+    }
+
+    fn damage(&self, place: &str, endpoint: &EndpointId) -> bool {
+        let disks = self.disks.lock().unwrap();
+        let mut disk = disks[place].lock().unwrap();
+        let staged = &mut disk.hosts.get_mut(endpoint).unwrap().staged;
+        staged.values_mut().for_each(|there| *there = Digest::of(b"other"));
+        !staged.is_empty()
+    }
 }
 
 fn the_patch() -> Patch {
@@ -172,6 +215,8 @@ struct Model {
     place: String,
     disk: Arc<Mutex<Disk>>,
     stalled: Stalled,
+    withheld: Withheld,
+    stages: bool,
     line: Mutex<Line>,
 }
 
@@ -193,6 +238,30 @@ impl Model {
 
     fn is_stalled(&self, endpoint: &EndpointId) -> bool {
         self.stalled.lock().unwrap().contains(&(self.place.clone(), endpoint.clone()))
+    }
+
+    fn is_withheld(&self) -> bool {
+        self.withheld.lock().unwrap().contains(&self.place)
+    }
+
+    fn stage_one(&self, disk: &mut Disk, order: &StageOrder) -> Result<Digest, Failure<'static>> {
+        if !self.stages {
+            return Err(failure(FailureKind::Unsupported));
+        }
+        let host = disk.hosts.get_mut(order.endpoint()).ok_or_else(|| failure(FailureKind::NotFound))?;
+        if self.is(Wrong::InstallsWhenItStages) {
+            host.version.clone_from(&order.target().version);
+        }
+        if self.is(Wrong::EchoesTheContent) {
+            return Ok(order.content());
+        }
+        if host.staged.get(&order.content()) != Some(&order.content()) {
+            if order.content() != the_patch().content || self.is_withheld() {
+                return Err(failure(FailureKind::NotFound));
+            }
+            host.staged.insert(order.content(), the_patch().content);
+        }
+        Ok(host.staged[&order.content()])
     }
 
     fn take(&self, order: &Order) -> Receipt {
@@ -269,13 +338,21 @@ impl Model {
         }
     }
 
+    /// From what was staged, which must be it; otherwise from afar.
+    fn can_install(&self, host: &Host, patch: &Patch) -> bool {
+        match host.staged.get(&patch.content) {
+            Some(there) => *there == patch.content || self.is(Wrong::InstallsWhatHasChanged),
+            None => patch.content == the_patch().content && !self.is_withheld(),
+        }
+    }
+
     fn operate(&self, disk: &mut Disk, order: &Order) -> Result<(), Failure<'static>> {
         let Disk { hosts, changes, .. } = disk;
         if hosts[order.endpoint()].held && !self.is(Wrong::IgnoresHolds) {
             return Err(failure(FailureKind::Denied));
         }
         let version = match order {
-            Order::Install(install) => match install.patch().content == the_patch().content {
+            Order::Install(install) => match self.can_install(&hosts[order.endpoint()], install.patch()) {
                 true => install.target().version.clone(),
                 false if self.is(Wrong::ClaimsWhatIsMissing) => return Ok(()),
                 false => return Err(failure(FailureKind::NotFound)),
@@ -336,6 +413,7 @@ impl Installer for Model {
             holds: true,
             reboots: self.is(Wrong::OnlySaysThatItReboots),
             recalls: true,
+            stages: self.stages && !self.is(Wrong::StagesAgainstItsWord),
         }
     }
 
@@ -416,6 +494,34 @@ impl Installer for Model {
             reports => Poll::Ready(reports),
         })
         .await)
+    }
+
+    async fn stage(
+        &self,
+        orders: &[StageOrder],
+    ) -> Result<Vec<(StageId, StageOutcome<'static>)>, BackendError> {
+        let mut disk = self.disk.lock().unwrap();
+        let answer = |order: &StageOrder| match self.stage_one(&mut disk, order) {
+            Ok(content) => (order.id(), StageOutcome::There { content }),
+            Err(failure) => (order.id(), StageOutcome::Failed(failure)),
+        };
+        let mut answers: Vec<_> = orders.iter().map(answer).collect();
+        if self.is(Wrong::AnswersForAStagingTwice) {
+            answers.extend(answers.first().cloned());
+        }
+        Ok(answers)
+    }
+
+    async fn unstage(&self, stages: &[(StageId, EndpointId, Digest)]) -> Result<(), BackendError> {
+        let mut disk = self.disk.lock().unwrap();
+        for (_, endpoint, content) in stages {
+            for (id, host) in &mut disk.hosts {
+                if id == endpoint || self.is(Wrong::ThrowsAwayEverywhere) {
+                    host.staged.remove(content);
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn set_hold(

@@ -33,6 +33,13 @@ const WRONG: &[(Wrong, &str)] = &[
     (Wrong::IgnoresHolds, "I25"),
     (Wrong::HoldsAnywhere, "I26"),
     (Wrong::OnlySaysThatItReboots, "I27"),
+    (Wrong::InstallsWhenItStages, "I28"),
+    (Wrong::AnswersForAStagingTwice, "I29"),
+    (Wrong::EchoesTheContent, "I30"),
+    (Wrong::ForgetsContentAtRestart, "I31"),
+    (Wrong::InstallsWhatHasChanged, "I32"),
+    (Wrong::ThrowsAwayEverywhere, "I33"),
+    (Wrong::StagesAgainstItsWord, "I34"),
     (Wrong::InventoryNotListed, "V1"),
     (Wrong::HidesAnEndpoint, "V2"),
     (Wrong::ShowsAllAlways, "V3"),
@@ -50,6 +57,15 @@ fn a_right_installer_passes_with_nothing_left_out() {
     report.assert();
     assert_eq!(report.checked.len(), clauses().count());
     assert!(report.skipped.is_empty(), "{report}");
+}
+
+#[test]
+fn one_that_does_not_stage_passes_and_the_report_says_what_it_does_not_offer() {
+    let report = pollster::block_on(check_all(&ModelBuilder::without_staging()));
+    report.assert();
+    let left_out: Vec<_> = report.skipped.iter().map(|(clause, _)| clause.number).collect();
+    assert_eq!(left_out, ["I28", "I29", "I30", "I31", "I32", "I33"], "{report}");
+    assert!(report.to_string().contains("I28: not checked: the installer says that it does not stage"));
 }
 
 #[test]

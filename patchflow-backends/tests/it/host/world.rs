@@ -324,6 +324,7 @@ impl Installer for World {
             holds: false,
             reboots: true,
             recalls: true,
+            stages: true,
         }
     }
 

@@ -7,7 +7,9 @@ use patchflow_core::digest::Digest;
 use patchflow_core::fleet::InspectOrder;
 use patchflow_core::ids::{EndpointId, OrderId};
 use patchflow_core::package::PackageName;
-use patchflow_core::rollout::{Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind};
+use patchflow_core::rollout::{
+    Level, Order, QueryAnswer, RecallAnswer, Report, ReportKind, StageId, StageOrder, StageOutcome,
+};
 use patchflow_core::sdk::{BackendError, Receipt};
 use patchflow_core::time::Timestamp;
 use std::error::Error;
@@ -70,11 +72,7 @@ impl<'a> Bench<'a> {
 
     /// A fleet that orders a version that exists nowhere.
     pub(super) fn desk_of_missing_version(&self) -> Result<FleetDesk, Stop> {
-        let mut patch = self.world.patch.clone();
-        patch.target.version = "99999.0.conformance".into();
-        patch.content = Digest::of(b"conformance");
-        patch.id = "conformance-missing-version".into();
-        Self::desk_of(&self.world, &patch)
+        Self::desk_of(&self.world, &self.missing_version())
     }
 
     /// A fleet whose orders were to be started long ago.
@@ -82,6 +80,30 @@ impl<'a> Bench<'a> {
         let World { patch, endpoints, prior, path, now, .. } = &self.world;
         let ago = Timestamp::from_millis(now.as_millis() - 90 * 24 * 3600 * 1000);
         FleetDesk::new(patch, endpoints, Some(prior), *path, ago).map_err(no_order)
+    }
+
+    /// A fleet that wants the world's patch staged before it orders anything.
+    pub(super) fn desk_that_stages(&self) -> Result<FleetDesk, Stop> {
+        self.staging_desk_of(&self.world.patch)
+    }
+
+    /// The same for a version that exists nowhere.
+    pub(super) fn desk_that_stages_missing_version(&self) -> Result<FleetDesk, Stop> {
+        self.staging_desk_of(&self.missing_version())
+    }
+
+    fn staging_desk_of(&self, patch: &Patch) -> Result<FleetDesk, Stop> {
+        let World { endpoints, prior, path, now, .. } = &self.world;
+        let endpoints: Vec<_> = endpoints.iter().cloned().chain([nowhere()]).collect();
+        FleetDesk::that_stages(patch, &endpoints, Some(prior), *path, *now).map_err(no_order)
+    }
+
+    fn missing_version(&self) -> Patch {
+        let mut patch = self.world.patch.clone();
+        patch.target.version = "99999.0.conformance".into();
+        patch.content = Digest::of(b"conformance");
+        patch.id = "conformance-missing-version".into();
+        patch
     }
 
     pub(super) fn endpoint(&self, n: usize) -> EndpointId {
@@ -95,6 +117,18 @@ impl<'a> Bench<'a> {
     pub(super) fn stall(&self, n: usize) -> Result<Stall, Stop> {
         let lacking = || Stop::Lacking("the builder cannot keep an operation at work".into());
         self.builder.stall(self.place, &self.world.endpoints[n]).ok_or_else(lacking)
+    }
+
+    pub(super) fn withhold(&self) -> Result<Stall, Stop> {
+        let lacking = || Stop::Lacking("the builder cannot keep content from being fetched".into());
+        self.builder.withhold(self.place).ok_or_else(lacking)
+    }
+
+    pub(super) fn damage(&self, n: usize) -> Result<(), Stop> {
+        if self.builder.damage(self.place, &self.world.endpoints[n]) {
+            return Ok(());
+        }
+        Err(Stop::Lacking("the builder cannot change what was staged".into()))
     }
 
     /// The same world after a restart. The first installer is dropped before the second is built.
@@ -180,6 +214,56 @@ impl<'a> Bench<'a> {
         if self.offer(order).await? {
             must!(!self.ended(order).await?, "order {} was taken and reported done", order.id());
         }
+        Ok(())
+    }
+
+    /// Asks once for content to be staged.
+    pub(super) async fn ask_to_stage(
+        &self,
+        orders: &[StageOrder],
+    ) -> Result<Vec<(StageId, StageOutcome<'static>)>, Stop> {
+        self.world.installer.stage(orders).await.map_err(told("stage"))
+    }
+
+    /// Asks for content to be staged until that is answered.
+    pub(super) async fn staged(&self, order: &StageOrder) -> Result<StageOutcome<'static>, Stop> {
+        let mut patience = pin!(self.builder.patience());
+        let mut is_over = false;
+        loop {
+            let mut answers = self.ask_to_stage(std::slice::from_ref(order)).await?;
+            let fits = answers.len() <= 1 && answers.iter().all(|(id, _)| *id == order.id());
+            must!(fits, "one staging, {}, was answered by {answers:?}", order.id());
+            if let Some((_, outcome)) = answers.pop() {
+                return Ok(outcome);
+            }
+            must!(!is_over, "staging {} is not answered", order.id());
+            let mut polled = false;
+            is_over = poll_fn(|context| {
+                let over = patience.as_mut().poll(context).is_ready();
+                if over || std::mem::replace(&mut polled, true) {
+                    return Poll::Ready(over);
+                }
+                // Others may go on before it is asked for again.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+
+    /// Content is to be staged as it was approved.
+    pub(super) async fn must_be_staged(&self, order: &StageOrder) -> Result<(), Stop> {
+        let outcome = self.staged(order).await?;
+        let is_it = outcome == StageOutcome::There { content: order.content() };
+        must!(is_it, "staging {} on {} ended in {outcome:?}", order.id(), order.endpoint());
+        Ok(())
+    }
+
+    /// Content is not to be told as staged as it was approved.
+    pub(super) async fn must_not_be_staged(&self, order: &StageOrder) -> Result<(), Stop> {
+        let outcome = self.staged(order).await?;
+        let is_it = outcome == StageOutcome::There { content: order.content() };
+        must!(!is_it, "staging {} on {} is answered with the approved digest", order.id(), order.endpoint());
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The suite for installers and the inventories that belong to them: clauses I1 to I27 and V1 to V9.
+//! The suite for installers and the inventories that belong to them: clauses I1 to I34 and V1 to V9.
 //!
 //! A builder makes small worlds: at least three endpoints that have a package in one version, and a patch to the next.
 //! Orders come from a real fleet (see [`crate::orders`]).
@@ -7,6 +7,7 @@ mod answers;
 mod bench;
 mod inventory;
 mod operations;
+mod staging;
 mod taking;
 
 use super::{Clause, Report, Violation};
@@ -63,6 +64,19 @@ pub trait InstallerBuilder: Send + Sync {
     fn stall(&self, place: &str, endpoint: &EndpointId) -> Option<Stall> {
         let _ = (place, endpoint);
         None
+    }
+
+    /// Keeps content from being fetched until what is returned is dropped, also after a restart: the repository is out
+    /// of reach. `None` when that cannot be arranged: what staged content is good for is then not checked.
+    fn withhold(&self, place: &str) -> Option<Stall> {
+        let _ = place;
+        None
+    }
+
+    /// Changes some of the content that was staged on an endpoint, on its disk. `false` when that cannot be arranged.
+    fn damage(&self, place: &str, endpoint: &EndpointId) -> bool {
+        let _ = (place, endpoint);
+        false
     }
 }
 
@@ -200,6 +214,39 @@ const SUITE: &[(Clause, Check)] = &[
         "A reboot is carried out by an installer that reboots, and is unsupported by one that does not.",
         |b, p| Box::pin(operations::reboots(b, p)),
     ),
+    clause(
+        "I28",
+        "A staging of content that is to be had is answered with the digest that was approved, and installs nothing.",
+        |b, p| Box::pin(staging::brings(b, p)),
+    ),
+    clause(
+        "I29",
+        "A staging is answered at most once each time it is asked for, and none that was not asked for; one on an unknown endpoint fails and hinders no other.",
+        |b, p| Box::pin(staging::once_each(b, p)),
+    ),
+    clause(
+        "I30",
+        "A staging of what is not to be had is answered with a failure, or with the digest of what lies there instead.",
+        |b, p| Box::pin(staging::cannot(b, p)),
+    ),
+    clause(
+        "I31",
+        "What was staged is answered for again and installed when it cannot be fetched any more, also after a restart.",
+        |b, p| Box::pin(staging::stays(b, p)),
+    ),
+    clause(
+        "I32",
+        "Staged content that has changed since is not installed, and not told as what was approved.",
+        |b, p| Box::pin(staging::changed(b, p)),
+    ),
+    clause(
+        "I33",
+        "What was thrown away is gone from that endpoint and from no other; to throw away what is not there is no error.",
+        |b, p| Box::pin(staging::thrown_away(b, p)),
+    ),
+    clause("I34", "An installer that does not stage answers every staging with `Unsupported`.", |b, p| {
+        Box::pin(staging::unsupported(b, p))
+    }),
     clause("V1", "The manifest lists `Inventory` and fits this SDK.", |b, p| {
         Box::pin(inventory::manifest(b, p))
     }),
