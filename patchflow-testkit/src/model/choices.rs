@@ -18,6 +18,8 @@ pub struct Choices {
     pub(super) reverts: Vec<(usize, usize)>,
     /// Who is rebooted.
     pub(super) reboots: Vec<(usize, usize)>,
+    /// Whose content is asked for, or found too old.
+    pub(super) stages: Vec<(usize, usize, Event)>,
     /// Until when retries wait.
     pub(super) retries: Vec<(usize, usize, u32)>,
     /// Who is in which ring.
@@ -35,8 +37,11 @@ impl Choices {
                 Fact::Endpoint(fact) => {
                     let at = (fact.rollout.index(), fact.member.index());
                     match fact.event {
-                        Event::RetryScheduled | Event::HookFailed => {
+                        Event::RetryScheduled | Event::HookFailed | Event::StageFailed => {
                             choices.retries.push((at.0, at.1, fact.due))
+                        }
+                        Event::StageAsked | Event::StageDropped => {
+                            choices.stages.push((at.0, at.1, fact.event));
                         }
                         Event::RebootOrdered => choices.reboots.push(at),
                         Event::RevertOrdered => choices.reverts.push(at),
@@ -108,6 +113,11 @@ impl Choices {
             self.starts.iter().find(|(_, _, event)| matches!(event, Event::Ordered | Event::HookAsked))
         {
             return Err(Illegal(format!("the engine starts r{r}.m{m} ({event:?}), and no rule allows it")));
+        }
+        if let Some((r, m, event)) = self.stages.first() {
+            return Err(Illegal(format!(
+                "the content of r{r}.m{m}: the engine says {event:?}, and no rule does"
+            )));
         }
         if let Some(r) = self.plans.keys().next() {
             return Err(Illegal(format!("the engine starts r{r}, and no rule says so")));

@@ -108,6 +108,7 @@ impl Model {
                     return refused(WRONG_STATE);
                 }
                 self.candidates[c].stage = Stage::Rejected;
+                self.unstage_candidate(c);
                 if !self.bent(Mutation::RevocationStopsNothing) {
                     self.stop_rollouts(c);
                 }
@@ -267,6 +268,7 @@ impl Model {
 
     /// A person lets it try again: with all its attempts.
     fn release(&mut self, at: (usize, usize)) {
+        self.content_anew(at);
         self.rollouts[at.0].members[at.1].attempts = 0;
         debug_assert_ne!(super::state::class(self.phase(at)), Class::Verified, "nothing to try again");
         self.put(at, Phase::Waiting, None);

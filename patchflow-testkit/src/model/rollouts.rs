@@ -260,6 +260,9 @@ impl Model {
             self.defer_waiting(r, |_| true);
         }
         self.rollouts[r].state = if completed { RolloutState::Completed } else { RolloutState::Ended };
+        if !self.rollouts[r].is_catching_up() {
+            self.unstage(r);
+        }
         let candidate = self.rollouts[r].candidate;
         self.candidates[candidate].look = true;
     }
@@ -436,7 +439,9 @@ impl Model {
                         && self.active(member.endpoint).is_none()
                         && !self.is_kept(member.endpoint)
                         && self.endpoints[member.endpoint].post.is_none()
-                        && !self.is_full((r, m)) =>
+                        && !self.is_full((r, m))
+                        // Who lacks its content is told when that is there.
+                        && self.is_staged((r, m)) =>
                 {
                     looks.extend(opens(self.needed(r)));
                 }

@@ -45,6 +45,10 @@ impl Model {
                 self.candidates.iter_mut().for_each(|candidate| candidate.look = true);
                 Ok(true)
             }
+            Observation::Staged { stage, outcome } => self.staged(*stage, outcome),
+            Observation::ContentHeld { content, endpoints, depot } => {
+                Ok(self.content_held(*content, endpoints, depot.as_ref()))
+            }
             Observation::Reported(report) => self.reported(report),
             Observation::Answered { order, answer } => self.answered(*order, answer),
             Observation::RecallAnswered { order, answer } => Ok(self.recall_answered(*order, *answer)),

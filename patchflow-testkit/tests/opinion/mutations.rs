@@ -27,7 +27,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
     // Everybody may start at any time, at once, without a question to people.
     let plain = |knobs: &mut Knobs| {
         (knobs.schedule, knobs.approval, knobs.trial, knobs.start, knobs.rings) = (0, 0, 0, 0, 0);
-        (knobs.deploy, knobs.more) = ([0; 4], [0; 12]);
+        (knobs.deploy, knobs.more, knobs.staging) = ([0; 4], [0; 12], [0; 4]);
     };
     match mutation {
         M::ShareIsAlwaysOfTheMembers => {
