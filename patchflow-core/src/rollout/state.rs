@@ -105,7 +105,7 @@ pub struct Emergency {
 pub struct Halt {
     /// As a sentence.
     pub reason: String,
-    /// Whether a gate halted it, which is what `on_halt` rolls back for.
+    /// Whether a gate halted it, which is what `on_halt` rolls back for; not any more once a person cancelled it.
     pub by_gate: bool,
     /// The ring in which it happened.
     pub ring: u8,

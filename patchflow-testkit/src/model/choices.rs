@@ -70,6 +70,11 @@ impl Choices {
         self.starts.first().map(|(r, _, _)| *r)
     }
 
+    /// The rollout whose member's content is looked at next.
+    pub(super) fn next_staging(&self) -> Option<usize> {
+        self.stages.first().map(|(r, _, _)| *r)
+    }
+
     /// A member came to an end that the engine's facts tell too: no choice of the engine's.
     pub(super) fn strike(&mut self, (r, m): (usize, usize), phase: Phase) {
         let ended = |event| match event {

@@ -29,6 +29,7 @@ mod pair;
 mod people;
 mod picture;
 mod plan;
+mod relations;
 mod reports;
 mod revise;
 mod rollouts;
@@ -162,7 +163,11 @@ impl Model {
         // Whoever goes by another's order knows at once what it came to, whatever follows from that there.
         while self.tend_followers() {}
         loop {
-            while self.stage() {}
+            // So is whoever's content it asks for.
+            if let Some(r) = self.choices.next_staging().filter(|r| *r < self.rollouts.len()) {
+                while self.tend(r) | self.review(r) {}
+                while self.stage() {}
+            }
             if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
                 while self.tend(r) | self.review(r) {}
                 // Whoever goes by another's order knows at once what it came to.

@@ -130,6 +130,10 @@ mutations! {
     FailedTrialsPass,
     /// S10: no hold after a rollback.
     NoHoldAfterRollback,
+    /// S10: a hold does not hold the same version under other content.
+    OtherContentIsNotHeld,
+    /// S10: installs over something newer.
+    InstallsOverTheNewer,
     /// S10: starts without a way back.
     StartsWithoutAWayBack,
     /// S10: rolls nobody back on a halt.

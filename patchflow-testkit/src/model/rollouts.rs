@@ -394,6 +394,8 @@ impl Model {
         if !self.rollouts[r].is_over() {
             self.rollouts[r].state = RolloutState::Cancelled;
             self.rollouts[r].sweep = true;
+            // Who cancels leaves what is done, whatever a gate said before.
+            self.rollouts[r].halt.iter_mut().for_each(|halt| halt.by_gate = false);
         }
     }
 

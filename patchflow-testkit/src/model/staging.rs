@@ -240,7 +240,7 @@ impl Model {
                     Content::Asked { .. } | Content::Failed { .. } | Content::GivenUp { .. } => true,
                 };
                 if asked {
-                    self.is_there((r, m));
+                    self.content_is_there((r, m));
                 }
                 Ok(asked)
             }
@@ -258,7 +258,7 @@ impl Model {
         }
     }
 
-    fn is_there(&mut self, at: (usize, usize)) {
+    fn content_is_there(&mut self, at: (usize, usize)) {
         let until = self.later(self.rollouts[at.0].policy.staging.keep_secs);
         self.rollouts[at.0].members[at.1].content = Content::There { until };
     }
@@ -330,7 +330,7 @@ impl Model {
                 let here = named || depot.is_some_and(|depot| scope.is_within(depot));
                 let good = matches!(member.content, Content::There { until } if self.now < until);
                 if here && !good && waits_for_content(member.phase) {
-                    self.is_there((r, m));
+                    self.content_is_there((r, m));
                 }
             }
         }

@@ -186,6 +186,9 @@ impl Model {
             Some(Standing::Has) => return Some(Event::Skipped),
             Some(Standing::NotApplicable) | None => return Some(Event::Removed),
         }
+        if self.newer_is_there(rollout.candidate, member.endpoint) {
+            return Some(if again { Event::Cancelled } else { Event::Skipped });
+        }
         let waived =
             rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
         // The plan's way back is looked at again before the first attempt; afterwards a look sees what that left there.

@@ -282,8 +282,11 @@ impl Model {
             (ring.state, ring.settled_at, ring.reopened_at) = (RingState::Open, None, Some(now));
         }
         if phase == Phase::RolledBack && self.mutation != Some(Mutation::NoHoldAfterRollback) {
-            let held = (rollout.candidate, rollout.members[m].endpoint);
-            self.holds.insert(held);
+            // That version, under any content.
+            let (candidate, endpoint) = (rollout.candidate, rollout.members[m].endpoint);
+            let version = &self.candidates[candidate].patch.target;
+            let same = (0..self.candidates.len()).filter(|c| self.candidates[*c].patch.target == *version);
+            self.holds.extend(same.map(|c| (c, endpoint)).collect::<Vec<_>>());
         }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(r, m));

@@ -156,6 +156,12 @@ impl Model {
             waived_by: None,
             look: false,
         });
+        // A hold is about a version, whatever its content.
+        let same = |held: &usize| self.candidates[*held].patch.target == patch.target;
+        let held: Vec<usize> = self.holds.iter().filter(|(held, _)| same(held)).map(|(_, e)| *e).collect();
+        if !self.bent(super::Mutation::OtherContentIsNotHeld) {
+            self.holds.extend(held.into_iter().map(|e| (c, e)));
+        }
         if let Some(older) = known {
             self.supersede(older, c);
         }

@@ -481,6 +481,10 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = RolloutState::Cancelled;
                 rollout.queue.sweep = true;
+                // Who cancels leaves what is done, whatever a gate said before.
+                if let Some(halt) = &mut rollout.halt {
+                    halt.by_gate = false;
+                }
             }
             RichFact::HaltLifted { rollout, by: _, reason: _ } => {
                 let rollout = self.touched(*rollout)?;
