@@ -16,6 +16,8 @@ pub struct Choices {
     pub(super) starts: Vec<(usize, usize, Event)>,
     /// Who is rolled back.
     pub(super) reverts: Vec<(usize, usize)>,
+    /// Rollouts that come to their end.
+    pub(super) ended: Vec<usize>,
     /// Who is rebooted.
     pub(super) reboots: Vec<(usize, usize)>,
     /// Whose content is asked for, or found too old.
@@ -50,8 +52,12 @@ impl Choices {
                     }
                 }
                 Fact::Rich(fact) => {
-                    if let RichFact::RolloutStarted { rollout, plan, .. } = &**fact {
-                        choices.plans.insert(rollout.index(), plan.clone());
+                    match &**fact {
+                        RichFact::RolloutStarted { rollout, plan, .. } => {
+                            choices.plans.insert(rollout.index(), plan.clone());
+                        }
+                        RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
+                        _ => {}
                     }
                 }
                 _ => {}

@@ -163,6 +163,12 @@ impl Model {
             }
             return stuck;
         }
+        // A trial that a gate halted has ended with that: whether before those leave who are still to be rolled back, no
+        // rule says.
+        let ends = self.rollouts[at.0].state == RolloutState::Halted && self.choices.ended.contains(&at.0);
+        if ends && self.rollouts[at.0].kind == RolloutKind::Trial && !self.rollouts[at.0].is_under_way() {
+            return false;
+        }
         // Who is first where several could be is the engine's choice; that nobody is left out is looked at in the end.
         let drain = (at.0, at.1, Event::HookAsked);
         let asked = self.choices.starts.iter().position(|start| *start == drain);

@@ -110,7 +110,6 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
-        self.cache.resumes = None;
         self.after_operation(at, (id, member), [from, to]);
         if let Some(before) = health {
             self.group_changed(endpoint, [from, to], before);

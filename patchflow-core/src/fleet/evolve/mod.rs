@@ -36,7 +36,9 @@ impl State {
         if seq != self.seq.next() {
             return Err(CorruptJournal { seq, flaw: Flaw::Gap { expected: self.seq.next() } });
         }
+        // What the fact before left to react to is done.
         self.cache.unstaged.clear();
+        self.cache.resumes = None;
         let done = match fact {
             Fact::Endpoint(fact) if fact.event.is_of_content() => self.evolve_stage(at, fact),
             Fact::Endpoint(fact) => self.evolve_endpoint(at, fact),
