@@ -51,15 +51,13 @@ impl Choices {
                         _ => {}
                     }
                 }
-                Fact::Rich(fact) => {
-                    match &**fact {
-                        RichFact::RolloutStarted { rollout, plan, .. } => {
-                            choices.plans.insert(rollout.index(), plan.clone());
-                        }
-                        RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
-                        _ => {}
+                Fact::Rich(fact) => match &**fact {
+                    RichFact::RolloutStarted { rollout, plan, .. } => {
+                        choices.plans.insert(rollout.index(), plan.clone());
                     }
-                }
+                    RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
+                    _ => {}
+                },
                 _ => {}
             }
         }

@@ -194,6 +194,9 @@ impl Model {
                 let states = [RolloutState::Running, RolloutState::Completed];
                 let r = granted!(self.rollout_in(*rollout, &states[..=usize::from(late)]));
                 let m = granted!(self.member_named(r, endpoint));
+                if self.brings_content_anew((r, m)) {
+                    return done();
+                }
                 let again = [Phase::Failed, Phase::NeedsOperator, Phase::Deferred, Phase::Cancelled];
                 let opened = self.rollouts[r].rings[self.member((r, m)).ring].opened_at.is_some();
                 let held = self.holds.contains(&(self.rollouts[r].candidate, self.member((r, m)).endpoint));

@@ -58,19 +58,23 @@ impl Model {
         wanted.then(|| match self.member(at).content {
             Content::Nowhere => "wanted".into(),
             Content::Asked { late, .. } => format!("asked until {late}"),
-            Content::There { until } if until <= self.now => "wanted".into(),
+            Content::There { until } if self.is_old(until) => "wanted".into(),
             Content::There { until } => format!("there until {until}"),
             Content::Failed { again, .. } => format!("failed until {again}"),
             Content::GivenUp { again } => format!("given up until {again:?}"),
         })
     }
 
+    /// Whether content has grown too old to be used.
+    fn is_old(&self, until: Timestamp) -> bool {
+        until <= self.now && !self.bent(Mutation::OldContentIsGood)
+    }
+
     /// Not staged is not started.
     pub(super) fn is_staged(&self, (r, m): (usize, usize)) -> bool {
         let required = self.rollouts[r].policy.staging.required;
-        let old = self.bent(Mutation::OldContentIsGood);
         let there = match self.rollouts[r].members[m].content {
-            Content::There { until } => self.now < until || old,
+            Content::There { until } => !self.is_old(until),
             Content::Nowhere | Content::Asked { .. } | Content::Failed { .. } | Content::GivenUp { .. } => {
                 false
             }
@@ -109,7 +113,7 @@ impl Model {
         let lacks = match member.content {
             Content::Nowhere => true,
             Content::Asked { .. } => false,
-            Content::There { until } => until <= self.now,
+            Content::There { until } => self.is_old(until),
             Content::Failed { again, .. } => again <= self.now,
             Content::GivenUp { again } => again.is_some_and(|again| again <= self.now),
         };
@@ -190,7 +194,7 @@ impl Model {
         let legal = |(r, m, event): &(usize, usize, Event)| {
             let known = *r < self.rollouts.len() && *m < self.rollouts[*r].members.len();
             let too_old =
-                |at| matches!(self.member(at).content, Content::There { until } if until <= self.now);
+                |at| matches!(self.member(at).content, Content::There { until } if self.is_old(until));
             known
                 && match event {
                     Event::StageDropped => too_old((*r, *m)),
@@ -363,6 +367,21 @@ impl Model {
         if matches!(content, Content::Failed { .. } | Content::GivenUp { .. }) {
             *content = Content::Nowhere;
         }
+    }
+
+    /// A person asks for a retry where only the content could not be brought: that is tried again. Whether it was so.
+    pub(super) fn brings_content_anew(&mut self, at: (usize, usize)) -> bool {
+        let content = self.member(at).content;
+        let stuck = matches!(content, Content::Failed { .. } | Content::GivenUp { .. });
+        if self.phase(at) != Phase::Waiting || !stuck {
+            return false;
+        }
+        self.content_anew(at);
+        let dropped = (at.0, at.1, Event::StageDropped);
+        if let Some(i) = self.choices.stages.iter().position(|choice| *choice == dropped) {
+            self.choices.stages.remove(i);
+        }
+        true
     }
 
     fn throw_away(&mut self, order: (usize, usize)) {

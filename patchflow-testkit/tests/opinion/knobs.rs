@@ -242,16 +242,17 @@ impl Knobs {
     fn staging(&self) -> StagingPolicy {
         let of = self.staging;
         let line = ScopeBudget { within: ScopePath("acme/1".into()), in_flight_max: Amount::Count { n: 1 } };
+        let lead_secs = pick(&[1_800, 600, 7_200], of[1]);
         StagingPolicy {
             required: of[0] >= 4,
-            lead_secs: pick(&[1_800, 600, 7_200], of[1]),
+            lead_secs,
             next_ring: of[3] % 2 == 1,
             in_flight_max: pick(&[None, None, None, Some(Amount::Count { n: 1 })], of[1]),
             scopes: if of[1] == 5 { vec![line] } else { vec![] },
             starts_max: (of[1] == 4).then_some(StartsMax { n: 2, per_secs: 1_500 }),
             within_secs: pick(&[2_400, 900], of[2]),
             attempts_max: pick(&[2, 1, 3], of[3]),
-            keep_secs: pick(&[200_000, 9_000], of[2] / 2),
+            keep_secs: pick(&[200_000, 9_000, 3_000], of[2] / 2).max(lead_secs + 600),
         }
     }
 

@@ -157,7 +157,9 @@ impl State {
 
     /// A hold is about a version: under other content, which may have been published meanwhile, it stays away as well.
     fn hold_version(&mut self, candidate: CandidateId, endpoint: EndpointIx) {
-        let Some(held) = self.candidates.get(candidate.index()).map(|entry| entry.target.clone()) else { return };
+        let Some(held) = self.candidates.get(candidate.index()).map(|entry| entry.target.clone()) else {
+            return;
+        };
         let same = (0..).zip(&self.candidates).filter(|(_, entry)| entry.target == held);
         self.holds.extend(same.map(|(i, _)| (CandidateId(i), endpoint)));
     }
