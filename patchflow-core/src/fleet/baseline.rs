@@ -145,8 +145,8 @@ struct RolloutSnapshot {
     takes_back: bool,
     #[serde(default)]
     catch_up_stopped: Option<Halt>,
-    #[serde(default)]
-    catch_up_failures: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failed_late: Vec<MemberIx>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unplaced: Vec<MemberIx>,
     /// How many of its members, from the first, have a slot for their content, packed behind the members.
@@ -316,7 +316,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         select: rollout.select.clone(),
         takes_back: rollout.takes_back,
         catch_up_stopped: rollout.catch_up_stopped.clone(),
-        catch_up_failures: rollout.catch_up_failures,
+        failed_late: rollout.failed_late.iter().copied().collect(),
         unplaced: rollout.unplaced.iter().copied().collect(),
         stages: rollout.stages.0.len(),
         wrong_content: rollout.wrong_content,
@@ -445,7 +445,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.select = rollout.select;
         restored.takes_back = rollout.takes_back;
         restored.catch_up_stopped = rollout.catch_up_stopped;
-        restored.catch_up_failures = rollout.catch_up_failures;
+        restored.failed_late = rollout.failed_late.into_iter().collect();
         restored.stages = stages;
         restored.wrong_content = rollout.wrong_content;
         restored.unplaced = rollout.unplaced.into_iter().collect();

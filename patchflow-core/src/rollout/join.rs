@@ -60,10 +60,10 @@ impl Rollout {
         self.catch_up_stopped.as_ref()
     }
 
-    /// Members that became failed or unknown since it completed, less those that recovered.
+    /// How many members became failed or unknown since it completed, and still are.
     #[must_use]
     pub fn catch_up_failures(&self) -> u32 {
-        self.catch_up_failures
+        self.failed_late.len() as u32
     }
 
     /// Whether nothing new may start in it any more, unless a person lifts its halt.
@@ -123,15 +123,16 @@ impl Rollout {
         true
     }
 
-    /// Counts what becomes of members once the rollout has completed.
-    pub(crate) fn note_failure(&mut self, from: Class, to: Class) {
+    /// Notes what becomes of a member once the rollout has completed.
+    pub(crate) fn note_failure(&mut self, at: MemberIx, [from, to]: [Class; 2]) {
         let is_bad = |class| matches!(class, Class::Failed | Class::Unknown);
-        if self.state == RolloutState::Completed && is_bad(from) != is_bad(to) {
-            self.catch_up_failures = if is_bad(to) {
-                self.catch_up_failures.saturating_add(1)
-            } else {
-                self.catch_up_failures.saturating_sub(1)
-            };
+        if is_bad(from) == is_bad(to) {
+            return;
+        }
+        if !is_bad(to) {
+            self.failed_late.remove(&at);
+        } else if self.state == RolloutState::Completed {
+            self.failed_late.insert(at);
         }
     }
 

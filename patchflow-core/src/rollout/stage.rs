@@ -250,15 +250,19 @@ impl Rollout {
 
     /// Whether there is somebody to look at for their content.
     pub(crate) fn has_next_to_stage(&self) -> bool {
-        let queue = &self.queue.staging;
-        queue.cursor < self.stages_until() || !queue.again.is_empty() || queue.parked.head().is_some()
+        let (queue, until) = (&self.queue.staging, self.stages_until());
+        let mut others = queue.again.first().copied().into_iter().chain(queue.parked.head());
+        queue.cursor < until || others.any(|ix| ix.0 < until)
     }
 
     /// The next member to look at for its content, in plan order.
     pub(crate) fn next_to_stage(&mut self) -> Option<MemberIx> {
         let until = self.stages_until();
         let queue = &mut self.queue.staging;
-        let (again, parked) = (queue.again.first().copied(), queue.parked.head());
+        // Who is to be looked at again in a ring that has not opened waits until it has.
+        let reached = |ix: &MemberIx| ix.0 < until;
+        let again = queue.again.first().copied().filter(reached);
+        let parked = queue.parked.head().filter(reached);
         let next = (queue.cursor < until).then_some(MemberIx(queue.cursor));
         let first = again.into_iter().chain(parked).chain(next).min()?;
         if again == Some(first) {

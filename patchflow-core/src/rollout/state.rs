@@ -81,8 +81,9 @@ pub struct Rollout {
     pub(crate) takes_back: bool,
     /// Why those who came too late are not brought along any more.
     pub(crate) catch_up_stopped: Option<Halt>,
-    /// Members that became failed or unknown since it completed, less those that recovered.
-    pub(crate) catch_up_failures: u32,
+    /// Members that became failed or unknown since it completed and still are. Whoever was so before stands in its ring's
+    /// verdict, and its recovery makes up for nobody else's failure.
+    pub(crate) failed_late: BTreeSet<MemberIx>,
     /// How far the content of members is, where the policy wants it there before.
     pub(crate) stages: Stages,
     /// Whether an endpoint held other content than what was approved, which was told once.
@@ -105,7 +106,7 @@ pub struct Emergency {
 pub struct Halt {
     /// As a sentence.
     pub reason: String,
-    /// Whether a gate halted it, which is what `on_halt` rolls back for.
+    /// Whether a gate halted it, which is what `on_halt` rolls back for; not any more once a person cancelled it.
     pub by_gate: bool,
     /// The ring in which it happened.
     pub ring: u8,
@@ -162,7 +163,7 @@ impl Rollout {
             reboots_pending: 0,
             takes_back: false,
             catch_up_stopped: None,
-            catch_up_failures: 0,
+            failed_late: BTreeSet::new(),
             stages: Stages::default(),
             wrong_content: false,
             index: HashTable::new(),
@@ -258,7 +259,7 @@ impl Rollout {
                     ring.reopen(now);
                     self.queue.defers_anew();
                 }
-                self.note_failure(was.class, is.class);
+                self.note_failure(at, [was.class, is.class]);
             }
             if was.operating != is.operating {
                 self.move_place(at, number, (from, event), is.operating);

@@ -8,7 +8,7 @@ use patchflow_core::rollout::{Phase, RolloutKind};
 use patchflow_core::time::Timestamp;
 
 /// How many of `n` it is: counted down until the share is not exceeded, but at least 1.
-fn of(amount: Amount, n: usize) -> usize {
+pub(super) fn of(amount: Amount, n: usize) -> usize {
     match amount {
         Amount::Count { n } => n as usize,
         Amount::Percent { percent } => {
@@ -29,7 +29,7 @@ impl Model {
     }
 
     /// Endpoints that are in the fleet.
-    fn present(&self) -> Vec<usize> {
+    pub(super) fn present(&self) -> Vec<usize> {
         (0..self.endpoints.len()).filter(|e| !self.endpoints[*e].gone).collect()
     }
 

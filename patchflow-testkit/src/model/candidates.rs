@@ -149,6 +149,7 @@ impl Model {
             return;
         }
         (self.candidates[older].stage, self.candidates[older].ask) = (Stage::Superseded { by }, None);
+        self.unstage_candidate(older);
         for r in 0..self.rollouts.len() {
             if self.rollouts[r].candidate == older {
                 self.stop_catch_up(r);
@@ -202,6 +203,7 @@ impl Model {
         let Some(c) = self.candidate_of(patch) else { return false };
         if self.candidates[c].stage != Stage::Withdrawn {
             (self.candidates[c].stage, self.candidates[c].ask) = (Stage::Withdrawn, None);
+            self.unstage_candidate(c);
             self.stop_rollouts(c);
         }
         true

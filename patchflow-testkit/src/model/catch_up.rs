@@ -109,6 +109,7 @@ impl Model {
     pub(super) fn stop_catch_up(&mut self, r: usize) {
         if self.rollouts[r].is_catching_up() {
             (self.rollouts[r].catch_up_stopped, self.rollouts[r].sweep) = (true, true);
+            self.unstage(r);
         }
     }
 }

@@ -16,8 +16,12 @@ pub struct Choices {
     pub(super) starts: Vec<(usize, usize, Event)>,
     /// Who is rolled back.
     pub(super) reverts: Vec<(usize, usize)>,
+    /// Rollouts that come to their end.
+    pub(super) ended: Vec<usize>,
     /// Who is rebooted.
     pub(super) reboots: Vec<(usize, usize)>,
+    /// Whose content is asked for, or found too old.
+    pub(super) stages: Vec<(usize, usize, Event)>,
     /// Until when retries wait.
     pub(super) retries: Vec<(usize, usize, u32)>,
     /// Who is in which ring.
@@ -35,8 +39,11 @@ impl Choices {
                 Fact::Endpoint(fact) => {
                     let at = (fact.rollout.index(), fact.member.index());
                     match fact.event {
-                        Event::RetryScheduled | Event::HookFailed => {
+                        Event::RetryScheduled | Event::HookFailed | Event::StageFailed => {
                             choices.retries.push((at.0, at.1, fact.due))
+                        }
+                        Event::StageAsked | Event::StageDropped => {
+                            choices.stages.push((at.0, at.1, fact.event));
                         }
                         Event::RebootOrdered => choices.reboots.push(at),
                         Event::RevertOrdered => choices.reverts.push(at),
@@ -44,11 +51,13 @@ impl Choices {
                         _ => {}
                     }
                 }
-                Fact::Rich(fact) => {
-                    if let RichFact::RolloutStarted { rollout, plan, .. } = &**fact {
+                Fact::Rich(fact) => match &**fact {
+                    RichFact::RolloutStarted { rollout, plan, .. } => {
                         choices.plans.insert(rollout.index(), plan.clone());
                     }
-                }
+                    RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
+                    _ => {}
+                },
                 _ => {}
             }
         }
@@ -63,6 +72,11 @@ impl Choices {
     /// The rollout whose member is looked at next for its start.
     pub(super) fn next_start(&self) -> Option<usize> {
         self.starts.first().map(|(r, _, _)| *r)
+    }
+
+    /// The rollout whose member's content is looked at next.
+    pub(super) fn next_staging(&self) -> Option<usize> {
+        self.stages.first().map(|(r, _, _)| *r)
     }
 
     /// A member came to an end that the engine's facts tell too: no choice of the engine's.
@@ -108,6 +122,11 @@ impl Choices {
             self.starts.iter().find(|(_, _, event)| matches!(event, Event::Ordered | Event::HookAsked))
         {
             return Err(Illegal(format!("the engine starts r{r}.m{m} ({event:?}), and no rule allows it")));
+        }
+        if let Some((r, m, event)) = self.stages.first() {
+            return Err(Illegal(format!(
+                "the content of r{r}.m{m}: the engine says {event:?}, and no rule does"
+            )));
         }
         if let Some(r) = self.plans.keys().next() {
             return Err(Illegal(format!("the engine starts r{r}, and no rule says so")));

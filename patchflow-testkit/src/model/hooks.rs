@@ -114,6 +114,7 @@ impl Model {
             && self.is_permitted(at.0)
             && open
             && self.stands_nothing_against(at)
+            && self.is_staged(at)
             && !self.is_kept(self.member(at).endpoint)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Every struct is taken apart here field by field, so that whoever adds a field has to say whether it tells.
 
+use super::staging::Content;
 use super::state::{
     Ask, Candidate, Endpoint, Evidence, Halted, Member, Model, Need, Post, Resync, Ring, Rollout, Stage,
 };
@@ -19,7 +20,7 @@ impl Model {
     #[must_use]
     pub fn key(&self) -> String {
         let mut key = String::new();
-        let Self { candidates, endpoints, rollouts, holds, resync, starts, .. } = self;
+        let Self { candidates, endpoints, rollouts, holds, resync, starts, stagings, .. } = self;
         candidates.iter().for_each(|candidate| self.candidate_key(candidate, &mut key));
         endpoints.iter().for_each(|endpoint| self.endpoint_key(endpoint, &mut key));
         rollouts.iter().for_each(|rollout| self.rollout_key(rollout, &mut key));
@@ -27,12 +28,15 @@ impl Model {
         let recent = self.policy.as_ref().and_then(|policy| policy.budgets.starts_max);
         let starts: Vec<i64> =
             starts.iter().filter(|_| recent.is_some()).map(|start| self.ahead(*start)).collect();
+        let bound = self.policy.as_ref().and_then(|policy| policy.staging.starts_max);
+        let stagings: Vec<i64> =
+            stagings.iter().filter(|_| bound.is_some()).map(|start| self.ahead(*start)).collect();
         // What the clock shows tells only where something is tied to it.
         let tied = self.policy.as_ref().is_some_and(
             |policy| !matches!(&policy.schedule, Schedule::Anytime { freezes } if freezes.is_empty()),
         );
         let clock = tied.then_some(self.now);
-        let _ = write!(key, "{holds:?} {resync:?} {starts:?} {clock:?}");
+        let _ = write!(key, "{holds:?} {resync:?} {starts:?} {stagings:?} {clock:?}");
         key
     }
 
@@ -142,6 +146,16 @@ impl Model {
         members.iter().for_each(|member| self.member_key(member, key));
     }
 
+    fn content_key(&self, content: Content) -> (&'static str, u8, Option<i64>) {
+        match content {
+            Content::Nowhere => ("nowhere", 0, None),
+            Content::Asked { attempt, late } => ("asked", attempt, Some(self.ahead(late))),
+            Content::There { until } => ("there", 0, Some(self.ahead(until))),
+            Content::Failed { attempt, again } => ("failed", attempt, Some(self.ahead(again))),
+            Content::GivenUp { again } => ("given up", 0, again.map(|again| self.ahead(again))),
+        }
+    }
+
     fn member_key(&self, member: &Member, key: &mut String) {
         let Member {
             endpoint,
@@ -160,13 +174,15 @@ impl Model {
             undrained,
             patience,
             leader,
+            content,
         } = member;
+        let content = self.content_key(*content);
         let (due, patience) = (due.map(|at| self.ahead(at)), patience.map(|at| self.ahead(at)));
         let operations = (*operations).min(2);
         let _ = write!(
             key,
             "{endpoint} {ring} {phase:?} {due:?} {attempts} {operations} {prior:?} {path:?} {forgiven} {placed} \
-             {taken_out} {failed_late} {unread} {undrained} {patience:?} {leader:?};"
+             {taken_out} {failed_late} {unread} {undrained} {patience:?} {leader:?} {content:?};"
         );
     }
 }

@@ -9,7 +9,9 @@ use patchflow_core::fleet::{
     Effect, Fleet, HookStage, Observation, Outbox, Outcome, Persisted, Recorded, Request,
 };
 use patchflow_core::ids::{FleetId, OrderId, RolloutId};
-use patchflow_core::rollout::{Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer};
+use patchflow_core::rollout::{
+    Failure, Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, StageId, StageOutcome,
+};
 use patchflow_core::time::Timestamp;
 
 /// One input, owned: what an exploration or a history gives to both sides.
@@ -33,6 +35,8 @@ pub struct Live {
     pub orders: Vec<OrderId>,
     /// Hooks that were asked for, the latest last.
     pub hooks: Vec<(OrderId, HookStage)>,
+    /// Attempts to stage that nobody has answered yet, with what was asked for; the latest last.
+    pub stagings: Vec<(StageId, Digest)>,
     /// The oracles that watch, if any.
     pub panel: Option<Panel>,
     epoch: Timestamp,
@@ -45,7 +49,8 @@ impl Live {
     pub fn found(seed: u64, epoch: Timestamp, panel: Option<Panel>) -> Self {
         let mut out = Outbox::new();
         let fleet = Fleet::found(FleetId(1), "opinion", seed, epoch, &mut out);
-        let mut live = Self { fleet, facts: vec![], orders: vec![], hooks: vec![], panel, epoch, out };
+        let mut live =
+            Self { fleet, facts: vec![], orders: vec![], hooks: vec![], stagings: vec![], panel, epoch, out };
         live.store(epoch);
         live
     }
@@ -61,7 +66,8 @@ impl Live {
     ) -> Result<Self, CorruptJournal> {
         let fleet = Fleet::replay(facts.iter().cloned())?;
         let epoch = facts.first().map_or(Timestamp::MIN, |founded| founded.at);
-        let live = Self { fleet, facts, orders, hooks, panel: Some(panel), epoch, out: Outbox::new() };
+        let (panel, out) = (Some(panel), Outbox::new());
+        let live = Self { fleet, facts, orders, hooks, stagings: vec![], panel, epoch, out };
         live.facts.iter().for_each(|fact| live.show(fact.at, Sight::Stored(fact)));
         Ok(live)
     }
@@ -138,6 +144,10 @@ impl Live {
                 self.hooks.retain(|known| *known != (run.order, run.stage));
                 self.hooks.push((run.order, run.stage));
             }
+            if let Effect::Stage(order) = effect {
+                self.stagings.retain(|(known, _)| *known != order.id());
+                self.stagings.push((order.id(), order.content()));
+            }
             if let Effect::Submit(order) = effect {
                 let id = Order::id(order);
                 self.orders.retain(|known| *known != id);
@@ -203,6 +213,18 @@ pub fn recall_answer(order: OrderId, answer: u8) -> Observation<'static> {
         _ => RecallAnswer::Unknown,
     };
     Observation::RecallAnswered { order, answer }
+}
+
+/// An endpoint answers for an attempt to stage: 0 it is there, 1 other content is there, more: it failed in one of
+/// several ways.
+#[must_use]
+pub fn staged((stage, content): (StageId, Digest), how: u8) -> Observation<'static> {
+    let outcome = match how {
+        0 => StageOutcome::There { content },
+        1 => StageOutcome::There { content: Digest::of(b"something else") },
+        n => StageOutcome::Failed(Failure::new(fails(n), "the line broke")),
+    };
+    Observation::Staged { stage, outcome }
 }
 
 /// A hook comes to its end.

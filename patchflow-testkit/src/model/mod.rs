@@ -12,9 +12,6 @@
 //!
 //! A check that cannot fail is none: [`Mutation`] lists wrong rules on purpose, each of which a comparison must find.
 //!
-//! It does not know staging: its histories leave `staging.required` off. That rule is held by the oracle of simulated
-//! stories and by the core's random histories.
-//!
 //! Times in the model are whole seconds, as packed deadlines are; histories for it must use whole seconds too.
 
 mod attach;
@@ -32,16 +29,18 @@ mod pair;
 mod people;
 mod picture;
 mod plan;
+mod relations;
 mod reports;
 mod revise;
 mod rollouts;
+mod staging;
 mod starts;
 mod state;
 mod windows;
 mod world;
 
 pub use choices::Choices;
-pub use live::{Deed, Live, answer, fails, hook_end, recall_answer};
+pub use live::{Deed, Live, answer, fails, hook_end, recall_answer, staged};
 pub use mutation::Mutation;
 pub use pair::{Pair, need};
 pub use picture::{Picture, Sent, compare, differences};
@@ -160,9 +159,15 @@ impl Model {
         self.end_resync();
         self.deadlines();
         self.post_deadlines();
+        self.stagings_late()?;
         // Whoever goes by another's order knows at once what it came to, whatever follows from that there.
         while self.tend_followers() {}
         loop {
+            // So is whoever's content it asks for.
+            if let Some(r) = self.choices.next_staging().filter(|r| *r < self.rollouts.len()) {
+                while self.tend(r) | self.review(r) {}
+                while self.stage() {}
+            }
             if let Some(r) = self.choices.next_start().filter(|r| *r < self.rollouts.len()) {
                 while self.tend(r) | self.review(r) {}
                 // Whoever goes by another's order knows at once what it came to.
@@ -173,7 +178,7 @@ impl Model {
             }
             let mut moved = false;
             for r in 0..self.rollouts.len() {
-                moved |= self.tend(r) | self.review(r);
+                moved |= self.tend(r) | self.review(r) | self.stage();
             }
             moved |= self.step_candidates()?;
             if !moved {
@@ -181,6 +186,7 @@ impl Model {
             }
         }
         self.nobody_keeps_harm()?;
+        self.nobody_lacks_content()?;
         self.nobody_was_left_out()
     }
 
@@ -207,7 +213,8 @@ impl Model {
         let rollouts = (0..self.rollouts.len()).filter_map(|r| self.rollout_looks_at(r));
         let candidates = (0..self.candidates.len()).filter_map(|c| self.candidate_looks_at(c));
         let posts = self.endpoints.iter().filter_map(|endpoint| endpoint.post.as_ref().map(|post| post.due));
-        members.chain(rollouts).chain(candidates).chain(posts).chain(self.starts_look()).min()
+        let looks = self.starts_look().into_iter().chain(self.content_looks_at());
+        members.chain(rollouts).chain(candidates).chain(posts).chain(looks).min()
     }
 
     /// The time it stands at.

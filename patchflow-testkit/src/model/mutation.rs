@@ -56,6 +56,26 @@ mutations! {
     TouchingWindowsStayTwo,
     /// S4: a freeze is ignored.
     IgnoresFreezes,
+    /// S4: what was not staged starts all the same.
+    StartsWithoutContent,
+    /// S4: content is good however old it is.
+    OldContentIsGood,
+    /// S4: content is brought when the window opens, and not before.
+    NoLead,
+    /// S4: the next ring is staged whatever the policy says.
+    StagesTheNextRing,
+    /// S4: other content than what was approved counts.
+    AnyContentWillDo,
+    /// S4: an answer for an earlier attempt counts for the one under way.
+    OldStagingsCount,
+    /// S4: nothing that was staged is thrown away.
+    NothingIsThrownAway,
+    /// S4: any number of endpoints is staged at once.
+    NoBoundOnStagings,
+    /// S4: any number of endpoints is staged behind one line.
+    NoBoundOnLines,
+    /// S4: any number of stagings begins in a time.
+    AnyNumberIsStaged,
     /// S5: a newcomer joins a paused or halted rollout too.
     NewcomersNeverWait,
     /// S5: whoever joins a settled ring lets it bake on.
@@ -110,6 +130,10 @@ mutations! {
     FailedTrialsPass,
     /// S10: no hold after a rollback.
     NoHoldAfterRollback,
+    /// S10: a hold does not hold the same version under other content.
+    OtherContentIsNotHeld,
+    /// S10: installs over something newer.
+    InstallsOverTheNewer,
     /// S10: starts without a way back.
     StartsWithoutAWayBack,
     /// S10: rolls nobody back on a halt.

@@ -120,7 +120,7 @@ impl Pair {
             self.now = self.now.max(at);
             self.see(Observation::Time);
             looks += 1;
-            if looks > 300 {
+            if looks > 2_000 {
                 self.parted.push(format!("time stands still at {at}"));
             }
         }

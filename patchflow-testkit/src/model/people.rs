@@ -108,6 +108,7 @@ impl Model {
                     return refused(WRONG_STATE);
                 }
                 self.candidates[c].stage = Stage::Rejected;
+                self.unstage_candidate(c);
                 if !self.bent(Mutation::RevocationStopsNothing) {
                     self.stop_rollouts(c);
                 }
@@ -193,6 +194,9 @@ impl Model {
                 let states = [RolloutState::Running, RolloutState::Completed];
                 let r = granted!(self.rollout_in(*rollout, &states[..=usize::from(late)]));
                 let m = granted!(self.member_named(r, endpoint));
+                if self.brings_content_anew((r, m)) {
+                    return done();
+                }
                 let again = [Phase::Failed, Phase::NeedsOperator, Phase::Deferred, Phase::Cancelled];
                 let opened = self.rollouts[r].rings[self.member((r, m)).ring].opened_at.is_some();
                 let held = self.holds.contains(&(self.rollouts[r].candidate, self.member((r, m)).endpoint));
@@ -267,6 +271,7 @@ impl Model {
 
     /// A person lets it try again: with all its attempts.
     fn release(&mut self, at: (usize, usize)) {
+        self.content_anew(at);
         self.rollouts[at.0].members[at.1].attempts = 0;
         debug_assert_ne!(super::state::class(self.phase(at)), Class::Verified, "nothing to try again");
         self.put(at, Phase::Waiting, None);

@@ -1,12 +1,12 @@
 //! Both sides in the same words, so that they can be laid beside each other.
 
 use super::state::{Model, Stage, approver, refusal_kind};
-use super::{Came, Choices};
+use super::{Came, Choices, staging};
 use patchflow_core::candidate::Candidate;
 use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Effect, Fleet, HookStage, Outcome};
-use patchflow_core::ids::OrderId;
-use patchflow_core::rollout::Order;
+use patchflow_core::ids::{MemberIx, OrderId};
+use patchflow_core::rollout::{Order, StageId};
 use patchflow_core::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -55,6 +55,20 @@ pub enum Sent {
         /// Before it, or after.
         pre: bool,
     },
+    /// Content is to be brought to an endpoint and hashed there.
+    Stage {
+        /// The attempt: rollout, endpoint, number.
+        order: (usize, usize, u8),
+        /// When it is late.
+        late: Timestamp,
+        /// Until when it is wanted there.
+        keep: Timestamp,
+    },
+    /// Content is to be thrown away.
+    Unstage {
+        /// Whose: rollout, endpoint.
+        order: (usize, usize),
+    },
     /// A question to people.
     AskApproval {
         /// The question.
@@ -84,6 +98,14 @@ impl Sent {
             Effect::Recall { order, .. } => Self::Recall { order: named(*order) },
             Effect::Query { order, .. } => Self::Query { order: named(*order) },
             Effect::Inspect(look) => Self::Inspect { order: named(look.order) },
+            Effect::Stage(order) => {
+                let StageId { rollout, endpoint, attempt, .. } = order.id();
+                let order_name = (rollout.index(), endpoint.index(), attempt);
+                Self::Stage { order: order_name, late: order.report_by(), keep: order.keep_until() }
+            }
+            Effect::Unstage { stage, .. } => {
+                Self::Unstage { order: (stage.rollout.index(), stage.endpoint.index()) }
+            }
             Effect::AskApproval { ask, candidate, quorum, .. } => {
                 Self::AskApproval { ask: ask.0, candidate: candidate.index(), quorum: *quorum }
             }
@@ -164,6 +186,9 @@ impl Picture {
             it.say(format!("{r} tally"), tally);
             it.say(format!("{r} catches up"), (rollout.is_catching_up(), rollout.catch_up_failures()));
             for (m, member) in rollout.members().iter().enumerate() {
+                if let Some(content) = fleet.content(r, MemberIx(m as u32)) {
+                    it.say(format!("{r} m{m} content"), staging::shown(content));
+                }
                 it.say(
                     format!("{r} m{m}"),
                     (
@@ -221,6 +246,9 @@ impl Picture {
             let late = rollout.members.iter().filter(|member| member.failed_late).count();
             it.say(format!("{id} catches up"), (rollout.is_catching_up(), late));
             for (m, member) in rollout.members.iter().enumerate() {
+                if let Some(content) = model.content_shown((r, m)) {
+                    it.say(format!("{id} m{m} content"), content);
+                }
                 let endpoint = EndpointIx(member.endpoint as u32);
                 it.say(
                     format!("{id} m{m}"),

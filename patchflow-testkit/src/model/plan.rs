@@ -1,6 +1,7 @@
 //! S1: who may be in which ring. The engine deals the members out; here the deal is checked.
 
 use super::Illegal;
+use super::staging::Content;
 use super::state::{Member, Model, Need, Ring, Rollout};
 use patchflow_core::fleet::Standing;
 use patchflow_core::gate::Limits;
@@ -48,6 +49,7 @@ impl Member {
             undrained: 0,
             patience: None,
             leader: None,
+            content: Content::Nowhere,
         }
     }
 }

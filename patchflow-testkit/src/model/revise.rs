@@ -41,6 +41,7 @@ impl Model {
             None => self.defer_waiting(r, |ring| ring == number),
         }
         self.rollouts[r].rings[number].state = RingState::Skipped;
+        self.stage_unopened_anew(r);
         if current {
             self.next_ring(r);
         }
@@ -148,6 +149,7 @@ impl Model {
             }
             self.rollouts[r].policy = adopted;
         }
+        self.stage_unopened_anew(r);
         true
     }
 }

@@ -163,6 +163,12 @@ impl Model {
             }
             return stuck;
         }
+        // A trial that a gate halted has ended with that: whether before those leave who are still to be rolled back, no
+        // rule says.
+        let ends = self.rollouts[at.0].state == RolloutState::Halted && self.choices.ended.contains(&at.0);
+        if ends && self.rollouts[at.0].kind == RolloutKind::Trial && !self.rollouts[at.0].is_under_way() {
+            return false;
+        }
         // Who is first where several could be is the engine's choice; that nobody is left out is looked at in the end.
         let drain = (at.0, at.1, Event::HookAsked);
         let asked = self.choices.starts.iter().position(|start| *start == drain);
@@ -260,6 +266,9 @@ impl Model {
             self.defer_waiting(r, |_| true);
         }
         self.rollouts[r].state = if completed { RolloutState::Completed } else { RolloutState::Ended };
+        if !self.rollouts[r].is_catching_up() {
+            self.unstage(r);
+        }
         let candidate = self.rollouts[r].candidate;
         self.candidates[candidate].look = true;
     }
@@ -391,6 +400,8 @@ impl Model {
         if !self.rollouts[r].is_over() {
             self.rollouts[r].state = RolloutState::Cancelled;
             self.rollouts[r].sweep = true;
+            // Who cancels leaves what is done, whatever a gate said before.
+            self.rollouts[r].halt.iter_mut().for_each(|halt| halt.by_gate = false);
         }
     }
 
@@ -436,7 +447,9 @@ impl Model {
                         && self.active(member.endpoint).is_none()
                         && !self.is_kept(member.endpoint)
                         && self.endpoints[member.endpoint].post.is_none()
-                        && !self.is_full((r, m)) =>
+                        && !self.is_full((r, m))
+                        // Who lacks its content is told when that is there.
+                        && self.is_staged((r, m)) =>
                 {
                     looks.extend(opens(self.needed(r)));
                 }

@@ -147,6 +147,9 @@ impl Model {
         if member.phase != Phase::Backoff && self.leader((r, m)).is_some() {
             return Fate::Attaches;
         }
+        if !self.is_staged((r, m)) {
+            return Fate::Waits;
+        }
         let waits = self.is_busy(member.endpoint)
             || self.endpoints[member.endpoint].post.is_some()
             || self.is_full((r, m));
@@ -158,7 +161,7 @@ impl Model {
     }
 
     /// What keeps it from starting for good.
-    fn stands_against(&self, (r, m): (usize, usize), again: bool) -> Option<Event> {
+    pub(super) fn stands_against(&self, (r, m): (usize, usize), again: bool) -> Option<Event> {
         let rollout = &self.rollouts[r];
         let member = &rollout.members[m];
         let endpoint = &self.endpoints[member.endpoint];
@@ -182,6 +185,9 @@ impl Model {
             Some(Standing::Has) if again => {}
             Some(Standing::Has) => return Some(Event::Skipped),
             Some(Standing::NotApplicable) | None => return Some(Event::Removed),
+        }
+        if self.newer_is_there(rollout.candidate, member.endpoint) {
+            return Some(if again { Event::Cancelled } else { Event::Skipped });
         }
         let waived =
             rollout.policy.rollback.without_path.is_some() || self.bent(Mutation::StartsWithoutAWayBack);
@@ -245,6 +251,7 @@ impl Model {
     /// Whoever was deferred has its turn again, with all its attempts.
     pub(super) fn wait_for_turn(&mut self, at: (usize, usize)) {
         if self.phase(at) == Phase::Deferred {
+            self.content_anew(at);
             self.rollouts[at.0].members[at.1].attempts = 0;
             self.put(at, Phase::Waiting, None);
         }
@@ -334,9 +341,12 @@ impl Model {
             }
             for m in 0..self.rollouts[r].members.len() {
                 let fate = self.fate((r, m));
-                // What stands against whoever waits for its endpoint may be said when that is free.
+                // What stands against whoever waits for its endpoint may be said when that is free; against whoever waits
+                // for its content, when that is there.
                 let endpoint = self.rollouts[r].members[m].endpoint;
-                let busy = self.active(endpoint).is_some() || self.endpoints[endpoint].post.is_some();
+                let busy = self.active(endpoint).is_some()
+                    || self.endpoints[endpoint].post.is_some()
+                    || !self.is_staged((r, m));
                 let waits =
                     matches!(fate, Fate::Settles(_) | Fate::Attaches) && (busy || self.is_full((r, m)));
                 if fate != Fate::Waits && !waits && !self.is_spread((r, m)) {

@@ -1,6 +1,7 @@
 //! What the model keeps: plain lists, by the numbers that the fleet deals out.
 
 use super::choices::Choices;
+use super::staging::Content;
 use super::{Mutation, Sent};
 use patchflow_core::candidate::ApprovedBy;
 use patchflow_core::catalog::Patch;
@@ -31,6 +32,8 @@ pub struct Model {
     pub(super) strays: u64,
     /// When installs started.
     pub(super) starts: Vec<Timestamp>,
+    /// When content was asked for.
+    pub(super) stagings: Vec<Timestamp>,
     pub(super) sent: Vec<Sent>,
     pub(super) choices: Choices,
 }
@@ -139,6 +142,8 @@ pub(super) struct Member {
     pub(super) patience: Option<Timestamp>,
     /// The member of another rollout whose order it goes by.
     pub(super) leader: Option<(usize, usize)>,
+    /// Where its content is.
+    pub(super) content: Content,
 }
 
 #[derive(Clone, Debug)]
@@ -202,6 +207,7 @@ impl Model {
             resync: None,
             strays: 0,
             starts: Vec::new(),
+            stagings: Vec::new(),
             sent: Vec::new(),
             choices: Choices::default(),
         }
@@ -276,12 +282,16 @@ impl Model {
             (ring.state, ring.settled_at, ring.reopened_at) = (RingState::Open, None, Some(now));
         }
         if phase == Phase::RolledBack && self.mutation != Some(Mutation::NoHoldAfterRollback) {
-            let held = (rollout.candidate, rollout.members[m].endpoint);
-            self.holds.insert(held);
+            // That version, under any content.
+            let (candidate, endpoint) = (rollout.candidate, rollout.members[m].endpoint);
+            let version = &self.candidates[candidate].patch.target;
+            let same = (0..self.candidates.len()).filter(|c| self.candidates[*c].patch.target == *version);
+            self.holds.extend(same.map(|c| (c, endpoint)).collect::<Vec<_>>());
         }
         if let Some(resync) = &mut self.resync {
             resync.open.remove(&(r, m));
         }
+        self.content_moves((r, m), phase);
         self.note_health(self.rollouts[r].members[m].endpoint, before, phase);
         self.after_operation((r, m), before, phase);
     }

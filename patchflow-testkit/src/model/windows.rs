@@ -142,6 +142,23 @@ impl Model {
         Some((*opens, closes - needed))
     }
 
+    /// When the next opening opens in which so many seconds fit, whatever the spread; past where it is open.
+    pub(super) fn opens_next(&self, r: usize, endpoint: usize, needed: u64) -> Option<Timestamp> {
+        let (opens, _) = self.next_opening(self.schedule(r, endpoint)?, needed)?;
+        Some(Timestamp::from_secs(opens))
+    }
+
+    /// When the one after that opens; none where the first never closes.
+    pub(super) fn opens_after_next(&self, r: usize, endpoint: usize, needed: u64) -> Option<Timestamp> {
+        let all = self.openings(self.schedule(r, endpoint)?, self.now.as_secs());
+        let (now, needed) = (self.now.as_secs(), needed as i64);
+        let fits = |(opens, closes): &&Opening| *closes > now && (*opens).max(now) + needed <= *closes;
+        let mut fitting = all.iter().filter(fits);
+        let (_, closes) = fitting.next()?;
+        let (opens, _) = fitting.next().filter(|_| closes - now <= (WEEKS - 2) * WEEK)?;
+        Some(Timestamp::from_secs(*opens))
+    }
+
     fn window_of(&self, r: usize, schedule: &Schedule, needed: u64) -> Window {
         match self.next_opening(schedule, needed) {
             None => Window::Shut { opens: None },

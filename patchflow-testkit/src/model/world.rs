@@ -45,6 +45,10 @@ impl Model {
                 self.candidates.iter_mut().for_each(|candidate| candidate.look = true);
                 Ok(true)
             }
+            Observation::Staged { stage, outcome } => self.staged(*stage, outcome),
+            Observation::ContentHeld { content, endpoints, depot } => {
+                Ok(self.content_held(*content, endpoints, depot.as_ref()))
+            }
             Observation::Reported(report) => self.reported(report),
             Observation::Answered { order, answer } => self.answered(*order, answer),
             Observation::RecallAnswered { order, answer } => Ok(self.recall_answered(*order, *answer)),
@@ -152,6 +156,12 @@ impl Model {
             waived_by: None,
             look: false,
         });
+        // A hold is about a version, whatever its content.
+        let same = |held: &usize| self.candidates[*held].patch.target == patch.target;
+        let held: Vec<usize> = self.holds.iter().filter(|(held, _)| same(held)).map(|(_, e)| *e).collect();
+        if !self.bent(super::Mutation::OtherContentIsNotHeld) {
+            self.holds.extend(held.into_iter().map(|e| (c, e)));
+        }
         if let Some(older) = known {
             self.supersede(older, c);
         }

@@ -9,7 +9,7 @@ use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
     Amount, Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize,
-    RiskFilter, ScopeBudget, Selector, StartMode, StartsMax, WaiverByName,
+    RiskFilter, ScopeBudget, Selector, StagingPolicy, StartMode, StartsMax, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -41,6 +41,8 @@ pub(crate) struct Knobs {
     pub(crate) patch: u8,
     /// What most fleets do without: catch-up, shares of the started, limits over the rollout, budgets, hooks.
     pub(crate) more: [u8; 12],
+    /// How content is staged: required, bounds, how long it stays good, and whether the next ring is.
+    pub(crate) staging: [u8; 4],
 }
 
 pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
@@ -48,9 +50,15 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
     let gate = prop::array::uniform8(0..4u8);
     let rest = (prop::array::uniform4(0..4u8), prop::array::uniform3(0..4u8), prop::array::uniform3(0..4u8));
     let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8, 0..3u8);
-    let more = prop::array::uniform12(0..8u8);
+    let more = (prop::array::uniform12(0..8u8), prop::array::uniform4(0..6u8));
     (fleet, gate, rest, people, more).prop_map(
-        |((seed, production, non_production, rings), limits, (deploy, retry, rollback), people, more)| {
+        |(
+            (seed, production, non_production, rings),
+            limits,
+            (deploy, retry, rollback),
+            people,
+            (more, staging),
+        )| {
             let (schedule, approval, trial, start, patch) = people;
             Knobs {
                 seed,
@@ -68,6 +76,7 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
                 start,
                 patch,
                 more,
+                staging,
             }
         },
     )
@@ -195,6 +204,7 @@ impl Knobs {
         let hook =
             |name: &str, which: u8| (self.more[8] & which != 0 && self.more[8] < 4).then(|| name.to_owned());
         (policy.deploy.hooks.pre, policy.deploy.hooks.post) = (hook("drain", 1), hook("resume", 2));
+        policy.staging = self.staging();
         policy.deploy.start = if self.start == 2 { StartMode::OnRequest } else { StartMode::WhenApproved };
         policy.deploy.in_flight_max = pick(&[1000, 1, 2, 3], self.deploy[0]);
         policy.deploy.start_within_secs = pick(&[7_200, 1_000, 40_000, 7_200], self.deploy[1]);
@@ -227,6 +237,23 @@ impl Knobs {
         let spread = if hurries & 3 == 0 { pick(&[0, 0, 0, 1_800], self.deploy[3]) } else { 0 };
         policy.calendars.spread_secs = spread;
         policy
+    }
+
+    fn staging(&self) -> StagingPolicy {
+        let of = self.staging;
+        let line = ScopeBudget { within: ScopePath("acme/1".into()), in_flight_max: Amount::Count { n: 1 } };
+        let lead_secs = pick(&[1_800, 600, 7_200], of[1]);
+        StagingPolicy {
+            required: of[0] >= 4,
+            lead_secs,
+            next_ring: of[3] % 2 == 1,
+            in_flight_max: pick(&[None, None, None, Some(Amount::Count { n: 1 })], of[1]),
+            scopes: if of[1] == 5 { vec![line] } else { vec![] },
+            starts_max: (of[1] == 4).then_some(StartsMax { n: 2, per_secs: 1_500 }),
+            within_secs: pick(&[2_400, 900], of[2]),
+            attempts_max: pick(&[2, 1, 3], of[3]),
+            keep_secs: pick(&[200_000, 9_000, 3_000], of[2] / 2).max(lead_secs + 600),
+        }
     }
 
     fn schedule(&self) -> Schedule {

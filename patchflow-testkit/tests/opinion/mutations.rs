@@ -19,6 +19,8 @@ const RARE: &[Mutation] = &[
     Mutation::NewcomersNeverWait,
     Mutation::NewcomersDoNotReopen,
     Mutation::LeavesTheSuperseded,
+    Mutation::OldStagingsCount,
+    Mutation::OtherContentIsNotHeld,
 ];
 
 /// Turns a fleet into one in which a rule matters, so that few histories are needed to see it broken.
@@ -27,7 +29,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
     // Everybody may start at any time, at once, without a question to people.
     let plain = |knobs: &mut Knobs| {
         (knobs.schedule, knobs.approval, knobs.trial, knobs.start, knobs.rings) = (0, 0, 0, 0, 0);
-        (knobs.deploy, knobs.more) = ([0; 4], [0; 12]);
+        (knobs.deploy, knobs.more, knobs.staging) = ([0; 4], [0; 12], [0; 4]);
     };
     match mutation {
         M::ShareIsAlwaysOfTheMembers => {
@@ -58,6 +60,30 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
             (knobs.more[0], knobs.rollback) = (if off { 3 } else { 0 }, [0; 3]);
             knobs.rings = if mutation == M::NewcomersDoNotReopen { 5 } else { 0 };
             knobs.deploy[1] = 1;
+        }
+        M::StartsWithoutContent | M::AnyContentWillDo | M::NothingIsThrownAway => {
+            (plain(knobs), knobs.staging = [4, 0, 0, 0]).0
+        }
+        M::OldContentIsGood | M::StagesTheNextRing => {
+            plain(knobs);
+            let next = u8::from(mutation == M::OldContentIsGood);
+            (knobs.staging, knobs.limits) = ([4, 1, 4, next], [0, 0, 0, 0, 0, 0, 2, 0]);
+        }
+        M::OldStagingsCount => (plain(knobs), knobs.staging = [4, 0, 0, 2]).0,
+        M::NoLead => (plain(knobs), knobs.schedule = 2, knobs.staging = [4, 1, 0, 0]).0,
+        M::NoBoundOnStagings | M::NoBoundOnLines | M::AnyNumberIsStaged => {
+            plain(knobs);
+            let bound = match mutation {
+                M::NoBoundOnStagings => 3,
+                M::NoBoundOnLines => 5,
+                _ => 4,
+            };
+            (knobs.staging, knobs.production) = ([4, bound, 0, 0], 6);
+        }
+        M::InstallsOverTheNewer => (plain(knobs), knobs.patch = 3).0,
+        M::OtherContentIsNotHeld => {
+            plain(knobs);
+            (knobs.limits, knobs.rollback, knobs.retry) = ([0; 8], [1, 0, 0], [0; 3]);
         }
         M::NoBudgetOfTheFleet => (plain(knobs), knobs.more[4] = 4, knobs.production = 4).0,
         M::NoBudgetOfScopes => (plain(knobs), knobs.more[5] = 6, knobs.production = 6).0,

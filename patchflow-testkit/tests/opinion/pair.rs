@@ -3,11 +3,12 @@
 use crate::knobs::{Knobs, seen, some_patch, start};
 use patchflow_core::fleet::{Command, EndpointSeen, Fleet, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, OrderId, RolloutId};
+use patchflow_core::inventory::ScopePath;
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{Failure, Report, ReportKind};
 use patchflow_core::time::Timestamp;
-use patchflow_testkit::model::{Deed, Mutation, Pair, answer, fails, hook_end, need, recall_answer};
+use patchflow_testkit::model::{Deed, Mutation, Pair, answer, fails, hook_end, need, recall_answer, staged};
 use proptest::prelude::*;
 use std::borrow::Cow;
 
@@ -30,6 +31,12 @@ pub(crate) enum Happens {
     HookEnds(u8, bool),
     /// All hooks that were asked for do what they should.
     HooksEnd,
+    /// An endpoint answers for an attempt to stage: which, and how.
+    Stages(u8, u8),
+    /// All content that was asked for is brought.
+    StagesAll,
+    /// Content of the patch of a candidate is carried over by hand: to an endpoint, or to a depot.
+    CarriesOver(u8, u8),
     /// A person revises a rollout: places two endpoints, or goes over to the policy that holds now.
     Revises(u8, u8, u8),
     /// A person passes a ring over.
@@ -66,6 +73,9 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         2 => (any::<u8>(), 0u8..3).prop_map(|(o, a)| Recalls(o, a)),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(o, f)| HookEnds(o, f)),
         4 => Just(HooksEnd),
+        3 => (any::<u8>(), 0u8..6).prop_map(|(s, how)| Stages(s, how)),
+        6 => Just(StagesAll),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(c, e)| CarriesOver(c, e)),
         1 => (any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(r, a, b)| Revises(r, a, b)),
         1 => (any::<u8>(), 0u8..4).prop_map(|(r, ring)| SkipsRing(r, ring)),
         1 => any::<bool>().prop_map(AdoptsPolicy),
@@ -90,6 +100,8 @@ pub(crate) fn calm() -> impl Strategy<Value = Happens> {
         4 => (0u32..4_000).prop_map(Passes),
         12 => any::<u8>().prop_map(GoesWell),
         4 => Just(HooksEnd),
+        6 => Just(StagesAll),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(s, how)| Stages(s, how)),
         2 => (any::<u8>(), 0u8..6).prop_map(|(o, k)| Fails(o, k)),
         1 => any::<u8>().prop_map(Acknowledges),
         1 => any::<u8>().prop_map(Done),
@@ -192,7 +204,27 @@ impl Player {
                 self.see(Observation::Time);
                 self.pair.now = real;
             }
+            Happens::Stages(s, how) => {
+                let len = self.pair.live.stagings.len();
+                let Some(attempt) =
+                    (len > 0).then(|| self.pair.live.stagings[len - 1 - usize::from(s) % len.min(9)])
+                else {
+                    return;
+                };
+                self.see(staged(attempt, how));
+            }
+            Happens::StagesAll => self.stages_all(),
+            Happens::CarriesOver(c, e) => {
+                let candidate = self.fleet().candidate(self.candidate(c));
+                let Some(content) = candidate.map(|it| it.identified().patch().content) else { return };
+                let depot = (e % 4 == 0).then(|| ScopePath(format!("acme/{}", e / 4 % 3)));
+                let endpoints = Cow::Owned(vec![self.endpoint(e / 4)]);
+                self.see(Observation::ContentHeld { content, endpoints, depot });
+            }
             Happens::GoesWell(o) => {
+                if o % 8 != 0 {
+                    self.stages_all();
+                }
                 let Some(order) = self.order(o) else { return };
                 self.report(order, ReportKind::Acknowledged);
                 self.report(order, ReportKind::Done);
@@ -311,6 +343,18 @@ impl Player {
             }
             Happens::Asks(command, a, b) => self.asks(command, a, b),
         }
+    }
+
+    /// Every endpoint that was asked to brings its content. Answers may come twice.
+    fn stages_all(&mut self) {
+        let mut from = 0;
+        while from < self.pair.live.stagings.len() && self.pair.parted.is_empty() && from < 60 {
+            let attempt = self.pair.live.stagings[from];
+            self.see(staged(attempt, 0));
+            from += 1;
+        }
+        let kept = self.pair.live.stagings.len().saturating_sub(3);
+        self.pair.live.stagings.drain(..kept);
     }
 
     fn asks(&mut self, command: u8, a: u8, b: u8) {

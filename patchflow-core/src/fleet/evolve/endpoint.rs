@@ -110,7 +110,6 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
-        self.cache.resumes = None;
         self.after_operation(at, (id, member), [from, to]);
         if let Some(before) = health {
             self.group_changed(endpoint, [from, to], before);
@@ -136,7 +135,7 @@ impl State {
         self.note_undrained((id, member), event, [from, to]);
         // A drill holds nothing away: nothing was wrong.
         if to == Phase::RolledBack && !self.drilling.contains_key(&(id, member)) {
-            self.holds.insert((candidate, endpoint));
+            self.hold_version(candidate, endpoint);
         }
         if from == Phase::NeedsOperator || to == Phase::Removed {
             self.moved_on(id, member, from, to);
@@ -154,6 +153,15 @@ impl State {
             resync.open.remove(&(id, member));
         }
         Ok(())
+    }
+
+    /// A hold is about a version: under other content, which may have been published meanwhile, it stays away as well.
+    fn hold_version(&mut self, candidate: CandidateId, endpoint: EndpointIx) {
+        let Some(held) = self.candidates.get(candidate.index()).map(|entry| entry.target.clone()) else {
+            return;
+        };
+        let same = (0..).zip(&self.candidates).filter(|(_, entry)| entry.target == held);
+        self.holds.extend(same.map(|(i, _)| (CandidateId(i), endpoint)));
     }
 
     /// Lets those look again who wait for a budget in another rollout of the same patch: they attach to the order.

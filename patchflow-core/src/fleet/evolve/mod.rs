@@ -36,7 +36,9 @@ impl State {
         if seq != self.seq.next() {
             return Err(CorruptJournal { seq, flaw: Flaw::Gap { expected: self.seq.next() } });
         }
+        // What the fact before left to react to is done.
         self.cache.unstaged.clear();
+        self.cache.resumes = None;
         let done = match fact {
             Fact::Endpoint(fact) if fact.event.is_of_content() => self.evolve_stage(at, fact),
             Fact::Endpoint(fact) => self.evolve_endpoint(at, fact),
@@ -481,6 +483,10 @@ impl State {
                 let rollout = self.touched(*rollout)?;
                 rollout.state = RolloutState::Cancelled;
                 rollout.queue.sweep = true;
+                // Who cancels leaves what is done, whatever a gate said before.
+                if let Some(halt) = &mut rollout.halt {
+                    halt.by_gate = false;
+                }
             }
             RichFact::HaltLifted { rollout, by: _, reason: _ } => {
                 let rollout = self.touched(*rollout)?;
