@@ -10,7 +10,7 @@ use patchflow_backends::advisory::{
 use proptest::prelude::*;
 
 /// A record of each format, as a beginning.
-const SEEDS: [&str; 14] = [
+const SEEDS: [&str; 21] = [
     "real/ALSA-2022_0001.json",
     "real/RUSTSEC-2024-0003.json",
     "real/CVE-2023-41175.json",
@@ -18,11 +18,18 @@ const SEEDS: [&str; 14] = [
     "real/icsa-20-098-05.json",
     "real/kev.json",
     "real/kev.csv",
+    "real/GHSA-24rp-q3w6-vc56.json",
+    "real/rocky-updateinfo.xml",
+    "real/debian-tracker.json",
+    "real/debian-security-Packages",
+    "real/debian-security-Release",
+    "real/epss.csv",
     "written/csaf-vex.json",
     "written/osv.jsonl",
     "written/updateinfo.xml",
     "written/tracker.json",
     "written/windows.json",
+    "written/epss.csv",
     "written/Packages",
     "written/Release",
 ];
