@@ -7,6 +7,7 @@ mod debian;
 mod fuzz;
 mod lists;
 mod osv;
+mod patches;
 mod path;
 mod updateinfo;
 mod windows;

@@ -24,7 +24,7 @@ fn a_folder_is_read_whole_whatever_its_formats() {
     let (summary, read) = from(&data_path("written"), &Limits::default());
     let summary = summary.unwrap();
     // `Release` and `Packages` are no advisories.
-    assert_eq!((summary.files, summary.passed_over, summary.patches), (6, 2, 3));
+    assert_eq!((summary.files, summary.passed_over, summary.patches), (7, 2, 5));
     assert!(
         read.notes.iter().all(|note| note.file.as_deref() == Some("updateinfo.xml")),
         "{:?}",
