@@ -152,7 +152,7 @@ impl Identifier {
         advisories: impl IntoIterator<Item = Advisory>,
         patches: impl IntoIterator<Item = Patch>,
     ) {
-        let told = |advisory| PublishedAdvisory::Published(Box::new(advisory));
+        let told = |advisory| PublishedAdvisory::Published(Arc::new(advisory));
         self.knowledge.put_advisories(advisories.into_iter().map(told).collect());
         for patch in patches {
             self.knowledge.put_patch(PublishedPatch::Published(Box::new(patch)));

@@ -100,7 +100,7 @@ impl Knowledge {
         let (mut published, mut gone) = (Vec::new(), Vec::new());
         for one in news {
             match one {
-                PublishedAdvisory::Published(advisory) => published.push(*advisory),
+                PublishedAdvisory::Published(advisory) => published.push(advisory),
                 PublishedAdvisory::Gone { feed, record } => gone.push((feed, record)),
             }
         }

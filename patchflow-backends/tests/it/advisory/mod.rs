@@ -9,6 +9,7 @@ mod lists;
 mod osv;
 mod patches;
 mod path;
+mod source;
 mod updateinfo;
 mod windows;
 
