@@ -47,6 +47,7 @@ pub mod debian;
 pub mod epss;
 pub mod kev;
 pub mod osv;
+pub mod patches;
 pub mod updateinfo;
 pub mod windows;
 

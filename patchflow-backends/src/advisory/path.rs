@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::error::ReadErrorKind;
 use super::input::{self, Bounded};
 use super::note::{Place, Sink, Summary};
-use super::{Feed, Limits, ReadError, csaf, cve, debian, epss, kev, osv, updateinfo, windows};
+use super::{Feed, Limits, ReadError, csaf, cve, debian, epss, kev, osv, patches, updateinfo, windows};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub enum Format {
     Epss,
     /// Updates of Windows: [`windows`](super::windows).
     Windows,
+    /// Patches of one's own: [`patches`](super::patches).
+    Patches,
 }
 
 /// So much of a file is looked at to tell its format.
@@ -73,6 +75,8 @@ impl Format {
             Some(Self::Csaf)
         } else if has("UpdateID") || has("Updates") {
             Some(Self::Windows)
+        } else if has("package") && has("version") {
+            Some(Self::Patches)
         } else if has("vulnerabilities") || has("catalogVersion") {
             Some(Self::KevJson)
         } else if has("id") || has("schema_version") || has("affected") {
@@ -96,6 +100,7 @@ impl Format {
             Self::KevCsv => kev::read_csv(input, desk),
             Self::Epss => epss::read_file(input, desk),
             Self::Windows => windows::read_file(input, desk),
+            Self::Patches => patches::read_file(input, desk),
         }
     }
 }
@@ -198,8 +203,8 @@ fn one(file: impl Read, name: Option<&str>, desk: &mut Desk<'_>) -> Result<(), R
             Ok(())
         }
         None => {
-            let why = "it is of no format that is known: OSV, CSAF, CVE, updateinfo, Debian's tracker, KEV, EPSS or \
-                       updates of Windows";
+            let why = "it is of no format that is known: OSV, CSAF, CVE, updateinfo, Debian's tracker, KEV, EPSS, \
+                       updates of Windows or patches of one's own";
             Err(desk.fail(Place::Byte(0), ReadErrorKind::Form(why.to_owned())))
         }
     }

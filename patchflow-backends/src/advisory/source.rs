@@ -30,13 +30,15 @@ struct Kept<K, V> {
     era: String,
     last: u64,
     items: BTreeMap<K, (u64, Option<V>)>,
+    /// Keys by the numbers of their last changes: a page costs what it holds.
+    changes: BTreeMap<u64, K>,
 }
 
 impl<K: Ord + Clone, V: PartialEq + Clone> Kept<K, V> {
     fn new() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let era = format!("{}-{}", since.as_nanos(), std::process::id());
-        Self { era, last: 0, items: BTreeMap::new() }
+        Self { era, last: 0, items: BTreeMap::new(), changes: BTreeMap::new() }
     }
 
     fn set(&mut self, key: K, item: Option<V>) {
@@ -44,7 +46,10 @@ impl<K: Ord + Clone, V: PartialEq + Clone> Kept<K, V> {
             return;
         }
         self.last += 1;
-        self.items.insert(key, (self.last, item));
+        self.changes.insert(self.last, key.clone());
+        if let Some((before, _)) = self.items.insert(key, (self.last, item)) {
+            self.changes.remove(&before);
+        }
     }
 
     /// Takes in all there is: what is not among it is gone.
@@ -53,6 +58,11 @@ impl<K: Ord + Clone, V: PartialEq + Clone> Kept<K, V> {
         let gone: Vec<K> = standing.filter(|key| !all.contains_key(*key)).cloned().collect();
         gone.into_iter().for_each(|key| self.set(key, None));
         all.into_iter().for_each(|(key, item)| self.set(key, Some(item)));
+    }
+
+    /// Whether a cursor stands in the middle of a pass.
+    fn is_behind(&self, cursor: Option<&Cursor>) -> bool {
+        cursor.is_some() && self.place(cursor) < self.last
     }
 
     /// The change that a cursor of this process stands for.
@@ -68,12 +78,13 @@ impl<K: Ord + Clone, V: PartialEq + Clone> Kept<K, V> {
         told: impl Fn(&K, Option<&V>) -> Vec<T>,
     ) -> Page<T> {
         let since = self.place(since);
-        let mut newer: Vec<_> = self.items.iter().filter(|(_, (at, _))| *at > since).collect();
-        newer.sort_unstable_by_key(|(_, (at, _))| *at);
-        let more = newer.len() > limit.max(1);
-        newer.truncate(limit.max(1));
-        let next = newer.last().map_or(since, |(_, (at, _))| *at);
-        let items = newer.into_iter().flat_map(|(key, (_, item))| told(key, item.as_ref())).collect();
+        let mut newer = self.changes.range(since.saturating_add(1)..);
+        let (mut items, mut next) = (Vec::new(), since);
+        for (at, key) in newer.by_ref().take(limit.max(1)) {
+            next = *at;
+            items.extend(self.items.get(key).map(|(_, item)| told(key, item.as_ref())).into_iter().flatten());
+        }
+        let more = newer.next().is_some();
         Page { items, next: Cursor(format!("{}.{next}", self.era)), more }
     }
 }
@@ -94,7 +105,7 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A record's advisories: a CSAF document speaks of several weaknesses.
-type Records = Kept<RecordKey, Vec<Advisory>>;
+type Records = Kept<RecordKey, Vec<Arc<Advisory>>>;
 
 fn key_of(advisory: &Advisory) -> RecordKey {
     match advisory.provenance.iter().min() {
@@ -108,7 +119,7 @@ fn page_of(kept: &Records, since: Option<&Cursor>, limit: usize) -> Page<Publish
         Some(advisories) => {
             // What the record said before and says no more is gone with it.
             let gone = PublishedAdvisory::Gone { feed: feed.clone(), record: record.clone() };
-            let published = advisories.iter().map(|one| PublishedAdvisory::Published(Box::new(one.clone())));
+            let published = advisories.iter().map(|one| PublishedAdvisory::Published(one.clone()));
             core::iter::once(gone).chain(published).collect()
         }
         None => vec![PublishedAdvisory::Gone { feed: feed.clone(), record: record.clone() }],
@@ -180,19 +191,19 @@ impl FeedFiles {
 }
 
 fn read_again(path: &Path, feed: &Feed, limits: &Limits, shared: &Mutex<Files>) -> Result<(), BackendError> {
-    let doing = || format!("read the feed `{}` from `{}`", feed.name, path.display());
-    let failed =
-        |error: std::io::Error| BackendError::retryable(doing(), Duration::from_secs(60)).because(error);
-    let print = print_of(path, limits.files_max).map_err(failed)?;
+    let failed = || {
+        let doing = format!("read the feed `{}` from `{}`", feed.name, path.display());
+        BackendError::retryable(doing, Duration::from_secs(60))
+    };
+    let print = print_of(path, limits.files_max).map_err(|error| failed().because(error))?;
     if locked(shared).print.as_ref() == Some(&print) {
         return Ok(());
     }
     let mut read = Collected::default();
-    read_path(path, feed, limits, &mut read)
-        .map_err(|error| BackendError::retryable(doing(), Duration::from_secs(60)).because(error))?;
-    let mut advisories: BTreeMap<RecordKey, Vec<Advisory>> = BTreeMap::new();
+    read_path(path, feed, limits, &mut read).map_err(|error| failed().because(error))?;
+    let mut advisories: BTreeMap<RecordKey, Vec<Arc<Advisory>>> = BTreeMap::new();
     for advisory in read.advisories {
-        advisories.entry(key_of(&advisory)).or_default().push(advisory);
+        advisories.entry(key_of(&advisory)).or_default().push(Arc::new(advisory));
     }
     let patches = read.patches.into_iter().map(|patch| (patch.id.clone(), patch)).collect();
     let mut files = locked(shared);
@@ -236,10 +247,7 @@ impl AdvisorySource for FeedFiles {
         limit: usize,
     ) -> Result<Page<PublishedAdvisory>, BackendError> {
         // In the middle of a pass nothing is read again.
-        let is_behind = {
-            let files = locked(&self.shared);
-            files.advisories.place(since) < files.advisories.last && since.is_some()
-        };
+        let is_behind = locked(&self.shared).advisories.is_behind(since);
         if !is_behind {
             self.refresh().await?;
         }
@@ -254,7 +262,10 @@ impl PatchSource for FeedFiles {
     }
 
     async fn page(&self, since: Option<&Cursor>, limit: usize) -> Result<Page<PublishedPatch>, BackendError> {
-        self.refresh().await?;
+        let is_behind = locked(&self.shared).patches.is_behind(since);
+        if !is_behind {
+            self.refresh().await?;
+        }
         Ok(locked(&self.shared).patches.page(since, limit, |id, patch| {
             let gone = || PublishedPatch::Withdrawn {
                 id: id.clone(),
@@ -293,7 +304,7 @@ impl FeedRecords {
             let (feed, record) = (self.name.clone(), advisory.id.clone());
             advisory.provenance.push(Provenance { feed, record, modified: None });
         }
-        locked(&self.shared).set(key_of(&advisory), Some(vec![advisory]));
+        locked(&self.shared).set(key_of(&advisory), Some(vec![Arc::new(advisory)]));
     }
 
     /// Takes a record out, by its name.
@@ -316,5 +327,33 @@ impl AdvisorySource for FeedRecords {
         limit: usize,
     ) -> Result<Page<PublishedAdvisory>, BackendError> {
         Ok(page_of(&locked(&self.shared), since, limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_holds_each_key_once_at_its_last_change() {
+        let mut kept: Kept<&str, u8> = Kept::new();
+        [("a", 1), ("b", 2), ("c", 3), ("a", 4)]
+            .into_iter()
+            .for_each(|(key, item)| kept.set(key, Some(item)));
+        fn told(key: &&'static str, item: Option<&u8>) -> Vec<(&'static str, Option<u8>)> {
+            vec![(*key, item.copied())]
+        }
+        let first = kept.page(None, 2, told);
+        assert_eq!((first.items, first.more), (vec![("b", Some(2)), ("c", Some(3))], true));
+        assert!(kept.is_behind(Some(&first.next)) && !kept.is_behind(None));
+        let rest = kept.page(Some(&first.next), 2, told);
+        assert_eq!((rest.items, rest.more), (vec![("a", Some(4))], false));
+        assert!(!kept.is_behind(Some(&rest.next)));
+        // The same again is no change; what is gone is told.
+        kept.set("b", Some(2));
+        assert!(kept.page(Some(&rest.next), 2, told).items.is_empty());
+        kept.set_all([("a", 4)].into());
+        assert_eq!(kept.page(Some(&rest.next), 9, told).items, [("b", None), ("c", None)]);
+        assert_eq!(kept.page(Some(&Cursor("elsewhere.1".into())), 9, told).items.len(), 3);
     }
 }

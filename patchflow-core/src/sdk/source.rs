@@ -40,7 +40,9 @@ pub trait PatchSource: Send + Sync {
 pub enum PublishedAdvisory {
     /// A record is published, or changed. One that its publisher withdrew is published, with the day
     /// ([`Advisory::withdrawn`]).
-    Published(Box<Advisory>),
+    ///
+    /// Shared: whoever merges records keeps them, and a source that keeps them too hands out the same ones.
+    Published(Arc<Advisory>),
     /// A record is not in the feed any more.
     Gone {
         /// The feed, as the record's provenance names it.

@@ -4,13 +4,15 @@ use super::knowledge::{Knowledge, Todo};
 use super::weigh::{Reason, Review, Weighed};
 use super::{IdentifyError, Round};
 use crate::host::HostHandle;
-use patchflow_core::catalog::{Authorities, Fix, Merging, Patch, Presence, Resolved, Weakness};
+use patchflow_core::catalog::{Advisory, Authorities, Fix, Merging, Patch, Presence, Resolved, Weakness};
 use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
 use patchflow_core::identify::{AdvisoryIx, EndOfLife};
 use patchflow_core::ids::{CandidateId, EndpointId, EndpointIx, FleetId, PatchId, RecordIx};
 use patchflow_core::inventory::EndpointRecord;
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::sdk::{AdvisorySource, BackendError, Cursor, Inventory, PatchSource};
+use patchflow_core::sdk::{
+    AdvisorySource, BackendError, Cursor, Inventory, PatchSource, PublishedAdvisory, PublishedPatch,
+};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +133,35 @@ impl Identifier {
         self
     }
 
+    /// Takes in what is at hand, without asking a backend and without telling the fleet. [`Identifier::why`],
+    /// [`Identifier::resolve`] and [`Identifier::unpatchable`] answer from it: a look before anything is wired.
+    ///
+    /// ```
+    /// use patchflow_backends::host::identify::Identifier;
+    /// use patchflow_core::{doc::patch, ids::FleetId, inventory::*, package::*};
+    /// let mut host = EndpointRecord::new("web-1".into(), Environment::Production, Default::default());
+    /// host.installed.push(InstalledSoftware::new(PackageName::new(Ecosystem::Deb, "curl"), "7.88.1-10+deb12u5"));
+    /// let mut identifier = Identifier::new(FleetId(7));
+    /// identifier.learn([host], [], [patch("curl", "7.88.1-10+deb12u5")]);
+    /// let why = identifier.why(&"web-1".into(), &"curl=7.88.1-10+deb12u5".into()).unwrap();
+    /// assert_eq!(why.to_string(), "7.88.1-10+deb12u5 is there already");
+    /// ```
+    pub fn learn(
+        &mut self,
+        endpoints: impl IntoIterator<Item = EndpointRecord>,
+        advisories: impl IntoIterator<Item = Advisory>,
+        patches: impl IntoIterator<Item = Patch>,
+    ) {
+        let told = |advisory| PublishedAdvisory::Published(Arc::new(advisory));
+        self.knowledge.put_advisories(advisories.into_iter().map(told).collect());
+        for patch in patches {
+            self.knowledge.put_patch(PublishedPatch::Published(Box::new(patch)));
+        }
+        for endpoint in endpoints {
+            self.knowledge.put_record(&endpoint);
+        }
+    }
+
     /// Reads what is new, compares what has to do with it, and tells the fleet. It may be repeated at any time; a round
     /// without news tells nothing.
     ///
@@ -198,8 +229,9 @@ impl Identifier {
                 Some(Standing::NotApplicable) | None => Presence::Foreign,
             }
         };
-        let missing = knowledge.patches.keys().filter(|id| presence(id) == Presence::Missing);
-        let relevant: Vec<PatchId> = missing.cloned().collect();
+        let concerning = knowledge.patches_for(endpoint).into_iter();
+        let relevant: Vec<PatchId> =
+            concerning.filter(|id| presence(id) == Presence::Missing).cloned().collect();
         Some(knowledge.graph.resolve(&relevant, presence, approved))
     }
 

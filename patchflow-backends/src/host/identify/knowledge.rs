@@ -8,6 +8,7 @@ use patchflow_core::ids::{PatchId, RecordIx, SoftwareIx};
 use patchflow_core::inventory::{EndpointRecord, InventoryIndex};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::sdk::{PublishedAdvisory, PublishedPatch};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -38,8 +39,12 @@ pub(super) struct Knowledge {
     by_package: BTreeMap<PackageName, BTreeSet<PatchId>>,
     /// By the numbers that their sources name.
     by_cve: BTreeMap<String, BTreeSet<PatchId>>,
+    /// Who says of a patch that it cannot be beside it.
+    conflicting: BTreeMap<PatchId, BTreeSet<PatchId>>,
     /// By the advisories that were told with them.
     closing: BTreeMap<String, BTreeSet<PatchId>>,
+    /// The same, by the patch.
+    told_closing: BTreeMap<PatchId, BTreeSet<String>>,
     /// Names of software by number, also of what is gone just now.
     names: Vec<Option<PackageName>>,
     /// Whether a catalogue of known exploited weaknesses was read.
@@ -95,7 +100,7 @@ impl Knowledge {
         let (mut published, mut gone) = (Vec::new(), Vec::new());
         for one in news {
             match one {
-                PublishedAdvisory::Published(advisory) => published.push(*advisory),
+                PublishedAdvisory::Published(advisory) => published.push(advisory),
                 PublishedAdvisory::Gone { feed, record } => gone.push((feed, record)),
             }
         }
@@ -176,6 +181,9 @@ impl Knowledge {
                 for cve in &patch.cves {
                     self.by_cve.entry(cve.clone()).or_default().insert(id.clone());
                 }
+                for other in &patch.relations.conflicts {
+                    self.conflicting.entry(other.clone()).or_default().insert(id.clone());
+                }
                 self.todo.patches.insert(id.clone());
                 if let Err(circle) = self.graph.add(&patch) {
                     // The fleet holds its members; here it is only told.
@@ -196,22 +204,35 @@ impl Knowledge {
         self.todo.words.remove(id);
         let Some(patch) = self.patches.remove(id) else { return };
         for cve in &patch.cves {
-            if let Some(patches) = self.by_cve.get_mut(cve) {
-                patches.remove(id);
-            }
+            drop_from(&mut self.by_cve, cve, id);
         }
-        if let Some(patches) = self.by_package.get_mut(&patch.target.package) {
-            patches.remove(id);
+        for other in &patch.relations.conflicts {
+            drop_from(&mut self.conflicting, other, id);
         }
-        for patches in self.closing.values_mut() {
-            patches.remove(id);
+        drop_from(&mut self.by_package, &patch.target.package, id);
+        for weakness in self.told_closing.remove(id).unwrap_or_default() {
+            drop_from(&mut self.closing, &weakness, id);
         }
+    }
+
+    /// The patches that may be missing on an endpoint, by name: for what is there, what it is offered, and what repairs it.
+    pub(super) fn patches_for(&self, endpoint: RecordIx) -> BTreeSet<&PatchId> {
+        let mut packages: BTreeSet<Cow<'_, PackageName>> =
+            self.offers.of(endpoint).map(Cow::Borrowed).collect();
+        for software in self.inventory.at(endpoint).into_iter().flat_map(|view| view.software()) {
+            packages.extend(self.names.get(software.0 as usize).and_then(Option::as_ref).map(Cow::Borrowed));
+            let updates = self.updates_for(software).into_iter();
+            packages.extend(updates.map(|update| Cow::Owned(PackageName::new(Ecosystem::Windows, &*update))));
+        }
+        packages.iter().filter_map(|package| self.by_package.get(&**package)).flatten().collect()
     }
 
     /// Remembers what was told of a patch, so that another word of those advisories is a word about it.
     pub(super) fn told(&mut self, patch: &Patch) {
+        let closes = self.told_closing.entry(patch.id.clone()).or_default();
         for weakness in &patch.closes {
             self.closing.entry(weakness.id.clone()).or_default().insert(patch.id.clone());
+            closes.insert(weakness.id.clone());
         }
     }
 
@@ -231,8 +252,18 @@ impl Knowledge {
     /// Known patches that a patch cannot be beside, whichever of the two says so.
     pub(super) fn against(&self, id: &PatchId) -> Vec<PatchId> {
         let Some(patch) = self.patches.get(id) else { return Vec::new() };
-        let naming = self.patches.values().filter(|other| other.relations.conflicts.contains(id));
+        let naming = self.conflicting.get(id).into_iter().flatten();
         let named = patch.relations.conflicts.iter().filter(|other| self.patches.contains_key(*other));
-        named.chain(naming.map(|other| &other.id)).cloned().collect()
+        named.chain(naming).cloned().collect()
+    }
+}
+
+/// Takes a patch out of an index, and the entry with the last one.
+fn drop_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<PatchId>>, key: &K, id: &PatchId) {
+    if let Some(patches) = index.get_mut(key) {
+        patches.remove(id);
+        if patches.is_empty() {
+            index.remove(key);
+        }
     }
 }

@@ -43,6 +43,11 @@ impl Offers {
         self.of.get(&endpoint).is_some_and(of)
     }
 
+    /// What an endpoint is offered, in order.
+    pub(super) fn of(&self, endpoint: RecordIx) -> impl Iterator<Item = &PackageName> {
+        self.of.get(&endpoint).into_iter().flat_map(|list| list.iter().map(|(package, _)| package))
+    }
+
     /// Who is offered exactly this.
     pub(super) fn holders(&self, target: &Target) -> BTreeSet<RecordIx> {
         let wanted = (target.package.clone(), target.version.clone());

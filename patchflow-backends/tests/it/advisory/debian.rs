@@ -3,7 +3,7 @@
 use super::{all_shown, data, feed, notes, read};
 use patchflow_backends::advisory::debian::{read_packages, read_release, read_tracker};
 use patchflow_backends::advisory::{Collected, Limits, Summary};
-use patchflow_core::catalog::Category;
+use patchflow_core::catalog::{Category, Severity};
 
 fn tracker(bytes: &[u8]) -> (Summary, Collected) {
     read(|input, feed, limits, sink| read_tracker(input, feed, limits, sink), bytes)
@@ -34,6 +34,36 @@ fn the_tracker_says_how_each_release_stands() {
         ]
     );
     assert_eq!(&*read.advisories[2].provenance[0].record, "CVE-2026-4001 second");
+}
+
+#[test]
+fn real_records_of_the_tracker() {
+    let (summary, read) = tracker(&data("real/debian-tracker.json"));
+    assert_eq!((summary.records, summary.advisories, summary.skipped, summary.partly), (4, 4, 0, 0));
+    assert_eq!(notes(&read), [""; 0]);
+    let [prototype, hijacking, backupninja, chromium] = &read.advisories[..] else { panic!("four records") };
+    // Urgencies with stars were taken over from elsewhere.
+    assert_eq!((&*prototype.id, prototype.severity), ("CVE-2008-7220", Severity::High));
+    assert_eq!(
+        all_shown(&prototype.affected)[0],
+        "deb:prototypejs on debian 10 (source): below 1.6.0.2-1: affected, fixed from 1.6.0.2-1, high"
+    );
+    assert_eq!(
+        all_shown(&hijacking.affected)[0],
+        "deb:prototypejs on debian 10 (source): all: not affected (the tracker says that this release never had the \
+         weakness), low"
+    );
+    assert_eq!(&*backupninja.provenance[0].record, "CVE-2005-3111 backupninja");
+    assert_eq!(
+        all_shown(&chromium.affected),
+        [
+            "deb:chromium on debian 12 (source): below 98.0.4758.80-1: affected, fixed from 98.0.4758.80-1",
+            "deb:chromium on debian 11 (source): below 98.0.4758.80-1~deb11u1: affected, fixed from 98.0.4758.80-1~deb11u1",
+            "deb:chromium on debian 10 (source): all: affected, never fixed",
+            "deb:chromium on debian (source): below 98.0.4758.80-1: affected, fixed from 98.0.4758.80-1",
+            "deb:chromium on debian 9 (source): all: affected, never fixed",
+        ]
+    );
 }
 
 #[test]
@@ -125,5 +155,33 @@ fn packages_are_offers_with_their_phase() {
     assert_eq!(
         (lib.source.0.as_str(), lib.source.1.as_str(), lib.phased_percent),
         ("curl", "7.81.0-1ubuntu1.16", None)
+    );
+}
+
+#[test]
+fn a_real_repository_of_security_updates() {
+    let release =
+        read_release(&data("real/debian-security-Release")[..], &feed(), &Limits::default()).unwrap();
+    assert_eq!((release.origin.as_str(), release.suite.as_str()), ("Debian", "oldstable-security"));
+    assert_eq!((release.codename.as_str(), release.version.as_str()), ("bookworm-security", "12"));
+    assert!(release.is_security());
+    assert!(!release.has_expired(feed().read_at));
+    assert!(release.has_expired("2026-11-26T00:00:00Z".parse().unwrap()));
+    let (mut read, mut offers) = (Collected::default(), Vec::new());
+    let file = data("real/debian-security-Packages");
+    let summary = read_packages(&file[..], &release, &feed(), &Limits::default(), &mut read, |offer| {
+        offers.push(offer)
+    })
+    .unwrap();
+    assert_eq!((summary.records, summary.patches, summary.skipped), (3, 3, 0));
+    assert_eq!(notes(&read), [""; 0]);
+    let bind = &offers[0];
+    assert_eq!(bind.patch.target.to_string(), "deb:bind9-host=1:9.18.49-1~deb12u3");
+    assert_eq!((bind.source.0.as_str(), bind.source.1.as_str()), ("bind9", "1:9.18.49-1~deb12u3"));
+    assert_eq!((bind.patch.category, bind.phased_percent), (Category::Security, None));
+    let content = bind.patch.content.to_string();
+    assert!(
+        content.ends_with("00bd2c7f67c7d75301674b69498db582350dace307ff91d2f0005e2610344a2b"),
+        "{content}"
     );
 }

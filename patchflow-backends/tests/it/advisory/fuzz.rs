@@ -5,12 +5,12 @@
 use super::{data, feed};
 use patchflow_backends::advisory::debian::{Release, read_packages, read_release, read_tracker};
 use patchflow_backends::advisory::{
-    Collected, Format, Limits, Summary, csaf, cve, epss, kev, osv, updateinfo, windows,
+    Collected, Format, Limits, Summary, csaf, cve, epss, kev, osv, patches, updateinfo, windows,
 };
 use proptest::prelude::*;
 
 /// A record of each format, as a beginning.
-const SEEDS: [&str; 14] = [
+const SEEDS: [&str; 22] = [
     "real/ALSA-2022_0001.json",
     "real/RUSTSEC-2024-0003.json",
     "real/CVE-2023-41175.json",
@@ -18,11 +18,19 @@ const SEEDS: [&str; 14] = [
     "real/icsa-20-098-05.json",
     "real/kev.json",
     "real/kev.csv",
+    "real/GHSA-24rp-q3w6-vc56.json",
+    "real/rocky-updateinfo.xml",
+    "real/debian-tracker.json",
+    "real/debian-security-Packages",
+    "real/debian-security-Release",
+    "real/epss.csv",
     "written/csaf-vex.json",
     "written/osv.jsonl",
     "written/updateinfo.xml",
     "written/tracker.json",
     "written/windows.json",
+    "written/epss.csv",
+    "written/patches.jsonl",
     "written/Packages",
     "written/Release",
 ];
@@ -68,7 +76,7 @@ fn read_as_all(bytes: &[u8]) {
     let _ = Format::of(bytes);
     let release = read_release(bytes, &now, &bounds).unwrap_or_else(|_| Release::default());
     type Any = fn(&[u8], &mut Collected) -> Option<Summary>;
-    let all: [Any; 8] = [
+    let all: [Any; 9] = [
         |bytes, read| osv::read(bytes, &super::feed(), &limits(), read).ok(),
         |bytes, read| csaf::read(bytes, &super::feed(), &limits(), read).ok(),
         |bytes, read| cve::read(bytes, &super::feed(), &limits(), read).ok(),
@@ -77,6 +85,7 @@ fn read_as_all(bytes: &[u8]) {
         |bytes, read| kev::read(bytes, &super::feed(), &limits(), read).ok(),
         |bytes, read| epss::read(bytes, &super::feed(), &limits(), read).ok(),
         |bytes, read| windows::read(bytes, &super::feed(), &limits(), read).ok(),
+        |bytes, read| patches::read(bytes, &super::feed(), &limits(), read).ok(),
     ];
     for reader in all {
         let (mut first, mut second) = (Collected::default(), Collected::default());

@@ -87,6 +87,13 @@ fn scores_are_read_with_their_day() {
     let score = read.advisories[1].epss.unwrap();
     assert_eq!((score.score, score.percentile), (0.94358, 0.99957));
     assert_eq!(score.on.unwrap().to_string(), "2026-11-20T00:00:00.000Z");
+    let (summary, read) = epss(&data("real/epss.csv"));
+    assert_eq!((summary.records, summary.advisories), (5, 5));
+    assert_eq!(notes(&read), [""; 0]);
+    let last = &read.advisories[4];
+    let score = last.epss.unwrap();
+    assert_eq!((&*last.id, score.score, score.percentile), ("CVE-1999-0005", 0.91963, 0.99214));
+    assert_eq!(score.on.unwrap().to_string(), "2025-02-20T00:00:00.000Z");
     let (summary, read) =
         epss(b"cve,epss,percentile\nCVE-1,1.5,0.1\nCVE-2,nan,0.1\nCVE-3,0.5\nCVE-4,0.5,0.6\n");
     assert_eq!((summary.records, summary.advisories), (4, 1));

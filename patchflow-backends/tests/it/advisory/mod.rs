@@ -7,7 +7,9 @@ mod debian;
 mod fuzz;
 mod lists;
 mod osv;
+mod patches;
 mod path;
+mod source;
 mod updateinfo;
 mod windows;
 

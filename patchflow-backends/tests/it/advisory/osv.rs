@@ -49,6 +49,27 @@ fn what_osv_says_is_carried_over() {
 }
 
 #[test]
+fn a_real_record_of_github_repairs_each_branch() {
+    let (summary, read) = osv(&data("real/GHSA-24rp-q3w6-vc56.json"));
+    assert_eq!((summary.records, summary.advisories, summary.partly), (1, 1, 0));
+    assert_eq!(notes(&read), [""; 0]);
+    let postgres = &read.advisories[0];
+    assert_eq!((&*postgres.id, postgres.severity), ("GHSA-24rp-q3w6-vc56", Severity::Critical));
+    assert_eq!(texts(&postgres.aliases), ["CVE-2024-1597"]);
+    assert_eq!(
+        all_shown(&postgres.affected),
+        [
+            "maven:org.postgresql:postgresql: below 42.2.28: affected, fixed from 42.2.28",
+            "maven:org.postgresql:postgresql: from 42.3.0 below 42.3.9: affected, fixed from 42.3.9",
+            "maven:org.postgresql:postgresql: from 42.4.0 below 42.4.4: affected, fixed from 42.4.4",
+            "maven:org.postgresql:postgresql: from 42.5.0 below 42.5.5: affected, fixed from 42.5.5",
+            "maven:org.postgresql:postgresql: from 42.6.0 below 42.6.1: affected, fixed from 42.6.1",
+            "maven:org.postgresql:postgresql: from 42.7.0 below 42.7.2: affected, fixed from 42.7.2",
+        ]
+    );
+}
+
+#[test]
 fn a_range_of_commits_beside_versions_is_told_only_where_nothing_else_speaks() {
     let only_git = r#"{"id": "G-1", "affected": [
         {"package": {"ecosystem": "crates.io", "name": "a"}, "ranges": [{"type": "GIT", "repo": "r", "events": [{"introduced": "0"}]}]},

@@ -16,13 +16,15 @@ fn from(path: &Path, limits: &Limits) -> (Result<Summary, ReadError>, Collected)
 fn a_folder_is_read_whole_whatever_its_formats() {
     let (summary, read) = from(&data_path("real"), &Limits::default());
     let summary = summary.unwrap();
-    // Five single records, one weakness of a document, four entries of the catalogue twice.
-    assert_eq!((summary.files, summary.advisories, summary.repeated, summary.passed_over), (8, 10, 4, 0));
+    // Six single records, one weakness of a document, four entries of the catalogue twice, three errata, four records of
+    // the tracker, five scores. `Release` and `Packages` are no advisories.
+    assert_eq!((summary.files, summary.advisories, summary.repeated, summary.passed_over), (12, 23, 4, 2));
+    assert_eq!(summary.patches, 4);
     assert!(read.advisories.iter().any(|advisory| &*advisory.id == "CVE-2020-10635"));
     let (summary, read) = from(&data_path("written"), &Limits::default());
     let summary = summary.unwrap();
     // `Release` and `Packages` are no advisories.
-    assert_eq!((summary.files, summary.passed_over, summary.patches), (6, 2, 3));
+    assert_eq!((summary.files, summary.passed_over, summary.patches), (7, 2, 5));
     assert!(
         read.notes.iter().all(|note| note.file.as_deref() == Some("updateinfo.xml")),
         "{:?}",

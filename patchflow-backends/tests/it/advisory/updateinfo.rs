@@ -44,6 +44,37 @@ fn updates_are_advisories_and_patches() {
     assert_eq!((patch.reboot, patch.cves.len()), (RebootBehaviour::Required, 1));
 }
 
+#[test]
+fn real_errata_of_rocky_linux() {
+    let mut read = Collected::default();
+    let feed = feed().on(Platform::new("rocky", "8"));
+    let file = data("real/rocky-updateinfo.xml");
+    let summary = updateinfo::read(&file[..], &feed, &Limits::default(), &mut read).unwrap();
+    assert_eq!((summary.records, summary.advisories, summary.patches), (3, 3, 4));
+    assert_eq!(notes(&read), [""; 0]);
+    let [lz4, kernel, ruby] = &read.advisories[..] else { panic!("three errata") };
+    assert_eq!((&*lz4.id, lz4.severity), ("RLSA-2021:2575", Severity::Moderate));
+    assert_eq!(texts(&lz4.aliases), ["CVE-2021-3520"]);
+    assert_eq!(lz4.fixed_at.unwrap().to_string(), "2021-07-22T03:13:55.000Z");
+    assert_eq!(
+        all_shown(&lz4.affected),
+        ["rpm:lz4 on rocky 8: below 1.8.3-3.el8_4: affected, fixed from 1.8.3-3.el8_4"]
+    );
+    assert_eq!(texts(&kernel.aliases), ["CVE-2021-22543", "CVE-2021-22555", "CVE-2021-3609"]);
+    assert_eq!(kernel.severity, Severity::High);
+    assert_eq!(
+        all_shown(&ruby.affected),
+        [
+            "rpm:rubygem-abrt on rocky 8: below 0.3.0-4.module+el8.5.0+738+032c9c02: affected, fixed from \
+             0.3.0-4.module+el8.5.0+738+032c9c02",
+            "rpm:rubygem-bson on rocky 8: below 4.3.0-2.module+el8.4.0+592+03ff458a: affected, fixed from \
+             4.3.0-2.module+el8.4.0+592+03ff458a",
+        ]
+    );
+    assert_eq!(read.patches[0].id.as_str(), "RLSA-2021:2575:lz4");
+    assert_eq!(read.patches[0].target.to_string(), "rpm:lz4=1.8.3-3.el8_4");
+}
+
 fn update(inside: &str) -> String {
     format!(
         "<updates><update type=\"security\"><id>A</id>{inside}</update><update type=\"security\"><id>B</id></update></updates>"

@@ -26,13 +26,16 @@ type Key = (Arc<str>, Arc<str>, Arc<str>);
 /// // Another feed speaks of one of them: the other is not touched.
 /// let remade = all.put([record("vendor", "CVE-2026-1", Severity::High)], []);
 /// assert_eq!((remade.made.len(), remade.made[0].advisory.severity), (1, Severity::High));
-/// let remade = all.put([], [("nvd".into(), "CVE-2026-2".into())]);
+/// let remade = all.put([] as [Advisory; 0], [("nvd".into(), "CVE-2026-2".into())]);
 /// assert_eq!((remade.made.len(), &*remade.gone[0]), (0, "CVE-2026-2"));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Merging {
     authorities: Authorities,
-    records: BTreeMap<Key, Vec<Advisory>>,
+    /// Shared with whoever hands them in: feeds hold a hundred thousand.
+    records: BTreeMap<Key, Vec<Arc<Advisory>>>,
+    /// How many of them say that something is exploited.
+    exploited: usize,
     bearing: BTreeMap<Arc<str>, BTreeSet<Key>>,
     /// The names of the advisories that stand.
     made: BTreeSet<Arc<str>>,
@@ -71,7 +74,7 @@ impl Merging {
     /// Whether any record says that something is exploited, as only somebody does who has read a catalogue of that.
     #[must_use]
     pub fn lists_exploited(&self) -> bool {
-        self.records.values().flatten().any(|record| record.exploited.is_some())
+        self.exploited > 0
     }
 
     /// Takes in records that a feed has published or changed, and drops those that it took out, by feed and record. A
@@ -79,7 +82,7 @@ impl Merging {
     /// together under one name all count, as [`merge`] has it.
     pub fn put(
         &mut self,
-        published: impl IntoIterator<Item = Advisory>,
+        published: impl IntoIterator<Item = impl Into<Arc<Advisory>>>,
         gone: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
     ) -> Remade {
         let mut touched: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -90,18 +93,21 @@ impl Merging {
                 self.drop_record(&key, &mut touched);
             }
         }
-        let mut fresh: BTreeMap<Key, Vec<Advisory>> = BTreeMap::new();
+        let mut fresh: BTreeMap<Key, Vec<Arc<Advisory>>> = BTreeMap::new();
         for record in published {
+            let record: Arc<Advisory> = record.into();
             let Provenance { feed, record: name, .. } = source(&record);
             fresh.entry((feed, name, record.id.clone())).or_default().push(record);
         }
         for (key, same) in fresh {
-            let newest = |all: &[Advisory]| all.iter().map(|record| source(record).modified).max().flatten();
+            let newest =
+                |all: &[Arc<Advisory>]| all.iter().map(|record| source(record).modified).max().flatten();
             if self.records.get(&key).is_some_and(|known| *known == same || newest(known) > newest(&same)) {
                 continue;
             }
             self.drop_record(&key, &mut touched);
-            for name in same.iter().flat_map(names) {
+            self.exploited += same.iter().filter(|record| record.exploited.is_some()).count();
+            for name in same.iter().flat_map(|record| names(record)) {
                 touched.insert(name.clone());
                 self.bearing.entry(name.clone()).or_default().insert(key.clone());
             }
@@ -112,6 +118,7 @@ impl Merging {
 
     fn drop_record(&mut self, key: &Key, touched: &mut BTreeSet<Arc<str>>) {
         for record in self.records.remove(key).into_iter().flatten() {
+            self.exploited -= usize::from(record.exploited.is_some());
             for name in names(&record) {
                 touched.insert(name.clone());
                 if let Some(bearing) = self.bearing.get_mut(name) {
@@ -131,12 +138,13 @@ impl Merging {
         while let Some(name) = open.pop() {
             for key in self.bearing.get(&name).into_iter().flatten() {
                 if keys.insert(key) {
-                    let of = self.records.get(key).into_iter().flatten().flat_map(names);
+                    let of = self.records.get(key).into_iter().flatten().flat_map(|record| names(record));
                     open.extend(of.filter(|name| named.insert((*name).clone())).cloned());
                 }
             }
         }
-        let records = keys.into_iter().filter_map(|key| self.records.get(key)).flatten().cloned();
+        let records = keys.into_iter().filter_map(|key| self.records.get(key)).flatten();
+        let records = records.map(|record| Advisory::clone(record));
         let merged = merge(records, &self.authorities);
         let now: BTreeSet<Arc<str>> = merged.advisories.iter().map(|m| m.advisory.id.clone()).collect();
         let gone: Vec<_> =
@@ -189,7 +197,7 @@ mod tests {
                     prop_assert!(standing.remove(name).is_some());
                 }
                 standing.extend(remade.made.into_iter().map(|merged| (merged.advisory.id.clone(), merged)));
-                let whole = merge(kept.records.values().flatten().cloned(), &Authorities::default());
+                let whole = merge(kept.records.values().flatten().map(|record| Advisory::clone(record)), &Authorities::default());
                 let at_once: BTreeMap<_, _> =
                     whole.advisories.into_iter().map(|merged| (merged.advisory.id.clone(), merged)).collect();
                 prop_assert_eq!(&standing, &at_once);

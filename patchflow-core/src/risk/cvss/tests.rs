@@ -10,53 +10,120 @@ fn read(text: &str) -> Vector {
     text.parse().unwrap_or_else(|bad| panic!("{bad}"))
 }
 
-/// FIRST, "Common Vulnerability Scoring System v3.1: Examples"; the same weaknesses after 2.0 where it gives them.
+/// Base scores of FIRST's documents "Common Vulnerability Scoring System v3.0: Examples" and "v3.1: Examples"
+/// (first.org/cvss/v3.0/examples, first.org/cvss/v3-1/examples). Both give 2.0 beside their own version. Checked against the
+/// quotations of these pages in the tests of scm-rs/cvss-rs on GitHub.
 const EXAMPLES: &[(&str, &str, &str)] = &[
-    ("CVE-2013-1937", "AV:N/AC:M/Au:N/C:N/I:P/A:N", "4.3"),
-    ("CVE-2013-1937", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", "6.1"),
     ("CVE-2013-0375", "AV:N/AC:L/Au:S/C:P/I:P/A:N", "5.5"),
-    ("CVE-2013-0375", "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", "6.4"),
     ("CVE-2014-3566", "AV:N/AC:M/Au:N/C:P/I:N/A:N", "4.3"),
-    ("CVE-2014-3566", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", "3.1"),
     ("CVE-2012-1516", "AV:N/AC:L/Au:S/C:C/I:C/A:C", "9.0"),
-    ("CVE-2012-1516", "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", "9.9"),
     ("CVE-2009-0783", "AV:L/AC:L/Au:N/C:P/I:P/A:P", "4.6"),
-    ("CVE-2009-0783", "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L", "4.2"),
     ("CVE-2012-0384", "AV:N/AC:M/Au:S/C:C/I:C/A:C", "8.5"),
-    ("CVE-2012-0384", "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", "8.8"),
     ("CVE-2015-1098", "AV:N/AC:M/Au:N/C:P/I:P/A:P", "6.8"),
-    ("CVE-2015-1098", "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.8"),
     ("CVE-2014-0160", "AV:N/AC:L/Au:N/C:P/I:N/A:N", "5.0"),
-    ("CVE-2014-0160", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", "7.5"),
-    ("CVE-2014-6271", "AV:N/AC:L/Au:N/C:C/I:C/A:C", "10.0"),
-    ("CVE-2014-6271", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "9.8"),
     ("CVE-2008-1447", "AV:N/AC:L/Au:N/C:N/I:P/A:N", "5.0"),
-    ("CVE-2008-1447", "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N", "6.8"),
     ("CVE-2014-2005", "AV:L/AC:M/Au:N/C:C/I:C/A:C", "6.9"),
+    ("CVE-2012-1342", "AV:N/AC:L/Au:N/C:N/I:P/A:N", "5.0"),
+    ("CVE-2013-6014", "AV:A/AC:L/Au:N/C:N/I:C/A:N", "6.1"),
+    ("CVE-2014-9253", "AV:N/AC:M/Au:N/C:N/I:P/A:N", "4.3"),
+    ("CVE-2009-0658", "AV:N/AC:M/Au:N/C:C/I:C/A:C", "9.3"),
+    ("CVE-2011-1265", "AV:A/AC:L/Au:N/C:C/I:C/A:C", "8.3"),
+    ("CVE-2014-2019", "AV:L/AC:L/Au:N/C:N/I:C/A:N", "4.9"),
+    ("CVE-2016-0128", "AV:N/AC:M/Au:N/C:P/I:P/A:N", "5.8"),
+    ("CVE-2019-7551", "AV:N/AC:M/Au:S/C:P/I:P/A:P", "6.0"),
+    ("CVE-2016-5729", "AV:L/AC:L/Au:S/C:C/I:C/A:C", "6.8"),
+    ("CVE-2015-2890", "AV:L/AC:L/Au:N/C:C/I:C/A:C", "7.2"),
+    ("CVE-2018-3652", "AV:L/AC:L/Au:N/C:P/I:P/A:P", "4.6"),
+    ("CVE-2019-0884", "AV:N/AC:H/Au:N/C:C/I:C/A:C", "7.6"),
+    // 3.0
+    ("CVE-2013-1937", "CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", "6.1"),
+    ("CVE-2013-0375", "CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", "6.4"),
+    ("CVE-2014-3566", "CVSS:3.0/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", "3.1"),
+    ("CVE-2012-1516", "CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", "9.9"),
+    ("CVE-2009-0783", "CVSS:3.0/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L", "4.2"),
+    ("CVE-2012-0384", "CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", "8.8"),
+    ("CVE-2015-1098", "CVSS:3.0/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.8"),
+    ("CVE-2014-0160", "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", "7.5"),
+    ("CVE-2014-6271", "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "9.8"),
+    ("CVE-2008-1447", "CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N", "6.8"),
+    ("CVE-2014-2005", "CVSS:3.0/AV:P/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "6.8"),
+    ("CVE-2010-0467", "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:L/I:N/A:N", "5.8"),
+    ("CVE-2012-1342", "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:N/I:L/A:N", "5.8"),
+    ("CVE-2013-6014", "CVSS:3.0/AV:A/AC:L/PR:N/UI:N/S:C/C:H/I:N/A:H", "9.3"),
+    ("CVE-2014-9253", "CVSS:3.0/AV:N/AC:L/PR:L/UI:R/S:C/C:L/I:L/A:N", "5.4"),
+    ("CVE-2009-0658", "CVSS:3.0/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.8"),
+    ("CVE-2011-1265", "CVSS:3.0/AV:A/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "8.8"),
+    ("CVE-2014-2019", "CVSS:3.0/AV:P/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N", "4.6"),
+    ("CVE-2015-0970", "CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "8.8"),
+    ("CVE-2014-0224", "CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:N", "7.4"),
+    ("CVE-2012-5376", "CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:H/I:H/A:H", "9.6"),
+    // 3.1; of CVE-2012-0384 it judges the privileges otherwise than 3.0 did.
+    ("CVE-2013-0375", "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", "6.4"),
+    ("CVE-2014-3566", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", "3.1"),
+    ("CVE-2012-1516", "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", "9.9"),
+    ("CVE-2009-0783", "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L", "4.2"),
+    ("CVE-2012-0384", "CVSS:3.1/AV:N/AC:L/PR:H/UI:N/S:U/C:H/I:H/A:H", "7.2"),
+    ("CVE-2015-1098", "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.8"),
+    ("CVE-2014-0160", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", "7.5"),
+    ("CVE-2014-6271", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "9.8"),
+    ("CVE-2008-1447", "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N", "6.8"),
     ("CVE-2014-2005", "CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "6.8"),
     ("CVE-2010-0467", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:L/I:N/A:N", "5.8"),
     ("CVE-2012-1342", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:N/I:L/A:N", "5.8"),
-    ("CVE-2013-6014", "AV:A/AC:L/Au:N/C:N/I:N/A:C", "6.1"),
     ("CVE-2013-6014", "CVSS:3.1/AV:A/AC:L/PR:N/UI:N/S:C/C:H/I:N/A:H", "9.3"),
     ("CVE-2019-7551", "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:H/I:H/A:H", "9.0"),
-    ("CVE-2009-0658", "AV:N/AC:M/Au:N/C:C/I:C/A:C", "9.3"),
     ("CVE-2009-0658", "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.8"),
-    ("CVE-2011-1265", "AV:A/AC:L/Au:N/C:C/I:C/A:C", "8.3"),
     ("CVE-2011-1265", "CVSS:3.1/AV:A/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "8.8"),
-    ("CVE-2014-2019", "AV:L/AC:L/Au:N/C:N/I:C/A:N", "4.9"),
     ("CVE-2014-2019", "CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N", "4.6"),
     ("CVE-2015-0970", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "8.8"),
     ("CVE-2014-0224", "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:N", "7.4"),
     ("CVE-2012-5376", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:H/I:H/A:H", "9.6"),
-    ("CVE-2016-0128", "AV:N/AC:M/Au:N/C:P/I:P/A:N", "5.8"),
+    ("CVE-2016-1645", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "8.8"),
     ("CVE-2016-0128", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:H/A:N", "6.8"),
+    ("CVE-2016-2118", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.5"),
+    ("CVE-2017-5942", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", "6.1"),
+    ("CVE-2018-18913", "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.8"),
+    ("CVE-2016-5558", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:L/A:L", "8.6"),
+    ("CVE-2016-5729", "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:C/C:H/I:H/A:H", "8.2"),
+    ("CVE-2015-2890", "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:N/I:H/A:H", "6.0"),
     ("CVE-2018-3652", "CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", "7.6"),
+    ("CVE-2019-0884", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:H/A:H", "7.5"),
+    ("CVE-2019-0884 elsewhere", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:L/A:N", "4.2"),
+];
+
+/// FIRST, "Common Vulnerability Scoring System v4.0: Examples" (first.org/cvss/v4-0/examples): all vectors for which the page
+/// prints a score, with threat, environment and supplemental metrics where it gives them.
+const EXAMPLES_OF_4_0: &[(&str, &str)] = &[
+    ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "7.7"),
+    ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U", "5.2"),
+    ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:N/VC:H/VI:L/VA:L/SC:N/SI:N/SA:N", "8.3"),
+    (
+        "CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:N/VC:H/VI:L/VA:L/SC:N/SI:N/SA:N/CR:H/IR:L/AR:L/MAV:N/MAC:H/MVC:H/MVI:L/MVA:L",
+        "8.1",
+    ),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:H/SC:N/SI:N/SA:L", "8.7"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:H/SC:N/SI:N/SA:L/E:U", "6.6"),
+    ("CVSS:4.0/AV:L/AC:L/AT:N/PR:H/UI:N/VC:H/VI:H/VA:N/SC:N/SI:N/SA:N", "8.3"),
+    ("CVSS:4.0/AV:L/AC:L/AT:N/PR:H/UI:N/VC:H/VI:H/VA:N/SC:N/SI:N/SA:N/E:U", "5.6"),
+    ("CVSS:4.0/AV:A/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:N/SC:N/SI:N/SA:N/S:P", "8.6"),
+    ("CVSS:4.0/AV:A/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:N/SC:N/SI:N/SA:N/MSI:S/S:P", "9.7"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:H/SC:N/SI:N/SA:N/V:C", "8.7"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:L/UI:N/VC:N/VI:N/VA:N/SC:H/SI:L/SA:H", "6.4"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:L/UI:N/VC:N/VI:N/VA:N/SC:H/SI:L/SA:H/E:U/MAV:A/R:U/V:C", "2.4"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", "10.0"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H/E:A/CR:H/IR:H/AR:H/MAV:L/MAT:P", "8.9"),
+    ("CVSS:4.0/AV:L/AC:L/AT:N/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "8.5"),
+    ("CVSS:4.0/AV:L/AC:L/AT:N/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:A/MVC:N/MVI:N/MVA:N", "0.0"),
+    ("CVSS:4.0/AV:N/AC:L/AT:N/PR:L/UI:N/VC:N/VI:N/VA:H/SC:N/SI:N/SA:N", "7.1"),
 ];
 
 #[test]
 fn the_published_examples_agree() {
     for (cve, vector, score) in EXAMPLES {
         assert_eq!(read(vector).score().to_string(), *score, "{cve} {vector}");
+    }
+    for (vector, score) in EXAMPLES_OF_4_0 {
+        assert_eq!(read(vector).score().to_string(), *score, "{vector}");
     }
 }
 

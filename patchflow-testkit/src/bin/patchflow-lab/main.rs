@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod explore;
+mod install;
 mod inventory;
 mod match_;
 mod scenario;

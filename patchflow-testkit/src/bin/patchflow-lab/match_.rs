@@ -2,12 +2,13 @@
 
 #![expect(clippy::print_stderr, reason = "a program for people at a terminal")]
 
+use crate::install::Installs;
 use clap::Args;
 use patchflow_backends::advisory::{Collected, Feed, Limits, read_ends, read_path};
 use patchflow_backends::inventory::read_document;
-use patchflow_core::catalog::{Advisory, Authorities, Fix, Product, merge};
+use patchflow_core::catalog::{Advisory, Authorities, Fix, Patch, Product, merge};
 use patchflow_core::identify::{AdvisoryIndex, AdvisoryIx, EndOfLife, Matches, Missing, Rates};
-use patchflow_core::inventory::{EndpointView, InventoryIndex};
+use patchflow_core::inventory::{EndpointRecord, EndpointView, InventoryIndex};
 use patchflow_core::package::Platform;
 use patchflow_core::risk::{Catalogues, DueLimits, Priority, RiskRules};
 use patchflow_core::time::Timestamp;
@@ -34,6 +35,10 @@ pub(crate) struct Match {
     /// Advisories: files, zip archives or folders of any format that is read. A source is called by the name of its file.
     #[arg(long, num_args = 1.., required = true)]
     advisories: Vec<PathBuf>,
+    /// Patches that could be installed: files, archives or folders of patches (docs/feeds.md), of updateinfo or of updates of
+    /// Windows. Says then what to install on each endpoint, in which order, and what replaces or keeps out what.
+    #[arg(long, num_args = 1..)]
+    patches: Vec<PathBuf>,
     /// Platforms whose support ends: a JSON list of `{"platform", "since", "mitigation"}`, as docs/feeds.md describes it.
     #[arg(long)]
     end_of_life: Option<PathBuf>,
@@ -43,7 +48,8 @@ pub(crate) struct Match {
     /// The instant that counts as now, RFC 3339; the machine's clock unless given.
     #[arg(long)]
     now: Option<String>,
-    /// Prints a line of JSON for each piece of software that misses a patch.
+    /// Prints a line of JSON for each piece of software that misses a patch, and with `--patches` one with `install` for each
+    /// endpoint where something is to be installed or waits.
     #[arg(long)]
     json: bool,
 }
@@ -67,14 +73,18 @@ impl Match {
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
         };
-        let inventory = self.read_inventory()?;
-        let (advisories, catalogues) = self.read_advisories(now)?;
+        let (inventory, records) = self.read_inventory()?;
+        let Feeds { advisories, catalogues, told, mut patches } = self.read_advisories(now)?;
+        for path in &self.patches {
+            patches.append(&mut self.read_feed("--patches", path, now)?.patches);
+        }
+        let installs = (!self.patches.is_empty()).then(|| Installs::new(records, told, patches));
         let matches = Matches::of(&inventory, &advisories);
         let (rules, limits) = (RiskRules::default(), DueLimits::default());
         let ends = self.read_ends()?;
         let rates = Rates { rules: &rules, limits: &limits, catalogues, ends: &ends, now };
         let out = BufWriter::new(io::stdout().lock());
-        let desk = Desk { inventory: &inventory, advisories: &advisories, out };
+        let desk = Desk { inventory: &inventory, advisories: &advisories, installs: installs.as_ref(), out };
         match desk.print(&matches, &rates, self.json) {
             // Whoever reads has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -89,12 +99,17 @@ impl Match {
         read_ends(&text).map_err(|error| told(error.to_string()))
     }
 
-    fn read_inventory(&self) -> Result<InventoryIndex, String> {
+    /// The records as well, where they are asked for again.
+    fn read_inventory(&self) -> Result<(InventoryIndex, Vec<EndpointRecord>), String> {
         let path = self.inventory.display();
         let file = File::open(&self.inventory).map_err(|error| format!("--inventory {path}: {error}"))?;
-        let (mut inventory, mut bad) = (InventoryIndex::new(), Complaints::default());
+        let (mut inventory, mut records) = (InventoryIndex::new(), Vec::new());
+        let mut bad = Complaints::default();
         let each = |record| {
             inventory.put(&record);
+            if !self.patches.is_empty() {
+                records.push(record);
+            }
         };
         let read = read_document(BufReader::new(file), each, |line| bad.tell(&format!("{path}: {line}")))
             .map_err(|error| format!("--inventory {path}: {error}"))?;
@@ -103,34 +118,43 @@ impl Match {
         if read.endpoints == 0 && read.skipped > 0 {
             return Err(format!("--inventory {path}: no line of it is an endpoint"));
         }
-        Ok(inventory)
+        Ok((inventory, records))
     }
 
-    fn read_advisories(&self, now: Timestamp) -> Result<(AdvisoryIndex, Catalogues), String> {
-        let mut records: Vec<Advisory> = Vec::new();
-        for path in &self.advisories {
-            let mut feed = Feed::new(name_of(path), now);
-            if let Some(platform) = &self.platform {
-                feed = feed.on(Platform::named(platform));
-            }
-            let (path, mut read) = (path.as_path(), Collected::default());
-            let summary = read_path(path, &feed, &Limits::default(), &mut read)
-                .map_err(|error| format!("--advisories {}: {error}", path.display()))?;
-            let mut notes = Complaints::default();
-            read.notes.iter().for_each(|note| notes.tell(note));
-            notes.end("records");
-            eprintln!(
-                "{}: {} advisories of {} records in {} files; {} records skipped, {} kept in part, {} files of no known format",
-                path.display(),
-                summary.advisories,
-                summary.records,
-                summary.files,
-                summary.skipped,
-                summary.partly,
-                summary.passed_over
-            );
-            records.append(&mut read.advisories);
+    /// Reads a feed and tells what could not be read.
+    fn read_feed(&self, of: &str, path: &Path, now: Timestamp) -> Result<Collected, String> {
+        let mut feed = Feed::new(name_of(path), now);
+        if let Some(platform) = &self.platform {
+            feed = feed.on(Platform::named(platform));
         }
+        let mut read = Collected::default();
+        let summary = read_path(path, &feed, &Limits::default(), &mut read)
+            .map_err(|error| format!("{of} {}: {error}", path.display()))?;
+        let mut notes = Complaints::default();
+        read.notes.iter().for_each(|note| notes.tell(note));
+        notes.end("records");
+        eprintln!(
+            "{}: {} advisories and {} patches of {} records in {} files; {} records skipped, {} kept in part, {} files of no known format",
+            path.display(),
+            summary.advisories,
+            summary.patches,
+            summary.records,
+            summary.files,
+            summary.skipped,
+            summary.partly,
+            summary.passed_over
+        );
+        Ok(read)
+    }
+
+    fn read_advisories(&self, now: Timestamp) -> Result<Feeds, String> {
+        let (mut records, mut patches): (Vec<Advisory>, Vec<Patch>) = (Vec::new(), Vec::new());
+        for path in &self.advisories {
+            let mut read = self.read_feed("--advisories", path, now)?;
+            records.append(&mut read.advisories);
+            patches.append(&mut read.patches);
+        }
+        let told = if self.patches.is_empty() { Vec::new() } else { records.clone() };
         let known_exploited = records.iter().any(|advisory| advisory.exploited.is_some());
         let merged = merge(records, &Authorities::default());
         let mut findings = Complaints::default();
@@ -140,8 +164,18 @@ impl Match {
         for merged in merged.advisories {
             advisories.put(merged.advisory);
         }
-        Ok((advisories, Catalogues { known_exploited }))
+        Ok(Feeds { advisories, catalogues: Catalogues { known_exploited }, told, patches })
     }
+}
+
+/// What the sources of advisories say.
+struct Feeds {
+    /// After merging.
+    advisories: AdvisoryIndex,
+    catalogues: Catalogues,
+    /// As they were read, where they are asked for again.
+    told: Vec<Advisory>,
+    patches: Vec<Patch>,
 }
 
 fn name_of(path: &Path) -> String {
@@ -193,6 +227,7 @@ struct Line<'a> {
 struct Desk<'a, W: Write> {
     inventory: &'a InventoryIndex,
     advisories: &'a AdvisoryIndex,
+    installs: Option<&'a Installs>,
     out: W,
 }
 
@@ -229,6 +264,14 @@ impl<W: Write> Desk<'_, W> {
                     writeln!(self.out)?;
                 } else {
                     line.print(&mut self.out)?;
+                }
+            }
+            if let Some(install) = self.installs.and_then(|installs| installs.on(endpoint.id())) {
+                if json {
+                    serde_json::to_writer(&mut self.out, &install)?;
+                    writeln!(self.out)?;
+                } else {
+                    install.print(&mut self.out)?;
                 }
             }
         }
