@@ -8,7 +8,7 @@ use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{Approval, Policy, RingPolicy, RingSize, Selector, WaiverByName};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Event, Phase, RolloutState};
-use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +84,40 @@ fn missed(world: &World) -> Vec<(Option<String>, Timestamp, u32, MissedBecause)>
         _ => None,
     };
     world.journal.iter().filter_map(|recorded| of(&recorded.fact)).collect()
+}
+
+#[test]
+fn what_never_fits_and_a_freeze_that_freezes_nothing_are_refused_and_windows_that_touch_are_one() {
+    let said = |policy: &Policy| -> Vec<String> {
+        policy
+            .findings()
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.path, finding.message))
+            .collect()
+    };
+    let mut policy = policy();
+    let window = |opens_minute| WeeklyWindow { day: Weekday::Sunday, opens_minute, open_minutes: 20 };
+    let weekly = |windows: &[u16], freezes| Schedule::Weekly {
+        windows: windows.iter().map(|at| window(*at)).collect(),
+        freezes,
+    };
+    policy.schedule = weekly(&[120, 141], vec![]);
+    let never = "is longer than every window of `schedule`: nothing would ever start";
+    assert_eq!(said(&policy), [format!("deploy.expected_secs: 1800 s {never}")]);
+    policy.schedule = weekly(&[120, 140], vec![]);
+    assert_eq!(said(&policy), [""; 0], "they are one window of forty minutes");
+    policy.deploy.hooks.pre = Some("drain".into());
+    policy.deploy.hooks.pre_secs_max = 660;
+    assert_eq!(said(&policy), [format!("deploy.expected_secs: 2460 s with its hooks {never}")]);
+    let at = t("2026-12-24T00:00:00Z");
+    policy.deploy.hooks.pre = None;
+    policy.schedule = weekly(&[120, 140], vec![Freeze { from: at, until: at }]);
+    assert_eq!(
+        said(&policy),
+        [
+            "schedule.freezes[0]: ends 2026-12-24T00:00:00.000Z, which is not after it begins: it freezes nothing"
+        ]
+    );
 }
 
 #[test]
