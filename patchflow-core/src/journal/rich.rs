@@ -63,6 +63,7 @@ kinds! {
     RollbackAsked => "rollback_asked" 1,
     CandidateSuperseded => "candidate_superseded" 1,
     CandidateRerated => "candidate_rerated" 1,
+    StartRefused => "start_refused" 1,
     CandidateHeld => "candidate_held" 1,
     CandidateReleased => "candidate_released" 1,
     CandidateReopened => "candidate_reopened" 1,

@@ -75,6 +75,8 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
             open(Deploy, "not in service yet; it is brought to the patches whose rollouts have completed")
         } else if there.environment() == Environment::NonProduction {
             open(Deploy, "not chosen for the trial; rollouts are made over production endpoints")
+        } else if let Some(why) = fleet.start_refused(identified.id()) {
+            stopped(Deploy, format!("approved, and it cannot start by itself: {why}"))
         } else {
             open(Deploy, "approved, and no rollout that takes this endpoint has been started")
         });

@@ -247,6 +247,9 @@ impl History {
                 let text = format!("was due {due}, {endpoints} endpoints are past their date");
                 self.of_candidate(at, Stopped, *candidate, text);
             }
+            RichFact::StartRefused { candidate, reason } => {
+                self.of_candidate(at, Stopped, *candidate, format!("cannot start by itself: {reason}"));
+            }
             RichFact::CandidateHeld { candidate, reason } => {
                 self.of_candidate(at, Stopped, *candidate, format!("held: {reason}"));
             }

@@ -351,6 +351,13 @@ pub enum RichFact {
         /// The new rating; its due date is never later than the old one.
         risk: Assessment,
     },
+    /// An approved candidate should start by itself and cannot: no plan can be made of the policy and of those who need it.
+    StartRefused {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Every finding, as a sentence.
+        reason: String,
+    },
     /// A candidate goes nowhere: its relations contradict each other.
     CandidateHeld {
         /// The candidate.
