@@ -447,6 +447,7 @@ impl State {
             | RichFact::HoldCleared { .. }
             | RichFact::AlertsSeen { .. }
             | RichFact::WindowMissed { .. }
+            | RichFact::WindowOverrun { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ClockSteppedBack { .. }
             | RichFact::RequestDone { .. } => {}

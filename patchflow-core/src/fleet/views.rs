@@ -279,6 +279,12 @@ impl Fleet {
         self.state.candidate(id)?.held.as_deref()
     }
 
+    /// The rule that will approve a candidate by itself, and when; `None` when it waits for people or for nothing.
+    #[must_use]
+    pub fn approves_later(&self, id: CandidateId) -> Option<(&str, Timestamp)> {
+        decide::approves_later(&self.state, self.state.candidate(id)?, self.last_seen_at())
+    }
+
     /// Why an approved candidate that should start by itself cannot; `None` when it can, has, or need not.
     #[must_use]
     pub fn start_refused(&self, id: CandidateId) -> Option<&str> {

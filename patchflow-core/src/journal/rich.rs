@@ -98,6 +98,7 @@ kinds! {
     HoldCleared => "hold_cleared" 1,
     AlertsSeen => "alerts_seen" 1,
     WindowMissed => "window_missed" 1,
+    WindowOverrun => "window_overrun" 1,
     WrongContentSeen => "wrong_content_seen" 1,
     HookEnded => "hook_ended" 1,
     ReasonNamed => "reason_named" 1,

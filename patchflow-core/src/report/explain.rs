@@ -100,7 +100,13 @@ fn stages_before(fleet: &Fleet, candidate: &Candidate, chain: &mut Vec<Step>) {
                     let missing = usize::from(ask.from.quorum).saturating_sub(ask.votes.len());
                     open(Approve, format!("waiting for {missing} of role {} ({})", ask.from.role, ask.rule))
                 }
-                None => open(Approve, "waiting for what its approval rule asks for"),
+                None => open(
+                    Approve,
+                    match fleet.approves_later(trialled.identified().id()) {
+                        Some((rule, at)) => format!("the rule \"{rule}\" approves it at {at}"),
+                        None => "waiting for its approval to be looked at".into(),
+                    },
+                ),
             });
         }
         Candidate::Approved(approved) => {

@@ -2,7 +2,7 @@
 //! would let it go on (semantics S14).
 
 use crate::budgets::at_once;
-use crate::world::{Does, World};
+use crate::world::{Does, World, policy, start};
 use patchflow_core::catalog::{Patch, RebootBehaviour};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
@@ -11,7 +11,7 @@ use patchflow_core::gate::Percent;
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{Amount, Policy, RingPolicy, ScopeBudget, StartMode, StartsMax};
+use patchflow_core::policy::{Amount, Approval, Policy, RingPolicy, ScopeBudget, StartMode, StartsMax};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::Phase;
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
@@ -247,6 +247,21 @@ fn whoever_waits_for_a_window_says_when_its_due_date_or_an_emergency_comes_befor
         Some("wormable"),
     );
     assert!(!emergency.contains("window"), "{emergency}");
+}
+
+#[test]
+fn what_a_rule_approves_later_says_by_which_rule_and_when() {
+    let mut policy = policy();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: true, delay_secs: 7 * 24 * 3600 };
+    let mut world = World::new(4, 1, policy);
+    let mut update = patch("webd", "1.1");
+    update.released = Some(start());
+    let candidate = world.publish(update);
+    world.pass(2 * 3600);
+    let endpoint = world.fleet.endpoint_ix("prod-0").unwrap();
+    let said = explain(&world.fleet, endpoint, candidate).sentence();
+    let words = "the rule \"critical security after validation\" approves it at 2026-11-28T08:00:00.000Z";
+    assert!(said.ends_with(words), "{said}");
 }
 
 #[test]

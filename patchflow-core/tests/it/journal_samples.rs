@@ -499,6 +499,12 @@ fn rich() -> Vec<RichFact> {
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: Some(2) },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: None },
+        RichFact::WindowOverrun {
+            rollout: ROLLOUT,
+            calendar: Some("nights".into()),
+            closed: t("2026-11-22T04:00:00Z"),
+            under_way: 3,
+        },
         RichFact::WindowMissed {
             rollout: ROLLOUT,
             calendar: Some("nights".into()),

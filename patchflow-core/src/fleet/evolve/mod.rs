@@ -560,7 +560,7 @@ impl State {
                 }
             }
             // It says what did not happen.
-            RichFact::WindowMissed { .. } => {}
+            RichFact::WindowMissed { .. } | RichFact::WindowOverrun { .. } => {}
             RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
             RichFact::ResyncStarted { silence_secs: _, until } => {
                 let open = self.operating_members().collect();

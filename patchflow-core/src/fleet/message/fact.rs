@@ -677,6 +677,17 @@ pub enum RichFact {
         /// What kept them, as it stood when the window closed.
         because: MissedBecause,
     },
+    /// A window closed, and operations that began in it are still under way: they are not cut off.
+    WindowOverrun {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The calendar by its name; `None` for the policy's own schedule.
+        calendar: Option<Arc<str>>,
+        /// When the window closed.
+        closed: Timestamp,
+        /// How many members are being drained, installed or rebooted.
+        under_way: u32,
+    },
     /// An endpoint holds other content than what was approved; the first one of a rollout says so.
     WrongContentSeen {
         /// The rollout.
