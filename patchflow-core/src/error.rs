@@ -104,7 +104,7 @@ impl fmt::Display for Finding {
     }
 }
 
-struct Findings<'a>(&'a [Finding]);
+pub(crate) struct Findings<'a>(pub(crate) &'a [Finding]);
 
 impl fmt::Display for Findings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

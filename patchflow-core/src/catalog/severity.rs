@@ -35,6 +35,18 @@ pub enum Category {
     Firmware,
 }
 
+impl Category {
+    /// Whether updates of this class go by the clocks of what they replace, and hand their own on: feature, driver and
+    /// firmware updates do neither (semantics S7).
+    #[must_use]
+    pub const fn has_security_clocks(self) -> bool {
+        match self {
+            Self::Security | Self::Bugfix => true,
+            Self::Feature | Self::Driver | Self::Firmware => false,
+        }
+    }
+}
+
 macro_rules! words {
     ($ty:ty { $($variant:ident => $word:literal),+ $(,)? }) => {
         impl fmt::Display for $ty {

@@ -2,7 +2,7 @@
 
 use super::Fleet;
 use super::decide::At;
-use super::views::MemberTurn;
+use super::turns::MemberTurn;
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::StageState;
 use crate::time::Timestamp;
@@ -64,7 +64,9 @@ impl Fleet {
     }
 
     fn staged_from(&self, at: At<'_>) -> Option<Timestamp> {
-        let (MemberTurn::Opens(opens) | MemberTurn::Spread(opens)) = self.turn(at.rollout.id(), at.ix) else {
+        let (MemberTurn::Opens(opens) | MemberTurn::Spread(opens) | MemberTurn::Due { due: opens, .. }) =
+            self.turn(at.rollout.id(), at.ix)
+        else {
             return None;
         };
         let lead = i64::from(at.rollout.policy().staging.lead_secs) * 1000;

@@ -26,6 +26,7 @@ mod react;
 mod replay;
 mod state;
 mod table;
+mod turns;
 mod views;
 
 pub use content::ContentView;
@@ -40,5 +41,5 @@ pub use message::recorded::{EndpointFact, Fact, Recorded};
 pub use outbox::{Outbox, Persisted};
 pub(crate) use replay::Replay;
 pub use table::endpoints::{EndpointHandle, EndpointView};
-pub(crate) use views::MemberTurn;
+pub(crate) use turns::MemberTurn;
 pub use views::{AskView, CallView, NeedView, WayView};

@@ -208,6 +208,10 @@ impl State {
                 let text = format!("{} waits for approval: {rule}", self.title(*candidate));
                 act(self.notice(NoticeKind::ApprovalAsked, None, Some(*candidate), text));
             }
+            RichFact::StartRefused { candidate, reason } => {
+                let text = format!("{} is approved and cannot start: {reason}", self.title(*candidate));
+                act(self.notice(NoticeKind::StartRefused, None, Some(*candidate), text));
+            }
             RichFact::CandidateHeld { candidate, reason } => {
                 let text = format!("{} is held: {reason}", self.title(*candidate));
                 act(self.notice(NoticeKind::CandidateHeld, None, Some(*candidate), text));
@@ -443,6 +447,7 @@ impl State {
             | RichFact::HoldCleared { .. }
             | RichFact::AlertsSeen { .. }
             | RichFact::WindowMissed { .. }
+            | RichFact::WindowOverrun { .. }
             | RichFact::ReasonNamed { .. }
             | RichFact::ClockSteppedBack { .. }
             | RichFact::RequestDone { .. } => {}

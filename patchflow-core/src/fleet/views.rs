@@ -6,7 +6,6 @@ use super::message::observation::Standing;
 use super::state::CandidateEntry;
 use super::table::endpoints::EndpointView;
 use super::table::needs::Need;
-use super::table::openings::Opening;
 use crate::candidate::Candidate;
 use crate::digest::Digest;
 use crate::error::Finding;
@@ -15,7 +14,7 @@ use crate::ids::{
     AskId, CandidateId, EndpointId, EndpointIx, FleetId, MemberIx, PatchId, Revision, RolloutId, Seq,
 };
 use crate::plan::{RollbackPath, RolloutDraft, RolloutPlan};
-use crate::policy::{PersonApproval, Policy};
+use crate::policy::{PersonApproval, Policy, StartMode};
 use crate::risk::DueDates;
 use crate::rollout::{Member, Phase, Rollout};
 use crate::schedule::Schedule;
@@ -280,6 +279,20 @@ impl Fleet {
         self.state.candidate(id)?.held.as_deref()
     }
 
+    /// The rule that will approve a candidate by itself, and when; `None` when it waits for people or for nothing.
+    #[must_use]
+    pub fn approves_later(&self, id: CandidateId) -> Option<(&str, Timestamp)> {
+        decide::approves_later(&self.state, self.state.candidate(id)?, self.last_seen_at())
+    }
+
+    /// Why an approved candidate that should start by itself cannot; `None` when it can, has, or need not.
+    #[must_use]
+    pub fn start_refused(&self, id: CandidateId) -> Option<&str> {
+        let by_itself =
+            self.policy().is_some_and(|(policy, _)| policy.deploy.start == StartMode::WhenApproved);
+        self.state.candidate(id)?.refused.as_deref().filter(|_| by_itself)
+    }
+
     /// What the check makes of a draft now, without starting anything.
     ///
     /// # Errors
@@ -510,47 +523,6 @@ impl Fleet {
         if more == 0 { names } else { format!("{names} and {more} more") }
     }
 
-    /// Whether the window of a member is open for it now, and if not, when.
-    #[must_use]
-    pub(crate) fn turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
-        let rollout = self.state.rollout(rollout);
-        let needed = rollout.map_or(0, |rollout| decide::needed_secs(&self.state, rollout));
-        self.turn_for(rollout.and_then(|it| self.state.member(it.id(), member)), needed)
-    }
-
-    /// The same for the reboot that a member waits for.
-    #[must_use]
-    pub(crate) fn reboot_turn(&self, rollout: RolloutId, member: MemberIx) -> MemberTurn {
-        let at = self.state.member(rollout, member);
-        let reserve = at.map_or(0, |at| at.rollout.policy().deploy.reboot_reserve_secs);
-        self.turn_for(at, reserve.into())
-    }
-
-    /// Whether a member leaves its reboot to others of its bundle that are still to be installed.
-    #[must_use]
-    pub(crate) fn leaves_its_reboot(&self, rollout: RolloutId, member: MemberIx) -> bool {
-        let at = self.state.member(rollout, member).filter(|at| !at.rollout.bundle().is_empty());
-        at.is_some_and(|at| self.state.leaves_its_reboot(self.last_seen_at(), at))
-    }
-
-    fn turn_for(&self, at: Option<decide::At<'_>>, needed: u64) -> MemberTurn {
-        let Some(at) = at else { return MemberTurn::Never };
-        let (now, endpoint) = (self.state.cache.now, at.member.endpoint);
-        let Some(schedule) = self.state.schedule_for(at.rollout, self.state.calendar_of(endpoint)) else {
-            return MemberTurn::NoCalendar;
-        };
-        let Some(opening) = Opening::after(&schedule, now, needed) else { return MemberTurn::Never };
-        let starts = self.state.spread(at.rollout, endpoint, opening);
-        let frozen = schedule.frozen_until(now).filter(|_| !at.rollout.overrides_freezes());
-        match (opening.opens > now, starts > now) {
-            (true, _) => {
-                frozen.map_or(MemberTurn::Opens(starts), |until| MemberTurn::Frozen { until, starts })
-            }
-            (false, true) => MemberTurn::Spread(starts),
-            (false, false) => MemberTurn::Open,
-        }
-    }
-
     /// Until when a post hook on an endpoint may take, when one runs there.
     #[must_use]
     pub(crate) fn resumed_until(&self, endpoint: EndpointIx) -> Option<Timestamp> {
@@ -560,20 +532,3 @@ impl Fleet {
 
 /// What helps where every place of a budget is taken.
 const NEXT: &str = "it starts when one of them has come to its end and its turn has come";
-
-/// What the calendar says to a waiting member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MemberTurn {
-    /// It may start.
-    Open,
-    /// Its window opens then, its place in the spread included.
-    Opens(Timestamp),
-    /// A freeze lasts until then, and it may start at that time or later.
-    Frozen { until: Timestamp, starts: Timestamp },
-    /// Its window is open, and its place in the spread is to come.
-    Spread(Timestamp),
-    /// No opening is long enough.
-    Never,
-    /// It names a calendar that the policy does not have.
-    NoCalendar,
-}

@@ -141,8 +141,8 @@ impl RolloutDraft {
     /// Checks the draft against an approval and a policy, and deals the starters out to rings.
     ///
     /// # Errors
-    /// Every finding at once: an approval for another candidate, ring sizes that contradict each other, a single ring
-    /// over more than one endpoint without a waiver, endpoints that no ring takes, nothing to do.
+    /// Every finding at once: an approval for another candidate, ring sizes that contradict each other, more than one
+    /// endpoint and all in a single ring without a waiver, endpoints that no ring takes, nothing to do.
     pub fn check(
         &self,
         approved: &Approved,
@@ -162,15 +162,13 @@ impl RolloutDraft {
         if left.is_empty() {
             findings.push(Finding::new("select", "no production endpoint that is selected needs this patch"));
         }
-        if left.len() > 1 && policy.rings.len() == 1 && policy.single_ring.is_none() {
-            findings.push(Finding::new(
-                "rings",
-                format!("one ring over {} endpoints puts everything at risk at once; add rings, or set `single_ring` \
-                         with a name and a reason", left.len()),
-            ));
-        }
         sort_by_spread(&mut left, starters, hash);
-        let rings = deal(policy, starters, left, &mut findings);
+        let (total, mut dealing) = (left.len(), Vec::new());
+        let rings = deal(policy, starters, left, &mut dealing);
+        if total > 1 && policy.single_ring.is_none() {
+            findings.extend(everything_at_once(total, &rings));
+        }
+        findings.extend(dealing);
         if findings.is_empty() {
             Ok(RolloutPlan {
                 candidate: self.candidate,
@@ -247,6 +245,17 @@ fn deal(
         findings.push(Finding::new("rings", left_over(starters, &left)));
     }
     dealt
+}
+
+/// The finding about a plan in which one ring has all endpoints, be it the only one or because the others came out empty.
+fn everything_at_once(total: usize, rings: &[DealtRing]) -> Option<Finding> {
+    let all = rings.iter().find(|ring| rings.len() == 1 || ring.chosen.len() == total)?;
+    let which = if rings.len() == 1 { "one ring".into() } else { format!("ring `{}` alone", all.name) };
+    let message = format!(
+        "{which} over {total} endpoints puts everything at risk at once; add rings, or set `single_ring` with a name and \
+         a reason"
+    );
+    Some(Finding::new("rings", message))
 }
 
 /// Names the endpoints that no ring takes; beyond the first ones it counts them.

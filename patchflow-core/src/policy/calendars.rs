@@ -1,6 +1,6 @@
 //! Calendars by name, for endpoints that do not go by the policy's own schedule (semantics S4).
 
-use super::Say;
+use super::{DeployPolicy, Say};
 use crate::schedule::Schedule;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -21,13 +21,13 @@ pub struct CalendarPolicy {
 }
 
 impl CalendarPolicy {
-    pub(super) fn check(&self, expected_secs: u32, say: &mut Say<'_>) {
+    pub(super) fn check(&self, deploy: &DeployPolicy, say: &mut Say<'_>) {
         for (name, schedule) in &self.named {
             let path = format!("calendars.named.{name}");
             if name.is_empty() {
                 say(path.clone(), "a calendar needs a name; endpoints that name none go by `schedule`");
             }
-            super::check::schedule(&path, schedule, expected_secs, say);
+            super::check::schedule(&path, schedule, deploy, say);
         }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Each part checks itself, in its own file; what concerns several parts stands here.
 
-use super::{Approval, Policy, WaiverByName};
+use super::{Approval, DeployPolicy, Policy, WaiverByName};
 use crate::digest::Digest;
 use crate::error::Finding;
 use crate::schedule::Schedule;
+use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,7 +20,13 @@ pub(super) fn waiver(path: &str, waiver: Option<&WaiverByName>, say: &mut Say<'_
     }
 }
 
-pub(super) fn schedule(path: &str, schedule: &Schedule, expected_secs: u32, say: &mut Say<'_>) {
+pub(super) fn schedule(path: &str, schedule: &Schedule, deploy: &DeployPolicy, say: &mut Say<'_>) {
+    for (i, freeze) in schedule.freezes().iter().enumerate() {
+        if freeze.until <= freeze.from {
+            let message = format!("ends {}, which is not after it begins: it freezes nothing", freeze.until);
+            say(format!("{path}.freezes[{i}]"), &message);
+        }
+    }
     let Schedule::Weekly { windows, .. } = schedule else { return };
     if windows.is_empty() {
         say(
@@ -27,19 +34,24 @@ pub(super) fn schedule(path: &str, schedule: &Schedule, expected_secs: u32, say:
             "without a window nothing ever starts; say `anytime` if that is meant",
         );
     }
+    let mut sound = !windows.is_empty();
     for (i, window) in windows.iter().enumerate() {
         if window.opens_minute >= 1440 {
+            sound = false;
             say(format!("{path}.windows[{i}].opens_minute"), "a day has the minutes 0 to 1439");
         }
         if window.open_minutes == 0 || window.open_minutes > 10_080 {
+            sound = false;
             say(format!("{path}.windows[{i}].open_minutes"), "a window is open for 1 to 10080 minutes");
         }
     }
-    let longest = windows.iter().map(|window| u64::from(window.open_minutes) * 60).max().unwrap_or(0);
-    if !windows.is_empty() && u64::from(expected_secs) > longest {
+    // Windows that touch are one, so it is asked for an opening and not for a window.
+    let needed = u64::from(deploy.expected_secs) + deploy.hooks.secs_max();
+    if sound && schedule.without(false, true).next_open(Timestamp::default(), needed).is_none() {
+        let hooks = if deploy.hooks.secs_max() > 0 { " with its hooks" } else { "" };
         say(
             "deploy.expected_secs".into(),
-            &format!("longer than every window of `{path}`: nothing would ever start"),
+            &format!("{needed} s{hooks} is longer than every window of `{path}`: nothing would ever start"),
         );
     }
 }
@@ -66,8 +78,8 @@ impl Policy {
         self.reboot.check(&mut say);
         self.retry.check(&mut say);
         self.trial.check(&mut say);
-        schedule("schedule", &self.schedule, self.deploy.expected_secs, &mut say);
-        self.calendars.check(self.deploy.expected_secs, &mut say);
+        schedule("schedule", &self.schedule, &self.deploy, &mut say);
+        self.calendars.check(&self.deploy, &mut say);
         found
     }
 

@@ -228,8 +228,11 @@ fn patched_in(fleet: &Fleet, history: &History, endpoint: EndpointIx, outcome: &
     let risk = fleet.candidate(outcome.candidate)?.identified().risk();
     let told =
         history.candidate(outcome.candidate).and_then(|times| times.needed_since.get(&endpoint).copied());
-    let kept = || fleet.need(outcome.candidate, endpoint)?.needed_since;
-    let needed = told.or_else(kept).unwrap_or(risk.exposed_since);
+    let kept = fleet.need(outcome.candidate, endpoint).and_then(|need| need.needed_since);
+    // What the fleet keeps is the day only; it is earlier than what was told where a clock of what was replaced goes on.
+    let goes_on = |told: &Timestamp| kept.filter(|kept| kept.plus_secs(86_400) <= *told);
+    let told = told.map(|told| goes_on(&told).unwrap_or(told));
+    let needed = told.or(kept).unwrap_or(risk.exposed_since);
     Some(Patched {
         exposed_since: risk.exposed_since.max(needed),
         clock_started: risk.clock_started.max(needed),

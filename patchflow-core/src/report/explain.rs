@@ -75,6 +75,8 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
             open(Deploy, "not in service yet; it is brought to the patches whose rollouts have completed")
         } else if there.environment() == Environment::NonProduction {
             open(Deploy, "not chosen for the trial; rollouts are made over production endpoints")
+        } else if let Some(why) = fleet.start_refused(identified.id()) {
+            stopped(Deploy, format!("approved, and it cannot start by itself: {why}"))
         } else {
             open(Deploy, "approved, and no rollout that takes this endpoint has been started")
         });
@@ -98,7 +100,13 @@ fn stages_before(fleet: &Fleet, candidate: &Candidate, chain: &mut Vec<Step>) {
                     let missing = usize::from(ask.from.quorum).saturating_sub(ask.votes.len());
                     open(Approve, format!("waiting for {missing} of role {} ({})", ask.from.role, ask.rule))
                 }
-                None => open(Approve, "waiting for what its approval rule asks for"),
+                None => open(
+                    Approve,
+                    match fleet.approves_later(trialled.identified().id()) {
+                        Some((rule, at)) => format!("the rule \"{rule}\" approves it at {at}"),
+                        None => "waiting for its approval to be looked at".into(),
+                    },
+                ),
             });
         }
         Candidate::Approved(approved) => {

@@ -247,6 +247,9 @@ impl History {
                 let text = format!("was due {due}, {endpoints} endpoints are past their date");
                 self.of_candidate(at, Stopped, *candidate, text);
             }
+            RichFact::StartRefused { candidate, reason } => {
+                self.of_candidate(at, Stopped, *candidate, format!("cannot start by itself: {reason}"));
+            }
             RichFact::CandidateHeld { candidate, reason } => {
                 self.of_candidate(at, Stopped, *candidate, format!("held: {reason}"));
             }
@@ -388,6 +391,12 @@ impl History {
                 let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
                 let text = format!("the window{of} closed at {closed} over {waiting} that wait: {because}");
                 self.of_rollout(at, Waits, *rollout, text);
+            }
+            RichFact::WindowOverrun { rollout, calendar, closed, under_way } => {
+                let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
+                let text =
+                    format!("the window{of} closed at {closed} while {under_way} were still under way");
+                self.of_rollout(at, Step, *rollout, text);
             }
             RichFact::RolloutEnded { rollout, completed: true } => {
                 self.of_rollout(at, Passed, *rollout, "ended with every ring behind it".into());

@@ -37,7 +37,7 @@ pub(super) fn member_step(fleet: &Fleet, rollout: &Rollout, member: &Member) -> 
     let prior = rollout.prior_version(member);
     let target =
         fleet.candidate(rollout.candidate()).map_or("?", |c| c.identified().patch().target.version.as_str());
-    let (attempts, due) = (attempts(member), fleet.due(member));
+    let (attempts, due) = (attempts(rollout, member), fleet.due(member));
     let why =
         reason(fleet, member).map_or_else(String::new, |(kind, detail)| format!(": {}", told(kind, detail)));
     let from = prior.map_or_else(String::new, |prior| format!(", from {prior}"));
@@ -159,10 +159,15 @@ pub(super) fn told(kind: FailureKind, detail: &str) -> String {
     if detail.is_empty() { words.into() } else { format!("{words} ({detail})") }
 }
 
-fn attempts(member: &Member) -> String {
-    match member.attempts() {
-        0 | 1 => String::new(),
-        n => format!(" after {n} attempts"),
+/// How many attempts there were, and of what failed how many there may be.
+fn attempts(rollout: &Rollout, member: &Member) -> String {
+    let most = rollout.policy().retry.attempts_max;
+    match (member.phase(), member.attempts()) {
+        (Phase::Backoff, n) if (1..=most).contains(&n) => format!(" {n} of {most}"),
+        // Who failed earlier for good is not told of attempts that never come.
+        (Phase::Failed, n) if n == most && most > 1 => format!(" {n} of {most}"),
+        (_, 0 | 1) => String::new(),
+        (_, n) => format!(" after {n} attempts"),
     }
 }
 

@@ -157,6 +157,14 @@ fn closed(fleet: &Fleet, member: &Member, turn: MemberTurn) -> Option<String> {
         }
         MemberTurn::Never => "no maintenance window is long enough; the calendar must change".into(),
         MemberTurn::Opens(at) => format!("the next maintenance window opens {at}"),
+        MemberTurn::Due { due, opens: Some(at) } => format!(
+            "the next maintenance window opens {at}; it is due before that, and starts outside of the windows from {due}"
+        ),
+        MemberTurn::Due { due, opens: None } => {
+            format!(
+                "no maintenance window is long enough; it starts outside of them when it is due, from {due}"
+            )
+        }
         MemberTurn::Frozen { until, starts } if starts <= until => format!("a freeze lasts until {until}"),
         MemberTurn::Frozen { until, starts } => {
             format!("a freeze lasts until {until}; the next maintenance window opens {starts}")

@@ -18,6 +18,8 @@ pub struct Assessment {
     pub clock_started: Timestamp,
     /// Until when it should be verified everywhere; `None` at low priority.
     pub due: Option<Timestamp>,
+    /// From when on the due date was counted: the start of a due clock, or a new rating.
+    pub due_from: Timestamp,
     /// Which input decided, as a sentence.
     pub why: String,
 }
@@ -98,39 +100,62 @@ impl Assessment {
     #[must_use]
     pub fn after(self, older: &Self, now: Timestamp, limits: &dyn DueDates) -> Self {
         let anew = limits.due(self.priority, now);
+        let sooner = anew.filter(|anew| older.due.is_none_or(|due| *anew < due));
+        let (due, due_from) = sooner.map_or((older.due, older.due_from), |due| (Some(due), now));
         Self {
             exposed_since: self.exposed_since.min(older.exposed_since),
             clock_started: self.clock_started.min(older.clock_started),
-            due: older.due.into_iter().chain(anew).min(),
+            due,
+            due_from,
             ..self
         }
     }
 
-    /// This rating of a patch that replaces another: it takes over the earlier clocks and the earlier due date.
-    /// Feature, driver and firmware classes take over nothing.
+    /// This rating of a patch of `category` that replaces another one: it takes over the earlier clocks and the earlier
+    /// due date. Feature, driver and firmware classes take over nothing, and nothing is taken over from them: what
+    /// they bring is no fix. `older` is the category of the other one, and its rating.
     #[must_use]
-    pub fn replacing(self, category: Category, older: &Self) -> Self {
-        match category {
-            Category::Feature | Category::Driver | Category::Firmware => self,
-            Category::Security | Category::Bugfix => Self {
-                exposed_since: self.exposed_since.min(older.exposed_since),
-                clock_started: self.clock_started.min(older.clock_started),
-                due: older.due.into_iter().chain(self.due).min(),
-                ..self
-            },
+    pub fn replacing(self, category: Category, older: (Category, &Self)) -> Self {
+        if !category.has_security_clocks() || !older.0.has_security_clocks() {
+            return self;
+        }
+        let older = older.1;
+        let sooner = older.due.is_some_and(|due| self.due.is_none_or(|own| due <= own));
+        let (due, due_from) = if sooner { (older.due, older.due_from) } else { (self.due, self.due_from) };
+        Self {
+            exposed_since: self.exposed_since.min(older.exposed_since),
+            clock_started: self.clock_started.min(older.clock_started),
+            due,
+            due_from,
+            ..self
         }
     }
 
     /// Until when it should be verified on an endpoint on which it was first needed at `applicable`: an endpoint's
-    /// clock starts at the later of that day and the patch's. Under the limits that gave its due date it is what they
-    /// give anew, so that the end of a cycle stays one; otherwise it is as much later as the clock started.
+    /// clock starts at the later of that day and what the due date was counted from. Under the limits that gave it the
+    /// due date is what they give anew, so that the end of a cycle stays one; otherwise it is as much later.
+    ///
+    /// ```
+    /// # use patchflow_core::{doc::patch, time::Timestamp};
+    /// use patchflow_core::risk::{assess, DueLimits};
+    /// let on = |day: &str| -> Timestamp { format!("2026-11-{day}T00:00:00Z").parse().unwrap() };
+    /// let (mut openssl, limits) = (patch("openssl", "3.0.22"), DueLimits::default());
+    /// openssl.released = Some(on("01"));
+    /// openssl.severity = patchflow_core::catalog::Severity::Low;
+    /// let low = assess(&openssl, on("01"), &limits);
+    /// openssl.severity = patchflow_core::catalog::Severity::Critical;
+    /// let raised = assess(&openssl, on("10"), &limits).after(&low, on("10"), &limits);
+    /// assert_eq!(raised.due, Some(on("17")), "seven days from the new rating");
+    /// assert_eq!(raised.due_there(on("08"), &limits), raised.due, "also where it was needed before that");
+    /// assert_eq!(raised.due_there(on("12"), &limits), Some(on("19")));
+    /// ```
     #[must_use]
     pub fn due_there(&self, applicable: Timestamp, limits: &dyn DueDates) -> Option<Timestamp> {
-        if self.due.is_some() && self.due == limits.due(self.priority, self.clock_started) {
-            return limits.due(self.priority, self.clock_started.max(applicable));
+        let due = self.due?;
+        if limits.due(self.priority, self.due_from) == Some(due) {
+            return limits.due(self.priority, self.due_from.max(applicable));
         }
-        let later = applicable.since(self.clock_started);
-        self.due.map(|due| due.plus(later))
+        Some(due.plus(applicable.since(self.due_from)))
     }
 }
 
@@ -182,9 +207,10 @@ mod tests {
         let mut newer = patch("openssl", "3.0.23");
         newer.released = Some(on(9));
         let own = assess(&newer, on(9), &limits);
-        let rated = own.clone().replacing(Category::Security, &older);
+        let rated = own.clone().replacing(Category::Security, (Category::Security, &older));
         assert_eq!((rated.clock_started, rated.due), (on(4), Some(on(11))));
-        assert_eq!(own.clone().replacing(Category::Firmware, &older), own);
+        assert_eq!(own.clone().replacing(Category::Firmware, (Category::Security, &older)), own);
+        assert_eq!(own.clone().replacing(Category::Security, (Category::Feature, &older)), own);
     }
 
     #[test]
@@ -194,5 +220,22 @@ mod tests {
         let rated = assess(&update, on(5), &DueLimits::default());
         assert_eq!(rated.due_there(on(1), &DueLimits::default()), Some(on(11)));
         assert_eq!(rated.due_there(on(8), &DueLimits::default()), Some(on(15)));
+    }
+
+    #[test]
+    fn an_endpoint_that_came_before_a_new_rating_is_due_when_the_rating_says() {
+        let limits = DueLimits::default();
+        let mut update = patch("openssl", "3.0.22");
+        (update.released, update.severity) = (Some(on(4)), Severity::Low);
+        let low = assess(&update, on(5), &limits);
+        update.severity = Severity::Critical;
+        let raised = assess(&update, on(25), &limits).after(&low, on(25), &limits);
+        assert_eq!(raised.due, Some(on(32)));
+        let there = |day| raised.due_there(on(day), &limits);
+        assert_eq!([there(4), there(20), there(30)], [Some(on(32)), Some(on(32)), Some(on(37))]);
+        update.severity = Severity::High;
+        let lowered = assess(&update, on(26), &limits).after(&raised, on(26), &limits);
+        let there = |day| lowered.due_there(on(day), &limits);
+        assert_eq!([there(4), there(20), there(30)], [Some(on(32)), Some(on(32)), Some(on(37))], "no later");
     }
 }

@@ -91,11 +91,11 @@ impl Reverts {
     }
 }
 
-/// Members that wait for one calendar.
+/// Members that wait for one calendar, or are at work by it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wait {
     pub(crate) members: u32,
-    /// The window at whose end it is seen whether somebody missed it.
+    /// The window at whose end it is seen whether somebody missed it, or is still at work.
     pub(crate) watch: Option<Watch>,
 }
 
@@ -130,17 +130,23 @@ impl Queue {
             .extend(waits.iter().filter(|(_, wait)| wait.watch.is_none()).map(|(calendar, _)| *calendar));
     }
 
-    /// One member more, or one less, waits for a calendar. Gives the watch that nobody needs any more.
-    pub(crate) fn count_waiting(&mut self, calendar: u32, waits: bool) -> Option<Watch> {
+    /// One member more, or one less, waits for a calendar. What is watched stays so: others may be at work.
+    pub(crate) fn count_waiting(&mut self, calendar: u32, waits: bool) {
         let wait = self.waits.entry(calendar).or_default();
         if waits {
             wait.members += 1;
             if wait.members == 1 {
                 self.unwatched.push(calendar);
             }
-            return None;
+        } else {
+            wait.members = wait.members.saturating_sub(1);
         }
-        wait.members = wait.members.saturating_sub(1);
-        if wait.members == 0 { wait.watch.take() } else { None }
+    }
+
+    /// Somebody is at work by a calendar: the end of its window is watched.
+    pub(crate) fn watch_work(&mut self, calendar: u32) {
+        if self.waits.entry(calendar).or_default().watch.is_none() && !self.unwatched.contains(&calendar) {
+            self.unwatched.push(calendar);
+        }
     }
 }

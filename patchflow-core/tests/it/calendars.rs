@@ -5,10 +5,11 @@ use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, MissedBecause, Observation, RichFact};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::policy::{Approval, Policy, RingPolicy, RingSize, Selector, WaiverByName};
+use patchflow_core::plan::RolloutDraft;
+use patchflow_core::policy::{Approval, Policy, RingPolicy, RingSize, Selector, StartMode, WaiverByName};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Event, Phase, RolloutState};
-use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +85,40 @@ fn missed(world: &World) -> Vec<(Option<String>, Timestamp, u32, MissedBecause)>
         _ => None,
     };
     world.journal.iter().filter_map(|recorded| of(&recorded.fact)).collect()
+}
+
+#[test]
+fn what_never_fits_and_a_freeze_that_freezes_nothing_are_refused_and_windows_that_touch_are_one() {
+    let said = |policy: &Policy| -> Vec<String> {
+        policy
+            .findings()
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.path, finding.message))
+            .collect()
+    };
+    let mut policy = policy();
+    let window = |opens_minute| WeeklyWindow { day: Weekday::Sunday, opens_minute, open_minutes: 20 };
+    let weekly = |windows: &[u16], freezes| Schedule::Weekly {
+        windows: windows.iter().map(|at| window(*at)).collect(),
+        freezes,
+    };
+    policy.schedule = weekly(&[120, 141], vec![]);
+    let never = "is longer than every window of `schedule`: nothing would ever start";
+    assert_eq!(said(&policy), [format!("deploy.expected_secs: 1800 s {never}")]);
+    policy.schedule = weekly(&[120, 140], vec![]);
+    assert_eq!(said(&policy), [""; 0], "they are one window of forty minutes");
+    policy.deploy.hooks.pre = Some("drain".into());
+    policy.deploy.hooks.pre_secs_max = 660;
+    assert_eq!(said(&policy), [format!("deploy.expected_secs: 2460 s with its hooks {never}")]);
+    let at = t("2026-12-24T00:00:00Z");
+    policy.deploy.hooks.pre = None;
+    policy.schedule = weekly(&[120, 140], vec![Freeze { from: at, until: at }]);
+    assert_eq!(
+        said(&policy),
+        [
+            "schedule.freezes[0]: ends 2026-12-24T00:00:00.000Z, which is not after it begins: it freezes nothing"
+        ]
+    );
 }
 
 #[test]
@@ -202,6 +237,86 @@ fn a_missed_window_is_one_fact_for_each_rollout_calendar_and_occurrence() {
         4,
         "a window that closed while the host was away is seen to have closed"
     );
+}
+
+fn overrun(world: &World) -> Vec<(Option<String>, Timestamp, u32)> {
+    let of = |recorded: &patchflow_core::fleet::Recorded| match &recorded.fact {
+        Fact::Rich(fact) => match &**fact {
+            RichFact::WindowOverrun { calendar, closed, under_way, .. } => {
+                assert_eq!(*closed, recorded.at);
+                Some((calendar.as_deref().map(str::to_owned), *closed, *under_way))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    world.journal.iter().filter_map(of).collect()
+}
+
+#[test]
+fn an_operation_that_outlasts_its_window_is_not_cut_off_and_is_a_fact() {
+    // Windows of two hours on Sunday; an operation is expected to take half an hour, and takes three.
+    let mut policy = calendars();
+    policy.deploy.report_within_secs = 4 * HOUR as u32;
+    // Else a host that comes back asks first, and hears how it will end.
+    policy.deploy.resync_after_secs = 24 * HOUR as u32;
+    let lasting = |crashes: bool| {
+        let (mut world, candidate) = world(policy.clone(), &[(1, "two"), (2, "two"), (3, "four")]);
+        world.script.insert("prod-1".into(), Does::Installs(3 * HOUR));
+        world.script.insert("prod-3".into(), Does::Installs(3 * HOUR));
+        for _ in 0..(24 * 12) {
+            world.pass(HOUR / 12);
+            if crashes {
+                world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+            }
+        }
+        let rollout = world.deployment_of(candidate);
+        let phases = [1, 2, 3].map(|i| world.phase(rollout, &format!("prod-{i}")));
+        assert_eq!(phases, [Phase::Verified; 3], "nothing is cut off");
+        overrun(&world)
+    };
+    let expected = [
+        (Some("two".to_owned()), t("2026-11-22T04:00:00Z"), 1),
+        (Some("four".to_owned()), t("2026-11-22T06:00:00Z"), 1),
+    ];
+    assert_eq!(lasting(false), expected);
+    assert_eq!(lasting(true), expected, "the same after any crash");
+}
+
+#[test]
+fn who_starts_outside_of_the_windows_overruns_none() {
+    let mut policy = calendars();
+    policy.emergency.passes_windows = true;
+    policy.deploy.start = StartMode::OnRequest;
+    policy.deploy.report_within_secs = 40 * HOUR as u32;
+    policy.deploy.duration_secs_max = 40 * HOUR as u32;
+    for emergency in [Some("wormable".to_owned()), None] {
+        let (mut world, candidate) = world(policy.clone(), &[(1, "two")]);
+        world.script.insert("prod-1".into(), Does::Installs(21 * HOUR));
+        world.pass(600);
+        let draft = RolloutDraft { emergency: emergency.clone(), ..RolloutDraft::of(candidate) };
+        world.ask("ada", &[], Command::Start { draft }).unwrap();
+        world.pass(30 * HOUR);
+        let two = overrun(&world).iter().filter(|(name, ..)| name.as_deref() == Some("two")).count();
+        assert_eq!(two, usize::from(emergency.is_none()));
+    }
+}
+
+#[test]
+fn a_window_whose_last_minutes_a_crash_falls_into_was_missed_all_the_same() {
+    let mut policy = calendars();
+    policy.schedule = Schedule::anytime();
+    policy.deploy.start_within_secs = 40 * 24 * 3600;
+    let (mut world, candidate) = world(policy, &[(1, "two"), (2, "two")]);
+    let rollout = world.deployment_of(candidate);
+    world.pass(HOUR);
+    world.ask("ada", &[], Command::Pause { rollout }).unwrap();
+    world.pass(18 * HOUR + HOUR * 9 / 10);
+    world.see(Observation::EndpointGone { endpoint: world.fleet.endpoint_ix("prod-2").unwrap() });
+    world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    world.pass(HOUR);
+    let missed_one = [(Some("two".to_owned()), t("2026-11-22T04:00:00Z"), 1, MissedBecause::Paused)];
+    assert_eq!(missed(&world), missed_one);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Due dates that come near and pass, and emergencies (semantics S7).
 
 use crate::world::{Does, World, policy, start};
-use patchflow_core::catalog::{Advisory, Patch, Severity, Weakness};
+use patchflow_core::catalog::{Advisory, Category, Patch, Severity, Weakness};
 use patchflow_core::doc::patch;
 use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact, Standing};
@@ -123,6 +123,97 @@ fn a_successor_is_due_when_what_it_replaces_was() {
     let newer = world.publish(newer);
     let risk = world.fleet.candidate(newer).unwrap().identified().risk();
     assert_eq!((risk.clock_started, risk.due), (start(), Some(start().plus_secs(7 * DAY))));
+}
+
+/// A successor of `lib` that is published later, under the same clock.
+fn replacing(version: &str, older: &[&str], category: Category) -> Patch {
+    let mut newer = Patch { category, ..patch("lib", version) };
+    newer.released = None;
+    newer.relations.supersedes = older.iter().map(|older| (*older).into()).collect();
+    newer
+}
+
+#[test]
+fn an_endpoint_that_lacks_what_was_replaced_is_due_when_that_was_and_one_that_had_it_later() {
+    let mut world = World::new(10, 2, by_hand());
+    let older = world.publish(patch("lib", "2"));
+    let first = world.fleet.endpoint_ix("prod-0").unwrap();
+    let has = NeedSeen {
+        standing: Standing::Has,
+        ..NeedSeen::needs(first, Some(Arc::from("2")), RollbackPath::None)
+    };
+    world.see(Observation::Needs { candidate: older, needs: Cow::Owned(vec![has]) });
+    world.pass(4 * DAY);
+    let newer = world.publish(replacing("3", &["lib=2"], Category::Security));
+    let at = |days: u64| start().plus_secs(days * DAY);
+    let since = |name: &str| {
+        let endpoint = world.fleet.endpoint_ix(name).unwrap();
+        world.fleet.need(newer, endpoint).unwrap().needed_since
+    };
+    assert_eq!(since("prod-1"), Some(start()), "it lacked the older one all the time");
+    assert_eq!(since("prod-0"), Some(at(4)), "it was up to date until the newer one came");
+    world.journal.clear();
+    world.pass(20 * DAY);
+    let of_newer = |recorded: &patchflow_core::fleet::Recorded| match &recorded.fact {
+        Fact::Rich(fact) => match **fact {
+            RichFact::DeadlinePassed { candidate, endpoints, .. } if candidate == newer => {
+                Some((recorded.at, endpoints))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let passed: Vec<_> = world.journal.iter().filter_map(of_newer).collect();
+    assert_eq!(passed, [(at(7), 9), (at(11), 10)]);
+}
+
+#[test]
+fn a_clock_goes_on_through_a_feature_update_that_takes_over_none() {
+    let mut world = World::new(2, 2, by_hand());
+    world.publish(patch("lib", "2"));
+    world.pass(2 * DAY);
+    let feature = world.publish(replacing("3", &["lib=2"], Category::Feature));
+    world.pass(2 * DAY);
+    let fix = world.publish(replacing("4", &["lib=3"], Category::Security));
+    let risk = |id| world.fleet.candidate(id).unwrap().identified().risk();
+    assert_eq!(risk(feature).due, None);
+    assert_eq!((risk(fix).clock_started, risk(fix).due), (start(), Some(start().plus_secs(7 * DAY))));
+    let endpoint = world.fleet.endpoint_ix("prod-1").unwrap();
+    assert_eq!(world.fleet.need(fix, endpoint).unwrap().needed_since, Some(start()));
+}
+
+#[test]
+fn a_fix_that_replaces_an_old_feature_update_is_not_exposed_since_then() {
+    let mut world = World::new(2, 2, by_hand());
+    world.pass(100 * DAY);
+    let mut feature = Patch { category: Category::Feature, ..patch("lib", "2") };
+    feature.released = Some(start());
+    world.publish(feature);
+    let fix = world.publish(replacing("3", &["lib=2"], Category::Security));
+    let risk = world.fleet.candidate(fix).unwrap().identified().risk();
+    let now = start().plus_secs(100 * DAY);
+    assert_eq!((risk.exposed_since, risk.clock_started, risk.due), (now, now, Some(now.plus_secs(7 * DAY))));
+}
+
+#[test]
+fn a_predecessor_that_is_told_of_later_or_becomes_more_urgent_takes_its_successor_along() {
+    let mut world = World::new(2, 2, by_hand());
+    world.pass(4 * DAY);
+    let newer = world.publish(replacing("3", &["lib=2"], Category::Security));
+    let due = |world: &World| world.fleet.candidate(newer).unwrap().identified().risk().due;
+    let at = |days: u64| start().plus_secs(days * DAY);
+    assert_eq!(due(&world), Some(at(11)));
+    let mut older = Patch { severity: Severity::High, ..patch("lib", "2") };
+    older.released = Some(start());
+    world.publish(older.clone());
+    let risk = world.fleet.candidate(newer).unwrap().identified().risk();
+    assert_eq!((risk.clock_started, risk.due), (start(), Some(at(11))), "30 days from the release is later");
+    let mut other = World::new(2, 2, by_hand());
+    other.pass(4 * DAY);
+    other.publish(replacing("3", &["lib=2"], Category::Security));
+    older.severity = Severity::Critical;
+    other.publish(older);
+    assert_eq!(due(&other), Some(at(7)), "the fix has been there for four days");
 }
 
 /// Windows on Saturday mornings only; the story begins in one.

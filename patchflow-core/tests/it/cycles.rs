@@ -8,6 +8,7 @@ use patchflow_core::ids::CandidateId;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::policy::{Policy, StartMode};
 use patchflow_core::report::explain;
+use patchflow_core::risk::DueLimits;
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -117,6 +118,31 @@ fn a_cycle_that_is_no_cycle_is_refused() {
 }
 
 /// When people were told of a first install, and what.
+#[test]
+fn a_deadline_that_is_absent_is_refused_and_not_read_as_none() {
+    let whole = serde_json::to_value(policy()).unwrap();
+    assert!(serde_json::from_value::<Policy>(whole.clone()).is_ok());
+    let without = |section: &str, field: &str| {
+        let mut policy = whole.clone();
+        policy.pointer_mut(section).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+        serde_json::from_value::<Policy>(policy).map(drop).unwrap_err().to_string()
+    };
+    for (section, field) in [
+        ("/clock/limits", "critical_secs"),
+        ("/clock/limits", "high_secs"),
+        ("/clock/limits", "moderate_secs"),
+        ("/clock", "limits"),
+        ("/clock", "first_install_within_secs"),
+        ("", "clock"),
+    ] {
+        assert!(without(section, field).contains(&format!("missing field `{field}`")), "{section}/{field}");
+    }
+    let mut zero = policy();
+    zero.clock.limits = DueLimits { critical_secs: 0, high_secs: 0, moderate_secs: 0 };
+    let paths: Vec<_> = zero.findings().into_iter().map(|finding| finding.path).collect();
+    assert_eq!(paths, ["clock.limits.critical_secs", "clock.limits.high_secs", "clock.limits.moderate_secs"]);
+}
+
 fn told(world: &World) -> Vec<(&'static str, u64)> {
     let of = |recorded: &patchflow_core::fleet::Recorded| match &recorded.fact {
         Fact::Rich(fact) => match **fact {

@@ -2,7 +2,8 @@
 //! would let it go on (semantics S14).
 
 use crate::budgets::at_once;
-use crate::world::{Does, World};
+use crate::world::{Does, World, policy, start};
+use patchflow_core::catalog::{Patch, RebootBehaviour};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Command, EndpointSeen, Observation};
@@ -10,9 +11,10 @@ use patchflow_core::gate::Percent;
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{Amount, Policy, RingPolicy, ScopeBudget, StartsMax};
+use patchflow_core::policy::{Amount, Approval, Policy, RingPolicy, ScopeBudget, StartMode, StartsMax};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::Phase;
+use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 
 const FIRST: RolloutId = RolloutId(0);
 
@@ -194,6 +196,72 @@ fn whoever_cannot_go_on_by_itself_says_what_for() {
     paused.ask("ada", &["owner"], Command::Start { draft: RolloutDraft::of(candidate) }).unwrap();
     let words = ["r0 has ordered the same patch there", "a person paused the rollout"];
     says(&paused, Phase::Attached, &words);
+}
+
+#[test]
+fn whoever_waits_for_a_window_says_when_its_due_date_or_an_emergency_comes_before_that() {
+    let window = WeeklyWindow { day: Weekday::Saturday, opens_minute: 60, open_minutes: 60 };
+    let told = |change: &dyn Fn(&mut Policy), emergency: Option<&str>| {
+        let mut policy = in_ring(|_| {});
+        policy.deploy.start = StartMode::OnRequest;
+        policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
+        policy.deploy.start_within_secs = 30 * 24 * 3600;
+        policy.clock.limits.critical_secs = 2 * 24 * 3600;
+        change(&mut policy);
+        let mut world = World::new(4, 1, policy);
+        world.script.extend((0..4).map(|i| (format!("prod-{i}"), Does::Installs(600))));
+        let reboot = RebootBehaviour::Possible;
+        let candidate = world.publish(Patch { reboot, ..patch("webd", "1.1") });
+        world.pass(600);
+        let emergency = emergency.map(Into::into);
+        let draft = RolloutDraft { emergency, ..RolloutDraft::of(candidate) };
+        world.ask("ada", &[], Command::Start { draft }).unwrap();
+        world.pass(60);
+        said(&world, Phase::Waiting)
+    };
+    let enforced = |policy: &mut Policy| policy.clock.enforce_at_deadline = true;
+    let opens = "the next maintenance window opens 2026-11-28T01:00:00.000Z";
+    assert!(told(&|_| {}, None).ends_with(opens));
+    let due = told(&enforced, None);
+    let words = format!(
+        "{opens}; it is due before that, and starts outside of the windows from 2026-11-23T08:00:00.000Z"
+    );
+    assert!(due.ends_with(&words), "{due}");
+    let never = told(
+        &|policy| {
+            enforced(policy);
+            policy.deploy.reboot_reserve_secs = 3600;
+        },
+        None,
+    );
+    assert!(
+        never.ends_with("no maintenance window is long enough; it starts outside of them when it is due, from 2026-11-23T08:00:00.000Z"),
+        "{never}"
+    );
+    // One goes at a time: the next one waits for its place and for no window.
+    let emergency = told(
+        &|policy| {
+            policy.emergency.passes_windows = true;
+            policy.budgets.in_flight_max = Some(Amount::Count { n: 1 });
+        },
+        Some("wormable"),
+    );
+    assert!(!emergency.contains("window"), "{emergency}");
+}
+
+#[test]
+fn what_a_rule_approves_later_says_by_which_rule_and_when() {
+    let mut policy = policy();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: true, delay_secs: 7 * 24 * 3600 };
+    let mut world = World::new(4, 1, policy);
+    let mut update = patch("webd", "1.1");
+    update.released = Some(start());
+    let candidate = world.publish(update);
+    world.pass(2 * 3600);
+    let endpoint = world.fleet.endpoint_ix("prod-0").unwrap();
+    let said = explain(&world.fleet, endpoint, candidate).sentence();
+    let words = "the rule \"critical security after validation\" approves it at 2026-11-28T08:00:00.000Z";
+    assert!(said.ends_with(words), "{said}");
 }
 
 #[test]

@@ -3,15 +3,19 @@
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::{FailureKind, Refusal};
-use patchflow_core::fleet::{Command, EndpointSeen, Fact, Observation, RichFact};
+use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact};
 use patchflow_core::gate::{LimitScope, OnMaxHold, Percent, Rule, ShareOf};
 use patchflow_core::inventory::{Environment, ScopePath};
-use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{Approval, Policy, RingPolicy, RingSize, Selector, StartMode, Trait};
+use patchflow_core::plan::{RollbackPath, RolloutDraft};
+use patchflow_core::policy::{
+    Approval, Policy, RingPolicy, RingSize, Selector, StartMode, Trait, WaiverByName,
+};
+use patchflow_core::report::explain;
 use patchflow_core::rollout::{Phase, RingState, RolloutState};
 use proptest::prelude::*;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn model(name: &str) -> (String, String) {
     ("model".into(), name.into())
@@ -181,6 +185,77 @@ fn selectors_combine_and_who_is_left_over_is_named() {
     let rollout = world.deployment_of(candidate);
     assert_eq!(kinds_in(&world.ring(rollout, 0)), [('c', 2)].into());
     assert_eq!(kinds_in(&world.ring(rollout, 1)), [('b', 2)].into());
+}
+
+/// A pilot by tag before a share of the rest.
+fn by_tag() -> Policy {
+    let mut policy = at_once();
+    let selector = Selector::Tag { name: "model".into(), value: "a".into() };
+    policy.rings = vec![
+        RingPolicy { size: RingSize::Selector { selector }, ..RingPolicy::percent("pilot", 100) },
+        RingPolicy::percent("broad", 100),
+    ];
+    policy
+}
+
+#[test]
+fn all_in_one_ring_is_refused_also_where_the_others_come_out_empty() {
+    let refused = |policy: &Policy, kinds: &[u32]| {
+        let mut policy = policy.clone();
+        policy.deploy.start = StartMode::OnRequest;
+        let mut world = mixed(policy, kinds, &[]);
+        let candidate = world.publish(patch("openssl", "3.0.22"));
+        match world.ask("ada", &[], Command::Start { draft: RolloutDraft::of(candidate) }) {
+            Ok(_) => None,
+            Err(Refusal::Unsound { findings }) => Some(findings[0].message.clone()),
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let everything = |which: &str| {
+        Some(format!(
+            "{which} over 3 endpoints puts everything at risk at once; add rings, or set `single_ring` with a name and a \
+             reason"
+        ))
+    };
+    assert_eq!(refused(&by_tag(), &[3]), everything("ring `pilot` alone"));
+    assert_eq!(refused(&by_tag(), &[0, 3]), everything("ring `broad` alone"));
+    assert_eq!(refused(&by_tag(), &[1]), None, "one endpoint is not everything");
+    assert_eq!(refused(&by_tag(), &[1, 1]), None);
+    let mut alone = by_tag();
+    alone.rings.remove(0);
+    assert_eq!(refused(&alone, &[3]), everything("one ring"));
+    let mut waived = by_tag();
+    waived.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a lab".into() });
+    assert_eq!(refused(&waived, &[3]), None);
+}
+
+#[test]
+fn what_should_start_by_itself_and_cannot_says_why_once_and_starts_when_it_can() {
+    let mut world = mixed(by_tag(), &[3], &[]);
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    world.pass(3600);
+    let why = |world: &World| {
+        let endpoint = world.fleet.endpoint_ix("a-0").unwrap();
+        explain(&world.fleet, endpoint, candidate).sentence()
+    };
+    assert!(
+        why(&world).contains("it cannot start by itself: rings: ring `pilot` alone over 3"),
+        "{}",
+        why(&world)
+    );
+    let told = |world: &World| world.notices.iter().filter(|text| text.contains("cannot start")).count();
+    assert_eq!(told(&world), 1);
+    // A fourth one that is no pilot needs it as well: now there are two rings.
+    let other = of_kind("b-0".into(), Environment::Production, "b");
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![other]) });
+    let endpoint = world.fleet.endpoint_ix("b-0").unwrap();
+    let need = NeedSeen::needs(endpoint, Some(Arc::from("1.0")), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
+    world.see(Observation::Identified);
+    world.pass(60);
+    assert_eq!(world.rollouts_of(candidate).len(), 1, "{}", why(&world));
+    assert_eq!(world.fleet.start_refused(candidate), None);
+    assert_eq!(told(&world), 1);
 }
 
 #[test]

@@ -79,8 +79,7 @@ impl Model {
 
     /// How many members each ring must have, in order, with the endpoints it must or may take; `None` when refused.
     fn deal(&self, policy: &Policy, chosen: &BTreeSet<usize>) -> Option<Vec<(usize, BTreeSet<usize>)>> {
-        if chosen.is_empty() || (chosen.len() > 1 && policy.rings.len() == 1 && policy.single_ring.is_none())
-        {
+        if chosen.is_empty() {
             return None;
         }
         let mut rings: Vec<(usize, BTreeSet<usize>)> = vec![(0, BTreeSet::new()); policy.rings.len()];
@@ -123,6 +122,11 @@ impl Model {
             }
         }
         if rings.iter().map(|(size, _)| size).sum::<usize>() < chosen.len() {
+            return None;
+        }
+        // All of several in one ring is everything at once.
+        let filled = rings.iter().filter(|(size, _)| *size > 0).count();
+        if chosen.len() > 1 && filled == 1 && policy.single_ring.is_none() {
             return None;
         }
         Some(rings)

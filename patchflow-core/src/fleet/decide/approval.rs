@@ -1,7 +1,7 @@
 //! Who approves: the first rule that matches decides, nothing matches means a person does (semantics S8).
 
 use super::Facts;
-use crate::candidate::{ApprovedBy, Trialled};
+use crate::candidate::{ApprovedBy, Candidate, Trialled};
 use crate::fleet::RichFact;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{AskId, CandidateId};
@@ -14,7 +14,7 @@ use alloc::vec;
 /// What the policy says about a candidate whose trial is behind it.
 enum Way<'a> {
     Grant { rule: &'a str },
-    Later { at: Timestamp },
+    Later { rule: &'a str, at: Timestamp },
     Ask { rule: String, from: &'a PersonApproval },
 }
 
@@ -39,10 +39,24 @@ fn way<'a>(policy: &'a Policy, entry: &CandidateEntry, trialled: &Trialled, now:
                 (_, None) => ask("the release date that its delay counts from is unknown"),
                 (delay, Some(released)) => {
                     let at = released.plus_secs(u64::from(*delay));
-                    if now < at { Way::Later { at } } else { Way::Grant { rule: &rule.name } }
+                    let rule = &rule.name;
+                    if now < at { Way::Later { rule, at } } else { Way::Grant { rule } }
                 }
             }
         }
+    }
+}
+
+/// The rule that approves a candidate by itself, and when; `None` when people decide or nothing is waited for.
+pub(crate) fn approves_later<'a>(
+    state: &'a State,
+    entry: &CandidateEntry,
+    now: Timestamp,
+) -> Option<(&'a str, Timestamp)> {
+    let Candidate::Trialled(trialled) = &entry.candidate else { return None };
+    match way(&state.policy.as_ref()?.0, entry, trialled, now) {
+        Way::Later { rule, at } => Some((rule, at)),
+        Way::Grant { .. } | Way::Ask { .. } => None,
     }
 }
 
@@ -64,7 +78,7 @@ pub(super) fn approve(
             granted(now, id, trialled, by, policy.otherwise.expires_secs, facts);
             None
         }
-        Way::Later { at } => Some(at),
+        Way::Later { rule: _, at } => Some(at),
         Way::Ask { rule, from } => {
             if entry.ask.is_none() {
                 let ask = AskId(state.asks + 1);
@@ -99,7 +113,7 @@ pub(super) fn vote(
     facts: &mut Facts,
 ) -> Result<u8, NoVote> {
     let entry = state.candidate(id).ok_or(NoVote::NotAsked)?;
-    let crate::candidate::Candidate::Trialled(trialled) = &entry.candidate else {
+    let Candidate::Trialled(trialled) = &entry.candidate else {
         return Err(NoVote::NotAsked);
     };
     let ask = entry.ask.as_ref().ok_or(NoVote::NotAsked)?;

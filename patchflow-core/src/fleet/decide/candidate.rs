@@ -4,7 +4,7 @@ use super::Facts;
 use super::approval;
 use crate::candidate::{Approved, Candidate, Evidence, Identified};
 use crate::catalog::RebootBehaviour;
-use crate::error::Finding;
+use crate::error::{Finding, Findings};
 use crate::fleet::RichFact;
 use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
@@ -16,6 +16,7 @@ use crate::policy::{Policy, StartMode};
 use crate::rollout::{Emergency, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 impl State {
@@ -147,14 +148,29 @@ fn own_step(
                 || state.rollouts_of(id).any(|r| r.kind() == RolloutKind::Deployment && !r.is_over());
             if policy.deploy.start == StartMode::WhenApproved && !is_started {
                 let draft = RolloutDraft::of(id);
-                if let Ok(plan) = state.plan(approved, &draft) {
-                    facts.extend(state.started(RolloutKind::Deployment, plan, None).map(Into::into));
+                match state.plan(approved, &draft) {
+                    Ok(plan) => {
+                        facts.extend(state.started(RolloutKind::Deployment, plan, None).map(Into::into));
+                    }
+                    Err(findings) => facts.extend(refused(entry, id, &findings).map(Into::into)),
                 }
             }
             Some(approved.expires())
         }
         Candidate::Rejected(_) | Candidate::Superseded(_) | Candidate::Withdrawn(_) => None,
     }
+}
+
+/// So many characters of why a start is refused are kept.
+const REFUSED_CHARS: usize = 1000;
+
+/// Why a candidate cannot start by itself, when that was not told yet. That nobody needs it is no news.
+fn refused(entry: &CandidateEntry, candidate: CandidateId, findings: &[Finding]) -> Option<RichFact> {
+    if findings.iter().any(|finding| finding.path == "select") {
+        return None;
+    }
+    let reason: String = Findings(findings).to_string().chars().take(REFUSED_CHARS).collect();
+    (entry.refused.as_deref() != Some(&*reason)).then_some(RichFact::StartRefused { candidate, reason })
 }
 
 fn identified_step(

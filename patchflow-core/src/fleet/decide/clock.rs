@@ -42,15 +42,27 @@ impl State {
     ) -> Assessment {
         let needed_on = if rules.read_endpoints() { self.needed_on(id) } else { Vec::new() };
         let rated = rate_patch(patch, &needed_on, rules, limits, now).assessment;
-        let same = self.by_patch.get(&patch.id).copied().filter(|same| *same != id);
-        let named = patch.relations.supersedes.iter().filter_map(|name| self.by_patch.get(name).copied());
-        // What those replaced themselves stands in their own clocks already.
-        same.into_iter().chain(named).filter(|older| *older != id).fold(rated, |rated, older| {
-            match self.candidate(older) {
-                Some(older) => rated.replacing(patch.category, older.candidate.identified().risk()),
-                None => rated,
+        self.clocks_before(id, patch).into_iter().filter_map(|older| self.candidate(older)).fold(
+            rated,
+            |rated, older| {
+                let older = older.candidate.identified();
+                rated.replacing(patch.category, (older.patch().category, older.risk()))
+            },
+        )
+    }
+
+    /// What replaces a patch that was published, or rated anew, takes over its clocks where they are earlier.
+    pub(super) fn hand_on(&self, patch: &Patch, risk: &Assessment, facts: &mut Facts) {
+        for by in self.replacing_patch(&patch.id) {
+            let Some(entry) = self.candidate(by).filter(|_| self.is_live(by)) else { continue };
+            let newer = entry.candidate.identified();
+            let before = newer.risk();
+            let risk = before.clone().replacing(newer.patch().category, (patch.category, risk));
+            if risk != *before {
+                let patch = newer.patch().clone();
+                facts.push(RichFact::CandidateRerated { candidate: by, patch, risk }.into());
             }
-        })
+        }
     }
 
     /// On what kinds of endpoints a candidate is needed.
@@ -118,7 +130,7 @@ impl State {
         })
     }
 
-    pub(super) fn is_done(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> bool {
+    pub(crate) fn is_done(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> bool {
         entry.deployments.iter().filter_map(|id| self.rollout(*id)).any(|rollout| {
             let member = rollout.member_of(endpoint).and_then(|ix| rollout.members().get(ix.index()));
             member.is_some_and(|member| matches!(member.phase(), Phase::Verified | Phase::Skipped))

@@ -22,6 +22,7 @@ mod tend;
 mod window;
 mod world;
 
+pub(crate) use approval::approves_later;
 pub(crate) use candidate::step;
 pub(crate) use clock::{clock, first_install_due, outside};
 pub(crate) use command::command;
@@ -46,7 +47,7 @@ pub(crate) use start::{
     starts_now,
 };
 pub(crate) use tend::{drills, freeze, tend};
-pub(crate) use window::{defers_from, first_window_ends, window_missed};
+pub(crate) use window::{defers_from, first_window_ends, window_missed, window_overrun, works_in_a_window};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 
 use super::state::State;

@@ -6,6 +6,7 @@ use crate::fleet::RichFact;
 use crate::fleet::message::fact::MissedBecause;
 use crate::fleet::state::State;
 use crate::ids::{MemberIx, RolloutId};
+use crate::policy::Onboarding;
 use crate::rollout::{Member, Phase, RingState, Rollout, RolloutState, Watch};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
@@ -38,6 +39,36 @@ pub(crate) fn window_missed(
     let calendar = state.endpoints.calendar(calendar).cloned();
     let (opened, closed) = (watch.opened, watch.closes);
     facts.push(RichFact::WindowMissed { rollout: id, calendar, opened, closed, waiting, because }.into());
+}
+
+/// Whether something is under way, or may begin at any moment, that began in a window.
+pub(crate) fn works_in_a_window(member: &Member) -> bool {
+    let may_begin = matches!(member.phase, Phase::Ordered | Phase::Recalling);
+    may_begin || matches!(member.phase, Phase::Running | Phase::Rebooting | Phase::Draining)
+}
+
+/// A window closed, and so many members of a calendar are still at work that began in it: a fact. Who started outside of
+/// the windows overruns none. All members are looked at, once for each window that closes over somebody at work.
+pub(crate) fn window_overrun(state: &State, id: RolloutId, calendar: u32, watch: Watch, facts: &mut Facts) {
+    let Some(rollout) = state.rollout(id).filter(|rollout| rollout.counts().in_flight > 0) else { return };
+    let policy = rollout.policy();
+    if rollout.emergency().is_some() && policy.emergency.passes_windows {
+        return;
+    }
+    let inside = |member: &&Member| {
+        let overdue = || state.due_there(rollout, member.endpoint).is_some_and(|due| due <= watch.closes);
+        let before_service = policy.catch_up.onboarding == Onboarding::AtAnyTime;
+        state.calendar_of(member.endpoint) == calendar
+            && !(policy.clock.enforce_at_deadline && overdue())
+            && !(before_service && state.is_onboarding(member.endpoint))
+    };
+    let at_work =
+        |member: &&Member| matches!(member.phase, Phase::Running | Phase::Rebooting | Phase::Draining);
+    let under_way = rollout.members().iter().filter(at_work).filter(inside).count() as u32;
+    if under_way > 0 {
+        let (calendar, closed) = (state.endpoints.calendar(calendar).cloned(), watch.closes);
+        facts.push(RichFact::WindowOverrun { rollout: id, calendar, closed, under_way }.into());
+    }
 }
 
 /// How many of those that wait by a calendar have no content on their endpoints. All members are looked at, once for each

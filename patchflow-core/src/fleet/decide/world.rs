@@ -99,6 +99,7 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
             if risk == *before.risk() && before.patch().says_the_same(patch) {
                 return;
             }
+            state.hand_on(patch, &risk, facts);
             facts.push(
                 RichFact::CandidateRerated { candidate: id, patch: Arc::new(patch.clone()), risk }.into(),
             );
@@ -107,6 +108,7 @@ pub(crate) fn published(state: &State, now: Timestamp, patch: &Patch, facts: &mu
         None => {
             let candidate = CandidateId(state.candidates.len() as u32);
             let risk = state.rated(now, candidate, patch);
+            state.hand_on(patch, &risk, facts);
             let fact = RichFact::CandidateIdentified { candidate, patch: Arc::new(patch.clone()), risk };
             facts.push(fact.into());
             condition::read_for_candidate(state, facts);

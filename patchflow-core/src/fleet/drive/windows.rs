@@ -2,7 +2,7 @@
 
 use crate::fleet::decide::{self, Facts};
 use crate::fleet::state::State;
-use crate::fleet::table::openings::{Opening, Openings};
+use crate::fleet::table::openings::Openings;
 use crate::fleet::{Fleet, Outbox};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Member, Phase, Rollout, RolloutState, Watch};
@@ -11,7 +11,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 impl Fleet {
-    /// Sees who is still waiting when a watched window closes.
+    /// Sees who is still waiting, or at work, when a watched window closes.
     pub(in crate::fleet) fn fire_closes(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
         let secs = self.state.secs(now);
         while self.state.resync.is_none()
@@ -26,6 +26,7 @@ impl Fleet {
                 rollout.queue.unwatched.push(*calendar);
                 self.state.put_on_agenda(id);
                 decide::window_missed(&self.state, now, id, *calendar, (watch, waiting), facts);
+                decide::window_overrun(&self.state, id, *calendar, watch, facts);
                 self.apply_all(now, facts, out);
             }
             self.state.cache.closes.keep(calendars);
@@ -122,7 +123,7 @@ impl Fleet {
 }
 
 impl State {
-    /// Watches the next whole window of every calendar for which somebody began to wait.
+    /// Watches the window of every calendar by which somebody began to wait or to work.
     pub(in crate::fleet) fn watch(&mut self, now: Timestamp, id: RolloutId) {
         let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
         if rollout.queue.unwatched.is_empty() {
@@ -130,18 +131,24 @@ impl State {
         }
         let unwatched = core::mem::take(&mut rollout.queue.unwatched);
         let Some(rollout) = self.rollouts.get(id.index()) else { return };
+        let works = rollout.counts().in_flight > 0 && rollout.members().iter().any(decide::works_in_a_window);
+        let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
         let needed = decide::needed_secs(self, rollout);
         for calendar in unwatched {
+            let wait = self.rollouts.get(id.index()).and_then(|it| it.queue.waits.get(&calendar));
+            if !wait.is_some_and(|wait| wait.watch.is_none() && (works || wait.members > 0 && goes_on)) {
+                continue;
+            }
             let Some(watch) = self.next_watch(now, id, calendar, needed) else { continue };
             let wait = self.rollouts.get_mut(id.index()).and_then(|it| it.queue.waits.get_mut(&calendar));
-            if let Some(wait) = wait.filter(|wait| wait.members > 0 && wait.watch.is_none()) {
+            if let Some(wait) = wait {
                 wait.watch = Some(watch);
                 self.cache.closes.arm(watch.due, id.0, calendar);
             }
         }
     }
 
-    /// The window that covers `now`, when the ring was open before it; else the next one.
+    /// The window that covers `now`, if an operation fits into the whole of it; else the next one into which it fits.
     fn next_watch(
         &mut self,
         now: Timestamp,
@@ -149,36 +156,27 @@ impl State {
         calendar: u32,
         needed_secs: u64,
     ) -> Option<Watch> {
-        // What never closes is never missed.
-        let opening =
-            self.opening(now, id, calendar, needed_secs).filter(|opening| opening.closes < Timestamp::MAX)?;
-        let rollout = self.rollouts.get(id.index())?;
-        let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
-        let ring_opened = rollout.current_ring().opened_at().filter(|_| goes_on)?;
-        let whole = |opening: &Opening| opening.began.is_some_and(|began| began >= ring_opened);
-        if opening.closes >= Timestamp::MAX {
-            // It never closes, so nobody misses it.
-            return None;
+        let fits = self.opening(now, id, calendar, needed_secs)?;
+        let (mut opened, mut closes) = (fits.began, fits.closes);
+        if fits.opens > now {
+            // What does not fit any more may have begun, or been waited for, while it did.
+            let schedule = self.schedule_for(self.rollouts.get(id.index())?, calendar)?;
+            let covering = schedule.closes(now).and_then(|closes| Some((schedule.opened(now)?, closes)));
+            if let Some((began, ends)) =
+                covering.filter(|(began, ends)| began.plus_secs(needed_secs) <= *ends)
+            {
+                (opened, closes) = (Some(began), ends);
+            }
         }
-        let opening = if whole(&opening) {
-            opening
-        } else {
-            let schedule = self.schedule_for(rollout, calendar)?;
-            Opening::after(&schedule, opening.closes, needed_secs).filter(whole)?
-        };
-        let due = self.due(opening.closes);
-        (opening.closes < Timestamp::MAX).then_some(Watch {
-            due,
-            opened: opening.began?,
-            closes: opening.closes,
-        })
+        // What never closes is never missed, and never overrun.
+        let due = self.due(closes);
+        (closes < Timestamp::MAX).then_some(Watch { due, opened: opened?, closes })
     }
 
     /// A member begins or ceases to wait in an opened ring.
     pub(in crate::fleet) fn count_waiting(&mut self, id: RolloutId, calendar: u32, waits: bool) {
-        let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
-        if let Some(watch) = rollout.queue.count_waiting(calendar, waits) {
-            self.cache.closes.disarm(watch.due, id.0, |_| true);
+        if let Some(rollout) = self.rollouts.get_mut(id.index()) {
+            rollout.queue.count_waiting(calendar, waits);
         }
     }
 
@@ -190,9 +188,11 @@ impl State {
             ring.and_then(|ring| rings.get(usize::from(ring))).map_or(0..members.len(), |it| it.range());
         for member in members.get(range).unwrap_or_default() {
             let opened = rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some());
+            let calendar = || self.endpoints.slot(member.endpoint).map_or(0, |slot| slot.calendar);
             if member.phase == Phase::Waiting && opened {
-                let slot = self.endpoints.slot(member.endpoint);
-                queue.count_waiting(slot.map_or(0, |slot| slot.calendar), true);
+                queue.count_waiting(calendar(), true);
+            } else if decide::works_in_a_window(member) {
+                queue.watch_work(calendar());
             }
         }
     }

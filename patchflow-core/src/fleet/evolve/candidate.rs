@@ -82,6 +82,34 @@ impl State {
         Ok(())
     }
 
+    /// The day on which each endpoint first needed a candidate: an earlier one than this where it lacked, and lacks
+    /// still, what the candidate replaces, so that no clock restarts there (semantics S7).
+    pub(super) fn first_days(
+        &self,
+        at: Timestamp,
+        id: CandidateId,
+        needs: &[NeedFact],
+    ) -> impl Iterator<Item = u16> + use<> {
+        let today = self.day(at);
+        let mut days = Vec::new();
+        let patch = self.candidate(id).map(|entry| entry.candidate.identified().patch());
+        let before = patch.map(|patch| self.clocks_before(id, patch)).unwrap_or_default();
+        for older in before.into_iter().filter_map(|older| self.candidate(older)) {
+            if !older.candidate.identified().patch().category.has_security_clocks() {
+                continue;
+            }
+            days.resize(needs.len(), today);
+            for (day, need) in days.iter_mut().zip(needs) {
+                let lacked = older.needs.get(need.endpoint);
+                let lacked = lacked.filter(|lacked| lacked.standing == Standing::Needs && lacked.day < *day);
+                if let Some(lacked) = lacked.filter(|_| !self.is_done(older, need.endpoint)) {
+                    *day = lacked.day;
+                }
+            }
+        }
+        days.into_iter().chain(core::iter::repeat(today))
+    }
+
     /// Those that nothing was ordered for yet go by the way back that is known now: a snapshot may have been taken since
     /// the plan was made. Where another version has come or gone since, what the plan recorded stays.
     pub(super) fn renew_paths(&mut self, id: CandidateId, needs: &[NeedFact]) {

@@ -66,6 +66,11 @@ impl State {
             clock.into_iter().for_each(|clock| _ = clock.first_install.get_or_insert(at));
         }
         let waits = to == Phase::Waiting;
+        let begins = matches!(event, Event::Ordered | Event::RebootOrdered | Event::HookAsked);
+        if begins && rollout.queue.windowed && self.cache.live {
+            let calendar = self.endpoints.slot(endpoint).map_or(0, |slot| slot.calendar);
+            rollout.queue.watch_work(calendar);
+        }
         if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
             let ring = usize::from(rollout.members[member.index()].ring);
             if rollout.rings[ring].opened_at.is_some() {

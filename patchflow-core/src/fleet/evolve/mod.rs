@@ -10,7 +10,6 @@ mod stage;
 use super::message::observation::Standing;
 use super::state::{Ask, CandidateEntry, Clock, Resync, State};
 use super::table::conditions::{Condition, RebootStop};
-use super::table::needs::Needs;
 use super::table::rescue::Call;
 use super::{EndReason, Fact, RichFact};
 use crate::candidate::{Candidate, Evidence, Identified};
@@ -20,7 +19,6 @@ use crate::ids::{CandidateId, MemberIx, Revision, RolloutId, Seq};
 use crate::plan::{JoinedMember, PlacedMember};
 use crate::rollout::{Halt, RingState, Rollout, RolloutKind, RolloutState};
 use crate::time::Timestamp;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -199,23 +197,7 @@ impl State {
                 let held = self.holds.iter().filter(|(held, _)| same(held)).map(|(_, on)| (*candidate, *on));
                 let held: Vec<_> = held.collect();
                 self.holds.extend(held);
-                self.candidates.push(CandidateEntry {
-                    candidate: Candidate::Identified(identified),
-                    target: Arc::new(patch.target.clone()),
-                    revision: Revision(1),
-                    needs: Needs::default(),
-                    levels: Vec::new(),
-                    paths_until: BTreeMap::new(),
-                    whys: BTreeMap::new(),
-                    ask: None,
-                    trial: None,
-                    deployments: Vec::new(),
-                    deployments_before: 0,
-                    clock: Clock::default(),
-                    held: None,
-                    reconsidered: false,
-                    waived_by: None,
-                });
+                self.candidates.push(CandidateEntry::new(identified));
                 self.by_patch.insert(patch.id.clone(), *candidate);
                 self.kin.add(*candidate, patch);
                 self.rethink_kin_of(*candidate);
@@ -235,6 +217,9 @@ impl State {
                 (clock.told, clock.next) = (Some(at), *next);
             }
             RichFact::WindowPassed { rollout, reason: _ } => self.touched(*rollout)?.outside = true,
+            RichFact::StartRefused { candidate, reason } => {
+                self.entry(*candidate)?.refused = Some(Arc::from(reason.as_str()));
+            }
             RichFact::CandidateHeld { candidate, reason } => {
                 self.entry(*candidate)?.held = Some(Arc::from(reason.as_str()));
                 self.rethink_kin_of(*candidate);
@@ -247,11 +232,12 @@ impl State {
                 self.reopen(*candidate, by.is_some())?;
             }
             RichFact::NeedsChanged { candidate, needs } => {
-                let day = self.day(at);
+                let days = self.first_days(at, *candidate, needs);
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
                 let CandidateEntry { needs: known, levels, paths_until, whys, .. } = entry;
                 let paths_change = !paths_until.is_empty();
-                known.extend(needs.iter().map(|need| Self::pack_need(levels, need, day)));
+                let days = needs.iter().zip(days);
+                known.extend(days.map(|(need, day)| Self::pack_need(levels, need, day)));
                 for need in needs {
                     self.lapsed.remove(&(*candidate, need.endpoint));
                     match need.path_valid_until {
@@ -381,7 +367,10 @@ impl State {
                 entry.revision = Revision(entry.revision.0 + 1);
                 match kind {
                     RolloutKind::Trial => entry.trial = Some((*rollout, false)),
-                    RolloutKind::Deployment => entry.deployments.push(*rollout),
+                    RolloutKind::Deployment => {
+                        entry.deployments.push(*rollout);
+                        entry.refused = None;
+                    }
                 }
                 self.rollouts.push(Rollout::new(*rollout, *candidate, *kind, text, *policy, plan, at));
                 if *kind == RolloutKind::Deployment {
@@ -577,7 +566,7 @@ impl State {
                 }
             }
             // It says what did not happen.
-            RichFact::WindowMissed { .. } => {}
+            RichFact::WindowMissed { .. } | RichFact::WindowOverrun { .. } => {}
             RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
             RichFact::ResyncStarted { silence_secs: _, until } => {
                 let open = self.operating_members().collect();

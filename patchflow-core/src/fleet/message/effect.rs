@@ -134,6 +134,8 @@ pub enum NoticeKind {
     RingHeld,
     /// A candidate's relations contradict each other.
     CandidateHeld,
+    /// An approved candidate cannot start by itself.
+    StartRefused,
     /// A due date comes near.
     DeadlineNeared,
     /// A due date has passed.

@@ -351,6 +351,13 @@ pub enum RichFact {
         /// The new rating; its due date is never later than the old one.
         risk: Assessment,
     },
+    /// An approved candidate should start by itself and cannot: no plan can be made of the policy and of those who need it.
+    StartRefused {
+        /// The candidate.
+        candidate: CandidateId,
+        /// Every finding, as a sentence.
+        reason: String,
+    },
     /// A candidate goes nowhere: its relations contradict each other.
     CandidateHeld {
         /// The candidate.
@@ -669,6 +676,17 @@ pub enum RichFact {
         waiting: u32,
         /// What kept them, as it stood when the window closed.
         because: MissedBecause,
+    },
+    /// A window closed, and operations that began in it are still under way: they are not cut off.
+    WindowOverrun {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The calendar by its name; `None` for the policy's own schedule.
+        calendar: Option<Arc<str>>,
+        /// When the window closed.
+        closed: Timestamp,
+        /// How many members are being drained, installed or rebooted.
+        under_way: u32,
     },
     /// An endpoint holds other content than what was approved; the first one of a rollout says so.
     WrongContentSeen {

@@ -96,6 +96,29 @@ impl State {
         reach(id, |at| self.named(at, Tie::Supersedes))
     }
 
+    /// Whose clocks a candidate with this patch goes on with: those of what it replaces, directly or through others, and
+    /// of its own older contents (semantics S7). It need not be known yet.
+    pub(crate) fn clocks_before(&self, id: CandidateId, patch: &Patch) -> BTreeSet<CandidateId> {
+        if !patch.category.has_security_clocks() {
+            return BTreeSet::new();
+        }
+        let named = patch.relations.supersedes.iter().filter_map(|name| self.by_patch.get(name).copied());
+        let mut before: BTreeSet<_> =
+            named.flat_map(|older| core::iter::once(older).chain(self.replaced_by(older))).collect();
+        let contents = self.candidates.iter().map(|entry| entry.candidate.identified());
+        before.extend(contents.filter(|other| other.patch().id == patch.id).map(|other| other.id()));
+        before.retain(|older| *older < id || self.patch(*older).is_some_and(|other| other.id != patch.id));
+        before.remove(&id);
+        before
+    }
+
+    /// What replaces a patch, directly or through others, whatever its state; the patch need not be known yet.
+    pub(crate) fn replacing_patch(&self, patch: &PatchId) -> BTreeSet<CandidateId> {
+        let direct = self.kin.superseded_by.get(patch).into_iter().flatten().copied();
+        let direct = direct.filter(|by| self.counts(*by));
+        direct.flat_map(|by| core::iter::once(by).chain(self.replacing(by))).collect()
+    }
+
     fn superseders(&self, id: CandidateId) -> Vec<CandidateId> {
         let Some(patch) = self.patch(id) else { return Vec::new() };
         let direct = self.kin.superseded_by.get(&patch.id).into_iter().flatten().copied();

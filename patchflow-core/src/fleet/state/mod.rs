@@ -9,7 +9,7 @@ mod recover;
 pub(super) mod rescue;
 pub(super) mod rounds;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Identified};
 use crate::catalog::Target;
 use crate::digest::Digest;
 use crate::fleet::message::need::NeedFact;
@@ -65,12 +65,38 @@ pub(crate) struct CandidateEntry {
     pub(crate) deployments_before: usize,
     /// What has been told of its due date.
     pub(crate) clock: Clock,
+    /// Why it could not start by itself, as it was told last.
+    pub(crate) refused: Option<Arc<str>>,
     /// Why it goes nowhere: its relations lead back to it.
     pub(crate) held: Option<Arc<str>>,
     /// Whether a person took a rejection back: from then on people decide, and no rule.
     pub(crate) reconsidered: bool,
     /// Who waived its trial, and so must not approve it.
     pub(crate) waived_by: Option<Arc<str>>,
+}
+
+impl CandidateEntry {
+    /// One that was identified just now, of which nothing else is known yet.
+    pub(crate) fn new(identified: Identified) -> Self {
+        Self {
+            target: Arc::new(identified.patch().target.clone()),
+            candidate: Candidate::Identified(identified),
+            revision: Revision(1),
+            needs: Needs::default(),
+            levels: Vec::new(),
+            paths_until: BTreeMap::new(),
+            whys: BTreeMap::new(),
+            ask: None,
+            trial: None,
+            deployments: Vec::new(),
+            deployments_before: 0,
+            clock: Clock::default(),
+            refused: None,
+            held: None,
+            reconsidered: false,
+            waived_by: None,
+        }
+    }
 }
 
 /// What has been told of a due date.

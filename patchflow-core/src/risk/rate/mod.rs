@@ -86,7 +86,14 @@ pub fn rate(inputs: &Inputs, rules: &RiskRules, limits: &dyn DueDates, first_see
         disclosed.map_or(clock_started, |disclosed| disclosed.max(clock_started)).plus_secs(DAY_SECS)
     });
     Rating {
-        assessment: Assessment { priority: decided.priority, exposed_since, clock_started, due, why },
+        assessment: Assessment {
+            priority: decided.priority,
+            exposed_since,
+            clock_started,
+            due,
+            due_from: clock_started,
+            why,
+        },
         rule: decided.rule.map(|rule| rule.name.clone()),
         inputs: inputs.told(),
         first_install_due,
@@ -153,7 +160,9 @@ impl Rating {
         ratings.into_iter().reduce(|one, other| {
             let exposed_since = one.assessment.exposed_since.min(other.assessment.exposed_since);
             let clock_started = one.assessment.clock_started.min(other.assessment.clock_started);
-            let due = one.assessment.due.into_iter().chain(other.assessment.due).min();
+            let dated = [&one.assessment, &other.assessment].into_iter().filter(|of| of.due.is_some());
+            let due = dated.min_by_key(|of| of.due).unwrap_or(&one.assessment);
+            let (due, due_from) = (due.due, due.due_from);
             let first_install_due = one.first_install_due.into_iter().chain(other.first_install_due).min();
             let (decides, mut notes) = if other.assessment.priority > one.assessment.priority {
                 (other, one.notes)
@@ -162,7 +171,7 @@ impl Rating {
             };
             notes.retain(|note| !decides.notes.contains(note));
             Self {
-                assessment: Assessment { exposed_since, clock_started, due, ..decides.assessment },
+                assessment: Assessment { exposed_since, clock_started, due, due_from, ..decides.assessment },
                 first_install_due,
                 notes: decides.notes.into_iter().chain(notes).collect(),
                 ..decides
@@ -173,7 +182,7 @@ impl Rating {
 
 impl fmt::Display for Rating {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Assessment { priority, exposed_since, clock_started, due, why } = &self.assessment;
+        let Assessment { priority, exposed_since, clock_started, due, due_from: _, why } = &self.assessment;
         match &self.rule {
             Some(rule) => write!(f, "{priority} priority by the rule `{rule}`: {why}.")?,
             None => write!(f, "{priority} priority, as no rule matched.")?,

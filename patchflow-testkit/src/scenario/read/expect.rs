@@ -50,7 +50,7 @@ pub(crate) const CLASSES: [&str; 10] = [
     "removed",
 ];
 
-const NOTICES: [(&str, NoticeKind); 20] = [
+const NOTICES: [(&str, NoticeKind); 21] = [
     ("halted", NoticeKind::Halted),
     ("ring_held", NoticeKind::RingHeld),
     ("trial_failed", NoticeKind::TrialFailed),
@@ -58,6 +58,7 @@ const NOTICES: [(&str, NoticeKind); 20] = [
     ("operator_needed", NoticeKind::OperatorNeeded),
     ("hook_failed", NoticeKind::HookFailed),
     ("wrong_content", NoticeKind::WrongContent),
+    ("start_refused", NoticeKind::StartRefused),
     ("candidate_held", NoticeKind::CandidateHeld),
     ("deadline_neared", NoticeKind::DeadlineNeared),
     ("deadline_passed", NoticeKind::DeadlinePassed),
