@@ -3,7 +3,7 @@
 use patchflow_benches::{Estate, INSTALLED, Lap, Sample, Sharing, VERSIONS};
 use patchflow_core::catalog::version::{Range, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, Product, Severity, Versions};
-use patchflow_core::identify::{AdvisoryIndex, Matches, Rates};
+use patchflow_core::identify::{AdvisoryIndex, Matches, Rates, Survey};
 use patchflow_core::inventory::InventoryIndex;
 use patchflow_core::package::Platform;
 use patchflow_core::plan::SpreadHash;
@@ -63,6 +63,14 @@ pub(crate) fn run(endpoints: u32, runs: usize) {
         }
     });
     row("one endpoint's missing patches, rated and sorted", took / asked);
+    let (mut missing, mut rated) = (0, 0);
+    let took = median(runs, || {
+        let mut survey = Survey::new(&matches, &inventory, &advisories, rates);
+        missing = inventory.endpoints().map(|endpoint| survey.missing(endpoint.ix()).len()).sum();
+        rated = survey.rated();
+    });
+    row("every endpoint's missing patches, rated and sorted, what is alike once", took);
+    println!("| missing patches of all endpoints | {missing}, of {rated} ratings |");
 
     // The most widespread package there is: in every image, and all its versions affected.
     let last = estate.software().len() as u64;

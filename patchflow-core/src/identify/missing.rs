@@ -7,10 +7,11 @@ use crate::catalog::{Fix, Severity};
 use crate::ids::{RecordIx, SoftwareIx};
 use crate::inventory::{EndpointView, InventoryIndex};
 use crate::package::{Ecosystem, PackageName, Platform};
-use crate::risk::{Catalogues, DueLimits, Input, Inputs, Rating, RiskRules, rate};
+use crate::risk::{Catalogues, DueLimits, Input, Inputs, Priority, Rating, RiskRules, rate};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 /// That the support of a platform ended: what is wrong there will not be repaired.
@@ -80,22 +81,29 @@ impl Matches {
         rates: &Rates<'_>,
     ) -> Vec<Missing> {
         let Some(view) = inventory.at(endpoint) else { return Vec::new() };
-        let ended = view.platform().and_then(|here| rates.ends.iter().find(|end| end.platform == *here));
-        let ended = ended.filter(|end| end.since <= rates.now);
+        let ended = ended(view, rates);
         let mut found: Vec<_> = self
             .on(endpoint, inventory)
             .filter_map(|(software, hits)| missing(software, hits, view, inventory, advisories, rates, ended))
             .collect();
-        found.sort_by(|a, b| {
-            let due = |missing: &Missing| missing.rating.assessment.due.unwrap_or(Timestamp::MAX);
-            let [ours, theirs] = [a, b].map(|missing| missing.rating.assessment.priority);
-            theirs.cmp(&ours).then(due(a).cmp(&due(b))).then(a.software.cmp(&b.software))
-        });
+        found.sort_by_cached_key(urgency);
         found
     }
 }
 
-fn missing(
+/// The most urgent first, then by due date and software.
+pub(super) fn urgency(missing: &Missing) -> (Reverse<Priority>, Timestamp, SoftwareIx) {
+    let assessment = &missing.rating.assessment;
+    (Reverse(assessment.priority), assessment.due.unwrap_or(Timestamp::MAX), missing.software)
+}
+
+/// Where the platform of an endpoint is out of support: since when, and what to do instead.
+pub(super) fn ended<'a>(endpoint: EndpointView<'_>, rates: &Rates<'a>) -> Option<&'a EndOfLife> {
+    let ended = endpoint.platform().and_then(|here| rates.ends.iter().find(|end| end.platform == *here));
+    ended.filter(|end| end.since <= rates.now)
+}
+
+pub(super) fn missing(
     software: SoftwareIx,
     hits: &[Hit],
     endpoint: EndpointView<'_>,

@@ -3,7 +3,7 @@
 use patchflow_core::catalog::version::{Range, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, KnownExploited, Product, Severity, Status, Versions};
 use patchflow_core::identify::{
-    AdvisoryIndex, EndOfLife, Installed, Matches, Missing, Rates, Standing, judge,
+    AdvisoryIndex, EndOfLife, Installed, Matches, Missing, Rates, Standing, Survey, judge,
 };
 use patchflow_core::inventory::*;
 use patchflow_core::package::{Cpe, Ecosystem, PackageName, Platform};
@@ -218,7 +218,13 @@ impl Story {
             ends: &self.ends,
             now: NOW,
         };
-        let missing = Matches::of(&inventory, &advisories).missing(endpoint, &inventory, &advisories, &rates);
+        let matches = Matches::of(&inventory, &advisories);
+        let missing = matches.missing(endpoint, &inventory, &advisories, &rates);
+        let mut survey = Survey::new(&matches, &inventory, &advisories, rates);
+        for _ in 0..2 {
+            let surveyed = survey.missing(endpoint);
+            assert!(surveyed.iter().map(|one| &**one).eq(&missing), "the survey says the same");
+        }
         let name =
             |missing: &Missing| inventory.software(missing.software).unwrap().software.package.name.clone();
         missing.into_iter().map(|missing| (name(&missing), missing)).collect()

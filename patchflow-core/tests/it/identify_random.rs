@@ -2,9 +2,12 @@
 
 use patchflow_core::catalog::version::{Range, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, Product, Status, Versions};
-use patchflow_core::identify::{AdvisoryIndex, Installed, Matches, Standing, judge};
+use patchflow_core::identify::{
+    AdvisoryIndex, EndOfLife, Installed, Matches, Rates, Standing, Survey, judge,
+};
 use patchflow_core::inventory::*;
 use patchflow_core::package::{Cpe, Ecosystem, PackageName, Platform};
+use patchflow_core::risk::{Catalogues, DueLimits, RiskRules};
 use patchflow_core::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,11 +107,15 @@ fn step() -> impl Strategy<Value = Step> {
     let endpoint = || (0..4_u8).prop_map(|n| format!("host-{n}"));
     let advisory = || (0..5_u8).prop_map(|n| format!("CVE-2026-{n}"));
     let installed = proptest::collection::vec(software(), 0..6);
-    let report = (endpoint(), one(&SYSTEMS), installed, 0..9_i64).prop_map(|(id, os, installed, at)| {
-        let read_at = Timestamp::from_secs(1_800_000_000 + at);
-        let bare = EndpointRecord::new(id.as_str().into(), Environment::Production, read_at);
-        Step::Report(EndpointRecord { os: os.into(), installed, ..bare })
-    });
+    let environment = one(&[Environment::Production, Environment::NonProduction]);
+    let around = (environment, one(&[Criticality::Low, Criticality::High]));
+    let report = (endpoint(), one(&SYSTEMS), installed, 0..9_i64, around).prop_map(
+        |(id, os, installed, at, around)| {
+            let read_at = Timestamp::from_secs(1_800_000_000 + at);
+            let bare = EndpointRecord::new(id.as_str().into(), around.0, read_at);
+            Step::Report(EndpointRecord { os: os.into(), installed, criticality: around.1, ..bare })
+        },
+    );
     let affected = proptest::collection::vec(affected(), 0..5);
     let publish =
         (advisory(), affected, proptest::bool::weighted(0.1)).prop_map(|(id, affected, withdrawn)| {
@@ -168,6 +175,26 @@ fn told(matches: &Matches, inventory: &InventoryIndex, advisories: &AdvisoryInde
     found
 }
 
+/// What a survey of all says is what each endpoint is asked for by itself.
+fn surveyed(matches: &Matches, inventory: &InventoryIndex, advisories: &AdvisoryIndex) {
+    let rates = Rates {
+        rules: &RiskRules::default(),
+        limits: &DueLimits::default(),
+        catalogues: Catalogues { known_exploited: true },
+        ends: &[EndOfLife {
+            platform: Platform::named("debian 12"),
+            since: Timestamp::from_secs(1_700_000_000),
+            mitigation: "upgrade".into(),
+        }],
+        now: Timestamp::from_secs(1_800_000_100),
+    };
+    let mut survey = Survey::new(matches, inventory, advisories, rates);
+    for endpoint in inventory.endpoints() {
+        let by_itself = matches.missing(endpoint.ix(), inventory, advisories, &rates);
+        assert!(survey.missing(endpoint.ix()).iter().map(|one| &**one).eq(&by_itself));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -214,6 +241,7 @@ proptest! {
             prop_assert_eq!(&matches, &scratch);
             let by_loop = naive(&inventory, &known);
             prop_assert_eq!(told(&matches, &inventory, &advisories), by_loop);
+            surveyed(&matches, &inventory, &advisories);
         }
     }
 }

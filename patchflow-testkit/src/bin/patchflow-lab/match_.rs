@@ -7,7 +7,7 @@ use clap::Args;
 use patchflow_backends::advisory::{Collected, Feed, Limits, read_ends, read_path};
 use patchflow_backends::inventory::read_document;
 use patchflow_core::catalog::{Advisory, Authorities, Fix, Patch, Product, merge};
-use patchflow_core::identify::{AdvisoryIndex, AdvisoryIx, EndOfLife, Matches, Missing, Rates};
+use patchflow_core::identify::{AdvisoryIndex, AdvisoryIx, EndOfLife, Matches, Missing, Rates, Survey};
 use patchflow_core::inventory::{EndpointRecord, EndpointView, InventoryIndex};
 use patchflow_core::package::Platform;
 use patchflow_core::risk::{Catalogues, DueLimits, Priority, RiskRules};
@@ -235,8 +235,9 @@ impl<W: Write> Desk<'_, W> {
     fn print(mut self, matches: &Matches, rates: &Rates<'_>, json: bool) -> io::Result<()> {
         let mut endpoints: Vec<_> = self.inventory.endpoints().collect();
         endpoints.sort_by(|a, b| a.id().cmp(b.id()));
+        let mut survey = Survey::new(matches, self.inventory, self.advisories, *rates);
         for endpoint in endpoints {
-            let missing = matches.missing(endpoint.ix(), self.inventory, self.advisories, rates);
+            let missing = survey.missing(endpoint.ix());
             if !json {
                 let os = if endpoint.os().is_empty() { "an unknown operating system" } else { endpoint.os() };
                 let count = missing.len();
