@@ -186,9 +186,13 @@ fn a_retry_that_nothing_brings_its_content_any_more_is_over() {
 
 #[test]
 fn what_does_not_get_better_is_not_tried_again() {
-    let (mut world, _, rollout) = world(1, staged(), &[("stage", Does::Fails(FailureKind::Unsupported))]);
+    let (mut world, candidate, rollout) =
+        world(1, staged(), &[("stage", Does::Fails(FailureKind::Unsupported))]);
     world.pass(30 * HOUR);
     assert_eq!(world.stages.len(), 1);
+    let text = told(&world, candidate, "prod-0");
+    assert!(text.contains("its installer cannot bring it: not supported by the installer"), "{text}");
+    assert!(text.contains("adopt a policy that does not require it"), "{text}");
     assert!(matches!(content(&world, rollout, "prod-0"), Some(ContentView::GivenUp { again: None, .. })));
     assert_eq!(world.fleet.rollout(rollout).unwrap().counts().failed, 0);
 }
