@@ -17,9 +17,9 @@ use patchflow_core::journal::{Encoder, Record, Tail};
 use patchflow_core::package::{Ecosystem, PackageName};
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, WaiverByName,
+    Approval, ApprovalRule, OnFailure, Policy, RingPolicy, RiskFilter, StagingPolicy, WaiverByName,
 };
-use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind};
+use patchflow_core::rollout::{Failure, Health, Inspection, Level, Phase, Report, ReportKind, StageOutcome};
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
@@ -73,6 +73,8 @@ pub struct Setup {
     pub keep: bool,
     /// How many calendars the endpoints go by, one after another; 0 for none. Each has a window of two hours a week.
     pub calendars: u32,
+    /// Whether content is staged before anything starts; then it is there on every endpoint when the rig has started.
+    pub staged: bool,
 }
 
 /// A fleet, its outbox, and the packer of its journal.
@@ -131,6 +133,9 @@ fn policy(setup: Setup) -> Policy {
     if setup.roll_back {
         policy.rollback.on_failure = OnFailure::RollBack;
     }
+    if setup.staged {
+        policy.staging = StagingPolicy { required: true, in_flight_max: None, ..StagingPolicy::default() };
+    }
     policy
 }
 
@@ -183,7 +188,14 @@ impl Setup {
     /// Everybody at once, in one ring; nothing is rolled back and nothing kept.
     #[must_use]
     pub fn at_once(names: &Names) -> Self {
-        Self { in_flight_max: names.count(), rings: false, roll_back: false, keep: false, calendars: 0 }
+        Self {
+            in_flight_max: names.count(),
+            rings: false,
+            roll_back: false,
+            keep: false,
+            calendars: 0,
+            staged: false,
+        }
     }
 }
 
@@ -282,8 +294,21 @@ impl Rig {
     pub fn started(names: &Names, setup: Setup) -> Self {
         let mut rig = Self::approved(names, setup);
         rig.start();
+        if setup.staged {
+            rig.bring();
+        }
         rig.pack();
         rig
+    }
+
+    /// Every endpoint that is asked for content says that it holds what was approved.
+    fn bring(&mut self) {
+        for effect in self.pack_and_take() {
+            if let Effect::Stage(order) = effect {
+                let outcome = StageOutcome::There { content: order.content() };
+                self.observe(Observation::Staged { stage: order.id(), outcome });
+            }
+        }
     }
 
     fn command(&mut self, ask: Command) -> Outcome {

@@ -4,7 +4,8 @@
 #![expect(clippy::print_stdout, reason = "a test that measures says what it found")]
 
 use patchflow_benches::{Names, Order, Rig, Setup};
-use patchflow_core::fleet::Outbox;
+use patchflow_core::fleet::{ContentView, Outbox};
+use patchflow_core::ids::{MemberIx, RolloutId};
 use patchflow_core::rollout::Phase;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -27,7 +28,28 @@ fn endpoints_cost_what_the_architecture_page_says() {
     let names = Names::new(ENDPOINTS);
     memory(&names, Setup::at_once(&names), Phase::Failed);
     memory(&names, Setup { roll_back: true, ..Setup::at_once(&names) }, Phase::RolledBack);
+    // With content staged before: 8 bytes a member, and a timer for when it has grown too old.
+    memory(&names, Setup { staged: true, ..Setup::at_once(&names) }, Phase::Failed);
+    content(&names);
     steady_state(&names);
+}
+
+/// Every endpoint has its content and waits for its turn, which one after another gets.
+fn content(names: &Names) {
+    let region = Region::new(ALLOCATOR);
+    let setup = Setup { staged: true, in_flight_max: 1, ..Setup::at_once(names) };
+    let mut rig = Rig::started(names, setup);
+    let is_there = |member: &u32| {
+        matches!(rig.fleet.content(RolloutId(0), MemberIx(*member)), Some(ContentView::There { .. }))
+    };
+    assert!(rig.members(Order::ByIndex).iter().all(is_there));
+    assert_eq!(rig.in_phase(Phase::Waiting), ENDPOINTS as usize - 1);
+    rig.out = Outbox::new();
+    let stats = region.change();
+    let all = stats.bytes_allocated as f64 - stats.bytes_deallocated as f64;
+    let each = all / f64::from(ENDPOINTS) - NAME_BYTES;
+    println!("{each:.1} bytes of fleet for each endpoint when all have their content and wait");
+    assert!(each <= FLEET_BYTES_MAX, "{each:.1} bytes for each endpoint when all have their content");
 }
 
 /// Every endpoint fails, which is the most that a fleet remembers of one.

@@ -1,6 +1,9 @@
 //! The backends that carry out what fleets decide, and which fleet uses which.
 
+use patchflow_core::error::Finding;
+use patchflow_core::fleet::Fleet;
 use patchflow_core::ids::FleetId;
+use patchflow_core::policy::Policy;
 use patchflow_core::sdk::{
     Approver, HealthSource, HookRunner, Installer, Inventory, JournalStore, Manifest, Mismatch, Notifier,
     PluginKind, Probe, negotiate,
@@ -85,6 +88,21 @@ impl Backends {
     pub fn with_notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
         self.notifier = Some(notifier);
         self
+    }
+
+    /// What a policy asks for that these backends do not do, and what then stands still. The host logs it when a fleet is
+    /// loaded and when its policy changes; ask yourself to show it to people before they adopt one.
+    #[must_use]
+    pub fn findings(&self, policy: &Policy) -> Vec<Finding> {
+        self.installer.capabilities().findings(policy)
+    }
+
+    /// Warns of what the policy of a fleet asks for in vain.
+    pub(super) fn warn_of(&self, fleet: &Fleet) {
+        let Some((policy, _)) = fleet.policy() else { return };
+        for finding in self.findings(policy) {
+            tracing::warn!(fleet = %fleet.id(), %finding, "the policy asks for what its backends do not do");
+        }
     }
 
     /// Whether each of them fits this version of the traits and the role it is given.

@@ -39,7 +39,9 @@ pub struct StagingPolicy {
     /// The greatest number of attempts for one opening, the first included; not 0.
     pub attempts_max: u8,
     /// How long staged content stays good, in seconds: older content is thrown away and staged anew. More than
-    /// `lead_secs` where there are windows, otherwise it would be gone when they open.
+    /// `lead_secs` where there are windows, otherwise it would be gone when they open; and not less than `within_secs`,
+    /// so that a line does not bring the same over and over. `lead_secs` and the length of a window together let it last
+    /// until the window closes.
     pub keep_secs: u32,
 }
 
@@ -81,16 +83,27 @@ impl StagingPolicy {
                 "content that is thrown away at once is never used; 1 is the least",
             );
         }
-        if self.required && policy.has_windows() {
-            if self.lead_secs == 0 {
-                say("staging.lead_secs".into(), "0 stages nothing before a window opens; 1 is the least");
-            }
-            if self.keep_secs != 0 && self.keep_secs <= self.lead_secs {
-                say(
-                    "staging.keep_secs".into(),
-                    "not more than lead_secs: content would be thrown away before the window opens",
-                );
-            }
+        if !self.required {
+            return;
+        }
+        let has_windows = policy.has_windows();
+        if has_windows && self.lead_secs == 0 {
+            say("staging.lead_secs".into(), "0 stages nothing before a window opens; 1 is the least");
+        }
+        if self.keep_secs == 0 {
+            return;
+        }
+        if has_windows && self.keep_secs <= self.lead_secs {
+            say(
+                "staging.keep_secs".into(),
+                "not more than lead_secs: content would be thrown away before the window opens",
+            );
+        } else if self.keep_secs < self.within_secs {
+            say(
+                "staging.keep_secs".into(),
+                "less than within_secs: content that takes that long to bring would be brought over and over; \
+                 lead_secs and the length of a window together let it last until the window closes",
+            );
         }
     }
 }

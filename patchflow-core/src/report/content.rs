@@ -1,6 +1,7 @@
 //! Where the content of a member is that has not started (semantics S4, S14).
 
 use super::outcome::told;
+use crate::error::FailureKind;
 use crate::fleet::{ContentView, Fleet};
 use crate::ids::MemberIx;
 use crate::rollout::Rollout;
@@ -10,11 +11,19 @@ use alloc::string::String;
 /// Where the content of a member is; `None` where the policy does not ask for it before the window. The flag says whether
 /// it keeps the member from starting.
 pub(super) fn content(fleet: &Fleet, rollout: &Rollout, member: MemberIx) -> Option<(String, bool)> {
+    let lacks = "content is not on the endpoint";
     let failed = |reason| {
         let (kind, detail) = fleet.reason(reason)?;
-        Some(format!("content is not on the endpoint: {}", told(kind, detail)))
+        let told = told(kind, detail);
+        Some(if kind == FailureKind::Unsupported {
+            format!(
+                "{lacks}, which the policy requires, and its installer cannot bring it: {told}; use one that stages, \
+                 carry the content there, or adopt a policy that does not require it"
+            )
+        } else {
+            format!("{lacks}: {told}")
+        })
     };
-    let lacks = "content is not on the endpoint";
     Some(match fleet.content(rollout.id(), member)? {
         ContentView::There { until } => {
             (format!("its content is on the endpoint, good until {until}"), false)

@@ -2,6 +2,7 @@
 
 mod join;
 mod member;
+mod member_set;
 mod order;
 mod parked;
 mod phase;
@@ -14,6 +15,7 @@ mod state;
 mod table;
 
 pub use member::Member;
+pub(crate) use member_set::MemberSet;
 pub(crate) use order::Head;
 pub use order::{InstallOrder, Order, RebootOrder, RevertOrder, RevertTo};
 pub(crate) use parked::{Lane, Parked};

@@ -1,6 +1,6 @@
 //! Who is to start next, and who has waited too long.
 
-use super::Parked;
+use super::{MemberSet, Parked};
 use crate::ids::{EndpointIx, MemberIx};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ pub(crate) struct Queue {
     /// Members of the open ring before this position have been looked at.
     pub(crate) cursor: u32,
     /// Members that were looked at before and wait again.
-    pub(crate) again: BTreeSet<MemberIx>,
+    pub(crate) again: MemberSet,
     /// Members that were looked at and found a budget full.
     pub(crate) parked: Parked,
     /// Whose content is staged next.
@@ -50,7 +50,7 @@ pub(crate) struct StageQueue {
     /// Members before this position have been looked at.
     pub(crate) cursor: u32,
     /// Members that were looked at before, and are to be looked at again.
-    pub(crate) again: BTreeSet<MemberIx>,
+    pub(crate) again: MemberSet,
     /// Members that found the budget of their scope full.
     pub(crate) parked: Parked,
 }

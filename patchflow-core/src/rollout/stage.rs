@@ -251,7 +251,7 @@ impl Rollout {
     /// Whether there is somebody to look at for their content.
     pub(crate) fn has_next_to_stage(&self) -> bool {
         let (queue, until) = (&self.queue.staging, self.stages_until());
-        let mut others = queue.again.first().copied().into_iter().chain(queue.parked.head());
+        let mut others = queue.again.first().into_iter().chain(queue.parked.head());
         queue.cursor < until || others.any(|ix| ix.0 < until)
     }
 
@@ -261,7 +261,7 @@ impl Rollout {
         let queue = &mut self.queue.staging;
         // Who is to be looked at again in a ring that has not opened waits until it has.
         let reached = |ix: &MemberIx| ix.0 < until;
-        let again = queue.again.first().copied().filter(reached);
+        let again = queue.again.first().filter(reached);
         let parked = queue.parked.head().filter(reached);
         let next = (queue.cursor < until).then_some(MemberIx(queue.cursor));
         let first = again.into_iter().chain(parked).chain(next).min()?;

@@ -580,7 +580,7 @@ impl Rollout {
     /// The next member to look at, in plan order: of those that wait again, of those for whom a place became free, and
     /// of the open ring.
     pub(crate) fn next_member(&mut self) -> Option<MemberIx> {
-        let (again, parked) = (self.queue.again.first().copied(), self.queue.parked.head());
+        let (again, parked) = (self.queue.again.first(), self.queue.parked.head());
         let first = again.into_iter().chain(parked).chain(self.next_of_ring()).min()?;
         if again == Some(first) {
             self.queue.again.pop_first()

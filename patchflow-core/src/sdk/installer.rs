@@ -2,10 +2,11 @@
 
 use super::{BackendError, Manifest};
 use crate::digest::Digest;
-use crate::error::FailureKind;
+use crate::error::{FailureKind, Finding};
 use crate::ids::{EndpointId, OrderId};
 use crate::package::PackageName;
 use crate::plan::RollbackPath;
+use crate::policy::Policy;
 use crate::rollout::{
     Failure, InstallOrder, Order, QueryAnswer, RecallAnswer, Report, StageId, StageOrder, StageOutcome,
 };
@@ -28,6 +29,33 @@ pub struct InstallerCapabilities {
     /// Whether it can bring content to an endpoint before the order that installs it. Nothing starts through one that
     /// cannot, where the policy requires staging.
     pub stages: bool,
+}
+
+impl InstallerCapabilities {
+    /// What a policy asks of an installer that this one does not do. That makes the policy no worse: content may be
+    /// carried to endpoints otherwise and told as held, so a host warns and does not refuse.
+    ///
+    /// ```
+    /// use patchflow_core::{policy::Policy, sdk::InstallerCapabilities};
+    /// let mut policy = Policy::standard("offices");
+    /// policy.staging.required = true;
+    /// let installer = InstallerCapabilities::default();
+    /// assert_eq!(installer.findings(&policy)[0].path, "staging.required");
+    /// let installer = InstallerCapabilities { stages: true, ..installer };
+    /// assert_eq!(installer.findings(&policy), []);
+    /// ```
+    #[must_use]
+    pub fn findings(&self, policy: &Policy) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if policy.staging.required && !self.stages {
+            findings.push(Finding::new(
+                "staging.required",
+                "the installer does not stage: nothing starts but where content is carried by hand and told as held; \
+                 use an installer that stages, or do not require it",
+            ));
+        }
+        findings
+    }
 }
 
 /// What became of a submitted order at once.

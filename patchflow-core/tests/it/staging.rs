@@ -169,7 +169,7 @@ fn a_failed_staging_is_tried_again_and_is_no_failed_install() {
 #[test]
 fn a_retry_that_nothing_brings_its_content_any_more_is_over() {
     let mut policy = staged();
-    (policy.staging.lead_secs, policy.staging.keep_secs) = (600, 1800);
+    (policy.staging.lead_secs, policy.staging.within_secs, policy.staging.keep_secs) = (600, 900, 1800);
     (policy.retry.backoff_secs, policy.retry.backoff_secs_max) = (HOUR as u32, 4 * HOUR as u32);
     policy.rings[0].gate.max_failures = None;
     let (mut world, _, rollout) = world(2, policy, &[("prod-0", Does::Fails(FailureKind::Network))]);
@@ -186,9 +186,13 @@ fn a_retry_that_nothing_brings_its_content_any_more_is_over() {
 
 #[test]
 fn what_does_not_get_better_is_not_tried_again() {
-    let (mut world, _, rollout) = world(1, staged(), &[("stage", Does::Fails(FailureKind::Unsupported))]);
+    let (mut world, candidate, rollout) =
+        world(1, staged(), &[("stage", Does::Fails(FailureKind::Unsupported))]);
     world.pass(30 * HOUR);
     assert_eq!(world.stages.len(), 1);
+    let text = told(&world, candidate, "prod-0");
+    assert!(text.contains("its installer cannot bring it: not supported by the installer"), "{text}");
+    assert!(text.contains("adopt a policy that does not require it"), "{text}");
     assert!(matches!(content(&world, rollout, "prod-0"), Some(ContentView::GivenUp { again: None, .. })));
     assert_eq!(world.fleet.rollout(rollout).unwrap().counts().failed, 0);
 }
@@ -293,6 +297,23 @@ fn content_that_has_grown_too_old_is_staged_anew() {
     let (sunday, monday) = (t("2026-11-22T16:00:00Z"), t("2026-11-23T16:00:00Z"));
     assert_eq!(asked, [sunday, sunday, monday], "the second one had no place on Sunday");
     assert_eq!(world.fleet.rollout(rollout).unwrap().counts().verified, 2);
+}
+
+#[test]
+fn content_is_not_brought_again_before_it_is_too_old() {
+    let mut policy = staged();
+    policy.deploy.in_flight_max = 1;
+    policy.deploy.report_within_secs = 30 * HOUR as u32;
+    policy.deploy.duration_secs_max = 30 * HOUR as u32;
+    policy.staging.keep_secs = policy.staging.within_secs;
+    // The first one holds the only place for a day; the other waits with its content beside it.
+    let slow = Does::Installs(24 * HOUR);
+    let (mut world, ..) = world(2, policy, &[("prod-0", slow.clone()), ("prod-1", slow)]);
+    world.pass(24 * HOUR - 60);
+    let asked: Vec<_> = world.stages.iter().map(|(at, _)| at.since(start()).as_secs() / 60).collect();
+    assert!(asked.len() <= 2 + 24 / 2, "one for each, and then one every two hours at most: {asked:?}");
+    assert!(asked.len() > 8, "it is kept fresh: {asked:?}");
+    assert!(asked[1..].windows(2).all(|two| two[1] - two[0] >= 120), "{asked:?}");
 }
 
 #[test]

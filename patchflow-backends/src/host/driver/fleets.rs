@@ -128,6 +128,7 @@ impl Driver {
         match result {
             Ok(live) => {
                 tracing::debug!(%fleet, next = %live.tail.next, "loaded");
+                self.lanes[slot.lane].backends.warn_of(&live.fleet);
                 self.bring_to_life(fleet, live);
                 self.resume_effects(fleet);
             }

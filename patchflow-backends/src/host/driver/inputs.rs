@@ -151,7 +151,12 @@ impl Driver {
         while taken < INPUTS_PER_STEP && live.takes_asks(&limits) {
             let Some(ask) = inputs.asks.pop_front() else { break };
             taken += 1;
+            let policy = |live: &Live| live.fleet.policy().map(|(_, digest)| digest);
+            let before = policy(live);
             take_in(live, now, fleet, ask);
+            if policy(live) != before {
+                self.lanes[*lane].backends.warn_of(&live.fleet);
+            }
         }
         while taken < INPUTS_PER_STEP && live.takes_observations(&limits) {
             let Some(seen) = inputs.next_seen() else { break };

@@ -64,6 +64,7 @@ struct Inner {
     /// How often each attempt to stage was asked for.
     stages: BTreeMap<StageId, u32>,
     stage_fault: Option<BackendError>,
+    stages_not: bool,
     sdk: Option<semver::VersionReq>,
     alerts: Vec<(EndpointId, Timestamp)>,
 }
@@ -153,6 +154,11 @@ impl World {
     /// How often each attempt to stage was asked for.
     pub(crate) fn stages(&self) -> Vec<u32> {
         self.inner().stages.values().copied().collect()
+    }
+
+    /// It says from now on that it does not stage.
+    pub(crate) fn stages_not(&self) {
+        self.inner().stages_not = true;
     }
 
     pub(crate) fn fail_stage(&self, error: BackendError) {
@@ -324,7 +330,7 @@ impl Installer for World {
             holds: false,
             reboots: true,
             recalls: true,
-            stages: true,
+            stages: !self.inner().stages_not,
         }
     }
 

@@ -146,9 +146,9 @@ impl State {
     /// The next member that takes over the place of a mate, which needs no room in the budgets.
     pub(crate) fn next_follower(&mut self, id: RolloutId) -> Option<MemberIx> {
         let rollout = self.rollout(id).filter(|rollout| !rollout.bundle().is_empty())?;
-        let again = rollout.queue.again.iter().copied();
+        let again = rollout.queue.again.iter();
         let next = again.filter_map(|ix| self.member(id, ix)).find(|at| self.follows_a_mate(*at))?.ix;
-        self.rollouts[id.index()].queue.again.remove(&next);
+        self.rollouts[id.index()].queue.again.remove(next);
         Some(next)
     }
 

@@ -3,8 +3,7 @@
 use crate::fleet::decide::{self, Facts};
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, MemberIx, RolloutId};
-use crate::rollout::{Member, Phase, RingState, RolloutState};
-use alloc::collections::BTreeSet;
+use crate::rollout::{Member, MemberSet, Phase, RingState, RolloutState};
 use alloc::vec::Vec;
 
 impl State {
@@ -51,7 +50,7 @@ impl State {
                     && (member.ring <= rollout.ring || rollout.state == RolloutState::Completed)
             };
             let again = rollout.members.iter().zip(0..).filter(|(member, _)| waits_again(member));
-            let again: BTreeSet<_> = match rollout.current_ring().state() {
+            let again: MemberSet = match rollout.current_ring().state() {
                 // The cursor finds them in plan order, those of earlier rings too.
                 RingState::Open | RingState::Pending => {
                     again.filter(|(m, _)| m.ring < rollout.ring).map(|(_, i)| MemberIx(i)).collect()

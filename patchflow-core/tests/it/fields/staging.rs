@@ -64,6 +64,7 @@ fn down(mut policy: Policy) -> String {
 /// One of ring 1 waits: nothing starts but one by one, and content lies there for long.
 fn slow(mut policy: Policy) -> String {
     policy.staging.required = true;
+    policy.staging.within_secs = 1800;
     policy.deploy.in_flight_max = 1;
     policy.deploy.report_within_secs = 2 * HOUR as u32;
     let mut world = World::new(40, 2, policy);
@@ -129,4 +130,14 @@ fn a_staging_that_contradicts_itself_is_refused_with_every_finding() {
     assert_eq!(found(&bad), ["staging.lead_secs"], "content is there before the window, not when it opens");
     (bad.staging.lead_secs, bad.staging.keep_secs) = (60, 0);
     assert_eq!(found(&bad), ["staging.keep_secs"]);
+    // A line that is asked for the same every hour, where it may take two to bring it, brings nothing else.
+    (bad.staging.keep_secs, bad.staging.within_secs) = (3600, 7200);
+    assert_eq!(found(&bad), ["staging.keep_secs"]);
+    bad.staging.keep_secs = 7200;
+    assert_eq!(found(&bad), [""; 0]);
+    bad.schedule = Schedule::Anytime { freezes: vec![] };
+    bad.staging.keep_secs = 3600;
+    assert_eq!(found(&bad), ["staging.keep_secs"], "windows or none");
+    bad.staging.required = false;
+    assert_eq!(found(&bad), [""; 0]);
 }

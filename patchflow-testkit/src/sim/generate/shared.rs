@@ -83,6 +83,7 @@ fn staging(chance: &mut Chance, policy: &mut Policy) {
         attempts_max: *chance.pick(&[1, 2, 5]),
         keep_secs: lead_secs + *chance.pick(&[60, 20_000, 600_000]),
     };
+    policy.staging.keep_secs = policy.staging.keep_secs.max(policy.staging.within_secs);
 }
 
 fn hooks(chance: &mut Chance, policy: &mut Policy) {
