@@ -5,24 +5,12 @@ use super::judge::Standing;
 use super::matches::{Hit, Matches};
 use crate::catalog::{Fix, Severity};
 use crate::ids::{RecordIx, SoftwareIx};
-use crate::inventory::{EndpointView, InventoryIndex};
-use crate::package::{Ecosystem, PackageName, Platform};
+use crate::inventory::{EndOfLife, EndpointView, InventoryIndex};
+use crate::package::{Ecosystem, PackageName};
 use crate::risk::{Catalogues, DueLimits, Input, Inputs, Rating, RiskRules, rate};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
-
-/// That the support of a platform ended: what is wrong there will not be repaired.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndOfLife {
-    /// The platform.
-    pub platform: Platform,
-    /// When its support ended, or will end.
-    pub since: Timestamp,
-    /// What to do instead, such as `upgrade to debian 13` or `isolate from the network`.
-    pub mitigation: String,
-}
 
 /// By what missing patches are rated.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +69,7 @@ impl Matches {
     ) -> Vec<Missing> {
         let Some(view) = inventory.at(endpoint) else { return Vec::new() };
         let ended = view.platform().and_then(|here| rates.ends.iter().find(|end| end.platform == *here));
-        let ended = ended.filter(|end| end.since <= rates.now);
+        let ended = ended.filter(|end| end.has_come(rates.now));
         let mut found: Vec<_> = self
             .on(endpoint, inventory)
             .filter_map(|(software, hits)| missing(software, hits, view, inventory, advisories, rates, ended))

@@ -13,4 +13,4 @@ mod missing;
 pub use advisories::{AdvisoryIndex, AdvisoryIx};
 pub use judge::{Installed, Standing, cleared, judge, speaks_of};
 pub use matches::{Hit, Matches};
-pub use missing::{EndOfLife, Missing, Rates};
+pub use missing::{Missing, Rates};

@@ -6,9 +6,10 @@ use super::{IdentifyError, Round};
 use crate::host::HostHandle;
 use patchflow_core::catalog::{Advisory, Authorities, Fix, Merging, Patch, Presence, Resolved, Weakness};
 use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
-use patchflow_core::identify::{AdvisoryIx, EndOfLife};
+use patchflow_core::identify::AdvisoryIx;
 use patchflow_core::ids::{CandidateId, EndpointId, EndpointIx, FleetId, PatchId, RecordIx};
-use patchflow_core::inventory::EndpointRecord;
+use patchflow_core::inventory::{EndOfLife, EndpointRecord};
+use patchflow_core::package::Platform;
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::sdk::{
     AdvisorySource, BackendError, Cursor, Inventory, PatchSource, PublishedAdvisory, PublishedPatch,
@@ -45,7 +46,7 @@ pub struct Identifier {
     sources: Vec<(Arc<dyn PatchSource>, Option<Cursor>)>,
     feeds: Vec<(Arc<dyn AdvisorySource>, Option<Cursor>)>,
     paths: Vec<RollbackPath>,
-    ends: Vec<EndOfLife>,
+    ends: Vec<Arc<EndOfLife>>,
     inventory: Option<Cursor>,
     knowledge: Knowledge,
 }
@@ -126,10 +127,11 @@ impl Identifier {
         self
     }
 
-    /// With platforms whose support ends.
+    /// With platforms whose support ends, before the first round. The fleet is told with each endpoint of theirs, counts it
+    /// in ratings and says it where it explains.
     #[must_use]
     pub fn ends(mut self, ends: impl IntoIterator<Item = EndOfLife>) -> Self {
-        self.ends = ends.into_iter().collect();
+        self.ends = ends.into_iter().map(Arc::new).collect();
         self
     }
 
@@ -241,7 +243,7 @@ impl Identifier {
     pub fn unpatchable(&self, now: Timestamp) -> Vec<Unpatchable> {
         let Knowledge { inventory, matches, advisories, .. } = &self.knowledge;
         let of = |view: patchflow_core::inventory::EndpointView<'_>| {
-            let ended = |end: &&EndOfLife| view.platform() == Some(&end.platform) && end.since <= now;
+            let ended = |end: &&Arc<EndOfLife>| view.platform() == Some(&end.platform) && end.has_come(now);
             let end = self.ends.iter().find(ended)?;
             let open = matches.on(view.ix(), inventory).flat_map(|(_, hits)| hits).filter(|hit| {
                 let fix = hit.affected(advisories).map(|affected| &affected.fix);
@@ -250,7 +252,7 @@ impl Identifier {
             let named = open.filter_map(|hit| Some(advisories.get(hit.advisory)?.id.clone()));
             let weaknesses: Vec<Arc<str>> = named.collect::<BTreeSet<_>>().into_iter().collect();
             let endpoint = view.id().clone();
-            (!weaknesses.is_empty()).then(|| Unpatchable { endpoint, end: end.clone(), weaknesses })
+            (!weaknesses.is_empty()).then(|| Unpatchable { endpoint, end: EndOfLife::clone(end), weaknesses })
         };
         inventory.endpoints().filter_map(of).collect()
     }
@@ -297,7 +299,7 @@ impl Identifier {
         let mut read = BTreeMap::new();
         for _ in 0..PAGES_MAX {
             let page = inventory.page(self.inventory.as_ref(), PAGE_ITEMS).await?;
-            let endpoints: Vec<_> = page.items.iter().map(seen).collect();
+            let endpoints: Vec<_> = page.items.iter().map(|record| seen(record, &self.ends)).collect();
             for record in &page.items {
                 self.knowledge.put_record(record);
                 read.insert(record.id.clone(), record.reboot_required);
@@ -529,8 +531,10 @@ async fn tell_reboots(
     Ok(())
 }
 
-fn seen(record: &EndpointRecord) -> EndpointSeen {
+fn seen(record: &EndpointRecord, ends: &[Arc<EndOfLife>]) -> EndpointSeen {
+    let platform = Some(&record.os).filter(|os| !os.is_empty()).map(|os| Platform::named(os));
     EndpointSeen {
+        end_of_life: ends.iter().find(|end| platform.as_ref() == Some(&end.platform)).cloned(),
         scope: record.scope.clone(),
         tags: record.tags.clone(),
         criticality: record.criticality,

@@ -11,9 +11,10 @@ use patchflow_core::catalog::{
 };
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::InspectOrder;
-use patchflow_core::identify::EndOfLife;
 use patchflow_core::ids::{EndpointId, PatchId};
-use patchflow_core::inventory::{Criticality, EndpointRecord, Environment, Exposure, InstalledSoftware};
+use patchflow_core::inventory::{
+    Criticality, EndOfLife, EndpointRecord, Environment, Exposure, InstalledSoftware,
+};
 use patchflow_core::package::{Ecosystem, PackageName, Platform};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::report::explain;
@@ -453,6 +454,8 @@ fn what_nothing_repairs_on_a_platform_without_support_is_listed_with_what_to_do(
     stage.estate.put("new", DEBIAN, &[("curl", "7.88-1")]);
     let never = |platform| Affected { fix: Fix::Never, ..hit("curl", platform, "9") };
     stage.feed.publish(advisory("CVE-2026-1", vec![never("debian 8"), never(DEBIAN)]));
+    stage.feed.publish(advisory("CVE-2026-2", vec![hit("curl", DEBIAN, "7.88-2")]));
+    stage.estate.publish(update("curl", "7.88-2"));
     let end = EndOfLife {
         platform: Platform::named("debian 8"),
         since: "2020-06-30T00:00:00Z".parse().unwrap(),
@@ -466,6 +469,15 @@ fn what_nothing_repairs_on_a_platform_without_support_is_listed_with_what_to_do(
         assert_eq!((found[0].endpoint.as_str(), &found[0].end), ("old", &end));
         assert_eq!(&*found[0].weaknesses[0], "CVE-2026-1");
         assert_eq!(identifier.unpatchable("2019-01-01T00:00:00Z".parse().unwrap()), []);
+        // The fleet knows it too.
+        assert!(
+            why(host, "old", "curl=7.88-2").await.ends_with(
+                "; its platform debian 8 is out of support since 2020-06-30T00:00:00.000Z, instead: upgrade to debian 13"
+            ),
+            "{}",
+            why(host, "old", "curl=7.88-2").await
+        );
+        assert!(!why(host, "new", "curl=7.88-2").await.contains("support"));
     });
 }
 
