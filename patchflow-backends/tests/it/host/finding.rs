@@ -27,14 +27,14 @@ use std::sync::{Arc, Mutex};
 
 /// An inventory and a catalogue that tests change; the inventory hands out what changed since a cursor.
 #[derive(Default)]
-struct Estate {
+pub(super) struct Estate {
     records: Mutex<BTreeMap<EndpointId, (u64, EndpointRecord)>>,
     patches: Mutex<Vec<PublishedPatch>>,
 }
 
 impl Estate {
     /// An endpoint with one version of each of some packages.
-    fn put(&self, id: &str, os: &str, software: &[(&str, &str)]) {
+    pub(super) fn put(&self, id: &str, os: &str, software: &[(&str, &str)]) {
         self.put_as(id, os, software, |record| record);
     }
 
@@ -57,7 +57,7 @@ impl Estate {
         records.insert(id.into(), (change, record));
     }
 
-    fn publish(&self, patch: Patch) {
+    pub(super) fn publish(&self, patch: Patch) {
         self.patches.lock().unwrap().push(PublishedPatch::Published(Box::new(patch)));
     }
 }
@@ -99,15 +99,15 @@ impl PatchSource for Estate {
     }
 }
 
-const DEBIAN: &str = "debian 12";
+pub(super) const DEBIAN: &str = "debian 12";
 
 /// An update of a package for Debian 12 whose source says nothing but that it is there.
-fn update(package: &str, version: &str) -> Patch {
+pub(super) fn update(package: &str, version: &str) -> Patch {
     let platform = Some(Platform::named(DEBIAN));
     Patch { severity: Severity::Unknown, platform, ..patch(package, version) }
 }
 
-fn hit(package: &str, platform: &str, fixed: &str) -> Affected {
+pub(super) fn hit(package: &str, platform: &str, fixed: &str) -> Affected {
     let package = PackageName::new(Ecosystem::Deb, package);
     let product = Product::Package { package, platform: Some(Platform::named(platform)), of_source: false };
     let range = Range::new(Scheme::Deb).below(fixed).unwrap();
@@ -115,7 +115,7 @@ fn hit(package: &str, platform: &str, fixed: &str) -> Affected {
     Affected { fix, ..Affected::of(product, Versions::Some { range, exact: vec![] }) }
 }
 
-fn advisory(id: &str, affected: Vec<Affected>) -> Advisory {
+pub(super) fn advisory(id: &str, affected: Vec<Affected>) -> Advisory {
     let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N".into()];
     Advisory { affected, cvss, published: Some(super::start_of_time()), ..Advisory::new(id) }
 }
