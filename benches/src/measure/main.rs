@@ -1,11 +1,12 @@
 //! Prints the tables of `benches/README.md`.
 //!
 //! `cargo measure [SECTION..] [--endpoints N] [--runs N] [--folder DIR]`; sections: `observe`, `replay`, `plan`,
-//! `store`, `many`, `inventory`, `inventory-worst`, `match`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
+//! `store`, `many`, `inventory`, `inventory-worst`, `match`, `identify`, `cost`. The folder is where stores are made, on the disk that is to be measured, and where the plot of
 //! `cost` goes; the current one unless given.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's purpose is a printed table")]
 
 mod cost;
+mod identify;
 mod inventory;
 mod many;
 mod matching;
@@ -28,8 +29,18 @@ struct Options {
     folder: PathBuf,
 }
 
-const SECTIONS: [&str; 9] =
-    ["observe", "replay", "plan", "store", "many", "inventory", "inventory-worst", "match", "cost"];
+const SECTIONS: [&str; 10] = [
+    "observe",
+    "replay",
+    "plan",
+    "store",
+    "many",
+    "inventory",
+    "inventory-worst",
+    "match",
+    "identify",
+    "cost",
+];
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -73,6 +84,7 @@ fn main() -> ExitCode {
             "inventory" => inventory::run(options.endpoints, Sharing::Images),
             "inventory-worst" => inventory::run(options.endpoints, Sharing::None),
             "match" => matching::run(options.endpoints, options.runs),
+            "identify" => identify::run(options.endpoints.min(10_000)),
             "cost" => cost::run(options.endpoints, options.runs, &options.folder),
             _ => store::run(&options.folder, options.runs),
         }

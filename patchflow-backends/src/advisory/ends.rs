@@ -1,6 +1,6 @@
 //! Platforms whose support ends, from a document that people write.
 
-use patchflow_core::identify::EndOfLife;
+use patchflow_core::inventory::EndOfLife;
 use patchflow_core::package::Platform;
 use patchflow_core::time::Timestamp;
 use serde::Deserialize;

@@ -5,12 +5,14 @@ use super::backends::{Backends, Resolver, check_store};
 use super::driver::Parts;
 use super::error::BuildError;
 use super::handle::HostHandle;
+use super::identify::Rounds;
 use super::limits::HostLimits;
 use super::stats::SharedStats;
 use patchflow_core::ids::FleetId;
 use patchflow_core::sdk::{
     Approver, Clock, HealthSource, HookRunner, Installer, Inventory, JournalStore, Lease, Notifier, Probe,
 };
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 /// Collects what a [`Host`] needs: a store, a clock, and for its fleets an installer and an inventory.
@@ -28,6 +30,7 @@ pub struct HostBuilder {
     resolver: Option<Resolver>,
     lease: Option<(Arc<dyn Lease>, Arc<str>)>,
     limits: HostLimits,
+    rounds: Vec<Rounds>,
 }
 
 impl HostBuilder {
@@ -114,6 +117,14 @@ impl HostBuilder {
         self
     }
 
+    /// With rounds of identification for a fleet, which the host drives itself ([`Rounds`]), with the inventory of the fleet's
+    /// backends and, unless the identifier has some, with the ways back that its installer knows.
+    #[must_use]
+    pub fn rounds(mut self, rounds: Rounds) -> Self {
+        self.rounds.push(rounds);
+        self
+    }
+
     /// The numbers it runs under.
     #[must_use]
     pub fn limits(mut self, limits: HostLimits) -> Self {
@@ -124,13 +135,23 @@ impl HostBuilder {
     /// The host, which does nothing until [`Host::run`] is polled.
     ///
     /// # Errors
-    /// A backend that does not fit, something that is missing, a limit that is zero.
+    /// A backend that does not fit, something that is missing, a limit that is zero, rounds for one fleet twice or without a
+    /// pause.
     pub fn build(self) -> Result<Host, BuildError> {
         let store = self.store.ok_or(BuildError::Missing("a journal store"))?;
         let clock = self.clock.ok_or(BuildError::Missing("a clock"))?;
         check_store(&*store)?;
         if let Some(limit) = self.limits.zero() {
             return Err(BuildError::ZeroLimit(limit));
+        }
+        let mut fleets = BTreeSet::new();
+        for rounds in &self.rounds {
+            if !fleets.insert(rounds.fleet()) {
+                return Err(BuildError::RoundsTwice(rounds.fleet()));
+            }
+            if rounds.period().as_secs() == 0 {
+                return Err(BuildError::RoundsTooOften(rounds.fleet()));
+            }
         }
         let resolver = match self.resolver {
             Some(resolver) => resolver,
@@ -160,6 +181,6 @@ impl HostBuilder {
         let limits = Arc::new(self.limits);
         let parts = Parts { store, clock, resolver, lease, holder, limits, stats: stats.clone() };
         let handle = HostHandle { inbox, stats };
-        Ok(Host { handle, parts: Mutex::new(Some((parts, outlet))) })
+        Ok(Host { handle, parts: Mutex::new(Some((parts, outlet, self.rounds))) })
     }
 }

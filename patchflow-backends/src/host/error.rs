@@ -16,6 +16,12 @@ pub enum BuildError {
     /// Something that every host needs was not given.
     #[error("a host needs {0}")]
     Missing(&'static str),
+    /// Two things would identify for one fleet, and each would take back what the other says.
+    #[error("rounds of {0} are given twice")]
+    RoundsTwice(FleetId),
+    /// Rounds without a pause would leave no time for anything else.
+    #[error("the period of the rounds of {0} must be a second or more")]
+    RoundsTooOften(FleetId),
     /// A limit of zero would stop all work.
     #[error("limit `{0}` must not be zero")]
     ZeroLimit(&'static str),

@@ -51,6 +51,10 @@ pub struct HostLimits {
     pub inspect_timeout: Duration,
     /// How often new alerts of an open ring are asked for.
     pub alerts_every: Duration,
+    /// Rounds of identification under way at the same time, of different fleets.
+    pub rounds_in_flight_max: usize,
+    /// How long a round may take before it is given up; what it read is kept.
+    pub round_timeout: Duration,
     /// The first wait after a failure; doubled for each further one.
     pub backoff: Duration,
     /// The longest wait after a failure.
@@ -91,6 +95,10 @@ impl Default for HostLimits {
             inspect_timeout: Duration::from_secs(600),
             // Often enough for the shortest bakes, seldom enough for the systems that are asked.
             alerts_every: Duration::from_secs(300),
+            // They share one future with everything else, and the memory of what they compare.
+            rounds_in_flight_max: 4,
+            // A first reading of a hundred thousand endpoints over a slow line.
+            round_timeout: Duration::from_secs(3600),
             backoff: Duration::from_millis(250),
             backoff_max: Duration::from_secs(30),
             stop_grace: Duration::from_secs(30),
@@ -124,6 +132,7 @@ impl HostLimits {
             (self.inspections_batch_max, "inspections_batch_max"),
             (self.notices_batch_max, "notices_batch_max"),
             (self.calls_in_flight_max, "calls_in_flight_max"),
+            (self.rounds_in_flight_max, "rounds_in_flight_max"),
         ];
         let times = [
             (self.append_timeout, "append_timeout"),
@@ -131,6 +140,7 @@ impl HostLimits {
             (self.call_timeout, "call_timeout"),
             (self.inspect_timeout, "inspect_timeout"),
             (self.alerts_every, "alerts_every"),
+            (self.round_timeout, "round_timeout"),
             (self.backoff, "backoff"),
             (self.backoff_max, "backoff_max"),
         ];

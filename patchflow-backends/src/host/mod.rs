@@ -26,18 +26,25 @@ pub use builder::HostBuilder;
 pub use error::{AskError, BuildError, HostError, Trouble};
 pub use handle::HostHandle;
 pub use limits::HostLimits;
-pub use stats::{HostStats, Stopped};
+pub use stats::{HostStats, RoundsStats, Stopped};
 
 use async_channel::Receiver;
 use driver::{Driver, Parts};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use message::Message;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+
+/// What a host runs with, until it does.
+type Unrun = (Parts, Receiver<Message>, Vec<identify::Rounds>);
 
 /// Runs fleets. Made by [`Host::builder`], driven by [`Host::run`], spoken to through [`Host::handle`].
 pub struct Host {
     handle: HostHandle,
-    parts: Mutex<Option<(Parts, Receiver<Message>)>>,
+    parts: Mutex<Option<Unrun>>,
 }
 
 impl Host {
@@ -63,9 +70,40 @@ impl Host {
     /// [`HostError::AlreadyRan`] the second time; [`HostError::Store`] when the store cannot say which fleets it has.
     pub async fn run(&self) -> Result<Stopped, HostError> {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (parts, inbox) = parts.ok_or(HostError::AlreadyRan)?;
-        Driver::new(parts, inbox).run().await
+        let (parts, inbox, rounds) = parts.ok_or(HostError::AlreadyRan)?;
+        let desk = identify::Desk {
+            handle: self.handle(),
+            clock: parts.clock.clone(),
+            resolver: parts.resolver.clone(),
+            limits: parts.limits.clone(),
+            permits: identify::Permits::new(parts.limits.rounds_in_flight_max),
+        };
+        let mut rounds: FuturesUnordered<_> =
+            rounds.into_iter().map(|rounds| rounds.drive(desk.clone())).collect();
+        let mut driver = pin!(Driver::new(parts, inbox).run());
+        poll_fn(|cx| {
+            // The driver first: orders and reports wait for no comparison.
+            if let Poll::Ready(ended) = driver.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
+            while let Poll::Ready(Some(())) = rounds.poll_next_unpin(cx) {}
+            Poll::Pending
+        })
+        .await
     }
+}
+
+/// Lets whoever polls this host do something else.
+async fn give_way() {
+    let mut gave = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut gave, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl fmt::Debug for Host {

@@ -1,7 +1,9 @@
 //! What a host has done and holds, in figures.
 
 use super::error::Trouble;
+use super::identify::Round;
 use patchflow_core::ids::FleetId;
+use patchflow_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,8 +45,30 @@ pub struct HostStats {
     pub calls_in_flight: usize,
     /// Calls of backends that failed or took too long.
     pub calls_failed: u64,
+    /// Rounds of identification that this host drives, by fleet.
+    pub rounds: BTreeMap<FleetId, RoundsStats>,
     /// Fleets that are not driven any more, and why.
     pub troubles: BTreeMap<FleetId, Arc<Trouble>>,
+}
+
+/// Rounds of identification of one fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoundsStats {
+    /// Rounds that ended well.
+    pub done: u64,
+    /// Rounds that failed or took too long.
+    pub failed: u64,
+    /// How many of them since the last that ended well.
+    pub failed_in_a_row: u32,
+    /// Why the last one failed; nothing when it ended well.
+    pub error: Option<String>,
+    /// What the last one that ended well did.
+    pub last: Option<Round>,
+    /// When that was: what is known of the fleet is as old.
+    pub ended_at: Option<Timestamp>,
+    /// Whether one is under way.
+    pub under_way: bool,
 }
 
 /// The figures, shared between the driver and its handles.

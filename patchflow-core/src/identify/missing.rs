@@ -5,25 +5,13 @@ use super::judge::Standing;
 use super::matches::{Hit, Matches};
 use crate::catalog::{Fix, Severity};
 use crate::ids::{RecordIx, SoftwareIx};
-use crate::inventory::{EndpointView, InventoryIndex};
-use crate::package::{Ecosystem, PackageName, Platform};
+use crate::inventory::{EndOfLife, EndpointView, InventoryIndex};
+use crate::package::{Ecosystem, PackageName};
 use crate::risk::{Catalogues, DueLimits, Input, Inputs, Priority, Rating, RiskRules, rate};
 use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use serde::{Deserialize, Serialize};
-
-/// That the support of a platform ended: what is wrong there will not be repaired.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndOfLife {
-    /// The platform.
-    pub platform: Platform,
-    /// When its support ended, or will end.
-    pub since: Timestamp,
-    /// What to do instead, such as `upgrade to debian 13` or `isolate from the network`.
-    pub mitigation: String,
-}
 
 /// By what missing patches are rated.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +88,7 @@ pub(super) fn urgency(missing: &Missing) -> (Reverse<Priority>, Timestamp, Softw
 /// Where the platform of an endpoint is out of support: since when, and what to do instead.
 pub(super) fn ended<'a>(endpoint: EndpointView<'_>, rates: &Rates<'a>) -> Option<&'a EndOfLife> {
     let ended = endpoint.platform().and_then(|here| rates.ends.iter().find(|end| end.platform == *here));
-    ended.filter(|end| end.since <= rates.now)
+    ended.filter(|end| end.has_come(rates.now))
 }
 
 pub(super) fn missing(

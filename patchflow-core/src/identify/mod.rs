@@ -14,5 +14,5 @@ mod survey;
 pub use advisories::{AdvisoryIndex, AdvisoryIx};
 pub use judge::{Installed, Standing, cleared, judge, speaks_of};
 pub use matches::{Hit, Matches};
-pub use missing::{EndOfLife, Missing, Rates};
+pub use missing::{Missing, Rates};
 pub use survey::Survey;

@@ -2,10 +2,10 @@
 
 use super::advisories::AdvisoryIndex;
 use super::matches::{Hit, Matches};
-use super::missing::{EndOfLife, Missing, Rates, ended, missing, urgency};
+use super::missing::{Missing, Rates, ended, missing, urgency};
 use crate::catalog::Fix;
 use crate::ids::{RecordIx, SoftwareIx};
-use crate::inventory::{EndpointView, InventoryIndex};
+use crate::inventory::{EndOfLife, EndpointView, InventoryIndex};
 use crate::risk::Surroundings;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

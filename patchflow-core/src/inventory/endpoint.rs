@@ -1,6 +1,7 @@
 //! One endpoint as its inventory describes it.
 
 use super::software::{AvailableUpdate, InstalledSoftware, PatchLevel};
+use super::support::EndOfLife;
 use crate::ids::EndpointId;
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
@@ -110,6 +111,9 @@ pub struct Attributes {
     /// From where it can be reached.
     #[serde(default, skip_serializing_if = "Exposure::is_unknown")]
     pub exposure: Exposure,
+    /// That its platform gets no repairs any more, or when that begins; `None` where nobody says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_of_life: Option<Arc<EndOfLife>>,
 }
 
 impl Criticality {

@@ -6,7 +6,9 @@
 mod endpoint;
 mod index;
 mod software;
+mod support;
 
 pub use endpoint::{Attributes, Criticality, EndpointRecord, Environment, Exposure, ScopePath};
 pub use index::{CannotCompare, Change, EndpointView, Found, InventoryIndex, Silent, SoftwareView, Taken};
 pub use software::{AvailableUpdate, BuiltFrom, InstalledSoftware, PatchLevel};
+pub use support::EndOfLife;

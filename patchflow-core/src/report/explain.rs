@@ -4,7 +4,7 @@ use super::document::{Explanation, Step, StepState};
 use super::outcome::{condition_sentence, last_rollout_of, member_step};
 use super::words::{PipelineStage, approved_sentence, evidence_sentence};
 use crate::candidate::{Candidate, Identified};
-use crate::fleet::{Fleet, NeedView, Standing};
+use crate::fleet::{EndpointView, Fleet, NeedView, Standing};
 use crate::ids::{CandidateId, EndpointIx};
 use crate::inventory::Environment;
 use crate::rollout::{Phase, RolloutKind};
@@ -43,14 +43,19 @@ fn walk(fleet: &Fleet, endpoint: EndpointIx, candidate: &Candidate, chain: &mut 
     let need = fleet.need(identified.id(), endpoint);
     match need.map(|need| need.standing) {
         None | Some(Standing::NotApplicable) if taken_up.is_none() => {
-            chain.push(stopped(Identify, not_applicable(identified, need.as_ref())));
+            chain.push(stopped(
+                Identify,
+                not_applicable(identified, need.as_ref()) + &unsupported(fleet, &there),
+            ));
             return false;
         }
         Some(Standing::Has) if taken_up.is_none() => {
             chain.push(passed(Identify, "at the target already when it was identified"));
             return true;
         }
-        None | Some(_) => chain.push(passed(Identify, needed(identified, need.as_ref()))),
+        None | Some(_) => {
+            chain.push(passed(Identify, needed(identified, need.as_ref()) + &unsupported(fleet, &there)));
+        }
     }
     if let Some((rollout, member)) = taken_up {
         match rollout.kind() {
@@ -189,6 +194,12 @@ fn needed(identified: &Identified, need: Option<&NeedView<'_>>) -> String {
         }
     };
     format!("needed there{there}, {} priority: {}{due}{closes}", risk.priority, risk.why)
+}
+
+/// Where the support of its platform has ended: since when, and what to do instead.
+fn unsupported(fleet: &Fleet, there: &EndpointView<'_>) -> String {
+    let ended = there.end_of_life().filter(|end| end.has_come(fleet.last_seen_at()));
+    ended.map_or_else(String::new, |end| format!("; {end}"))
 }
 
 /// Why it is not for an endpoint, as far as it was told or follows from the patch.

@@ -5,9 +5,11 @@ use patchflow_core::catalog::{Advisory, Category, Patch, Severity, Weakness};
 use patchflow_core::doc::patch;
 use patchflow_core::error::Refusal;
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, NeedSeen, Observation, RichFact, Standing};
-use patchflow_core::inventory::{Criticality, Environment, Exposure};
+use patchflow_core::inventory::{Criticality, EndOfLife, Environment, Exposure};
+use patchflow_core::package::Platform;
 use patchflow_core::plan::{RollbackPath, RolloutDraft};
 use patchflow_core::policy::{Policy, StartMode};
+use patchflow_core::report::explain;
 use patchflow_core::risk::Priority;
 use patchflow_core::rollout::{Order, Phase};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -366,6 +368,81 @@ fn another_policy_rates_anew_and_no_clock_restarts() {
         (risk(&world).priority, risk(&world).due),
         (Priority::High, Some(start().plus_secs(12 * DAY)))
     );
+}
+
+#[test]
+fn a_platform_without_support_raises_the_priority_and_is_told_with_what_to_do_instead() {
+    let mut world = World::new(4, 2, by_hand());
+    let update = Patch { severity: Severity::Moderate, ..patch("lib", "2") };
+    let candidate = world.publish(update);
+    let risk = |world: &World| world.fleet.candidate(candidate).unwrap().identified().risk().clone();
+    let end = EndOfLife {
+        platform: Platform::new("debian", "8"),
+        since: start().plus_secs(DAY),
+        mitigation: "upgrade to debian 13".into(),
+    };
+    let plain = EndpointSeen::new("old", Environment::Production);
+    let old = EndpointSeen { end_of_life: Some(Arc::new(end)), ..plain.clone() };
+    let tell = |world: &mut World, seen: &EndpointSeen| {
+        world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![seen.clone()]) });
+    };
+    tell(&mut world, &old);
+    let endpoint = world.fleet.endpoint_ix("old").unwrap();
+    let need = NeedSeen::needs(endpoint, Some(Arc::from("1.0")), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need.clone()]) });
+    let sentence = |world: &World| explain(&world.fleet, endpoint, candidate).chain[0].text.clone();
+    // Announced and not there yet: it counts for nothing.
+    assert_eq!(risk(&world).priority, Priority::Moderate);
+    assert!(!sentence(&world).contains("support"), "{}", sentence(&world));
+    world.pass(2 * DAY);
+    assert!(
+        sentence(&world).ends_with(
+            "; its platform debian 8 is out of support since 2026-11-22T08:00:00.000Z, instead: upgrade to debian 13"
+        ),
+        "{}",
+        sentence(&world)
+    );
+    // The next word about the endpoint is rated by what holds then.
+    tell(&mut world, &plain);
+    assert_eq!(risk(&world).priority, Priority::Moderate);
+    tell(&mut world, &old);
+    assert_eq!(
+        (risk(&world).priority, &*risk(&world).why),
+        (Priority::High, "a weakness of a platform whose support has ended")
+    );
+    tell(&mut world, &plain);
+    assert_eq!(risk(&world).priority, Priority::High, "less than before lowers nothing");
+    let gone = NeedSeen { standing: Standing::NotApplicable, why: Some("debian 8 is there".into()), ..need };
+    tell(&mut world, &old);
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![gone]) });
+    assert_eq!(
+        sentence(&world),
+        "not applicable there: debian 8 is there; its platform debian 8 is out of support since \
+         2026-11-22T08:00:00.000Z, instead: upgrade to debian 13"
+    );
+}
+
+#[test]
+fn an_endpoint_that_turns_out_to_be_exposed_raises_what_is_needed_there_and_nothing_else() {
+    let mut world = World::new(4, 2, by_hand());
+    let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N".to_owned()];
+    let advisory = Advisory { cvss, ..Advisory::new("CVE-2026-1") };
+    let weak = |name: &str| {
+        let update = Patch { severity: Severity::Unknown, ..patch(name, "2") };
+        update.closing(vec![Weakness::of(&advisory, true)])
+    };
+    let [needed, other] = ["lib", "tool"].map(|name| world.publish(weak(name)));
+    let priority =
+        |world: &World, candidate| world.fleet.candidate(candidate).unwrap().identified().risk().priority;
+    let edge = EndpointSeen::new("edge", Environment::Production);
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![edge.clone()]) });
+    let endpoint = world.fleet.endpoint_ix("edge").unwrap();
+    let need = NeedSeen::needs(endpoint, Some(Arc::from("1.0")), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate: needed, needs: Cow::Owned(vec![need]) });
+    assert_eq!([needed, other].map(|id| priority(&world, id)), [Priority::High; 2]);
+    let exposed = EndpointSeen { criticality: Criticality::Critical, exposure: Exposure::Internet, ..edge };
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![exposed]) });
+    assert_eq!([needed, other].map(|id| priority(&world, id)), [Priority::Critical, Priority::High]);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use patchflow_core::gate::Counts;
 use patchflow_core::ids::{
     Actor, AskId, CandidateId, EndpointIx, FleetId, OrderId, PatchId, RequestId, RolloutId,
 };
-use patchflow_core::inventory::{Criticality, Environment, Exposure, ScopePath};
+use patchflow_core::inventory::{Criticality, EndOfLife, Environment, Exposure, ScopePath};
+use patchflow_core::package::Platform;
 use patchflow_core::plan::{Placement, PlanRevision, RollbackPath, RolloutDraft};
 use patchflow_core::policy::{
     Amount, OnFailure, OnHalt, OnRevoke, OnSuperseded, ScopeBudget, Selector, SnapshotRule, StagingPolicy,
@@ -610,6 +611,13 @@ fn seen(i: u32, production: bool) -> EndpointSeen {
         calendar,
         criticality: if i % 5 == 3 { Criticality::Critical } else { Criticality::Unknown },
         exposure: if production { Exposure::Internet } else { Exposure::Unknown },
+        end_of_life: (i % 6 == 2).then(|| {
+            Arc::new(EndOfLife {
+                platform: Platform::new("debian", "8"),
+                since: start().plus_secs(if production { 0 } else { 40 * 86_400 }),
+                mitigation: "isolate it".into(),
+            })
+        }),
         group: i.is_multiple_of(4).then(|| if production { "dc".into() } else { "lab".into() }),
         ..EndpointSeen::new(format!("e{i}"), environment)
     }

@@ -2,9 +2,7 @@
 
 use patchflow_core::catalog::version::{Range, Scheme, Version};
 use patchflow_core::catalog::{Advisory, Affected, Fix, KnownExploited, Product, Severity, Status, Versions};
-use patchflow_core::identify::{
-    AdvisoryIndex, EndOfLife, Installed, Matches, Missing, Rates, Standing, Survey, judge,
-};
+use patchflow_core::identify::{AdvisoryIndex, Installed, Matches, Missing, Rates, Standing, Survey, judge};
 use patchflow_core::inventory::*;
 use patchflow_core::package::{Cpe, Ecosystem, PackageName, Platform};
 use patchflow_core::risk::{Catalogues, DueLimits, Priority, RiskRules};

@@ -17,7 +17,7 @@ use patchflow_core::gate::{
 use patchflow_core::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, PatchId, RequestId, RolloutId, Seq,
 };
-use patchflow_core::inventory::{Criticality, Environment, Exposure, ScopePath};
+use patchflow_core::inventory::{Criticality, EndOfLife, Environment, Exposure, ScopePath};
 use patchflow_core::package::{Ecosystem, PackageName, Platform};
 use patchflow_core::plan::{
     JoinedMember, Mirror, MovedMember, PlacedMember, PlanFact, PlanRingFact, RevisedGate, RevisedPlan,
@@ -149,6 +149,11 @@ fn seen(id: &str, environment: Environment) -> EndpointSeen {
         group: (id == "web-1").then(|| "front".into()),
         criticality: if id == "web-1" { Criticality::High } else { Criticality::Unknown },
         exposure: if id == "web-1" { Exposure::Internet } else { Exposure::Unknown },
+        end_of_life: (id == "lab-1").then(|| {
+            let since = Timestamp::from_secs(1_593_475_200);
+            let platform = Platform::new("debian", "8");
+            Arc::new(EndOfLife { platform, since, mitigation: "upgrade to debian 13".into() })
+        }),
         ..EndpointSeen::new(id, environment)
     }
 }

@@ -17,6 +17,7 @@ mod timers;
 
 use super::backends::{Backends, Resolver};
 use super::error::{AskError, HostError};
+use super::give_way;
 use super::limits::HostLimits;
 use super::message::Message;
 use super::stats::{SharedStats, Stopped};
@@ -309,19 +310,6 @@ impl Driver {
         stats.effects_open_max = stats.effects_open_max.max(self.effects_open);
         stats.calls_in_flight = self.calls_open;
     }
-}
-
-/// Lets whoever polls this host do something else.
-async fn give_way() {
-    let mut gave = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut gave, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// How long to wait after a failure of a backend.

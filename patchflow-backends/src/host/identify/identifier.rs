@@ -1,14 +1,16 @@
 //! Rounds: read what is new, compare what has to do with it, tell the fleet.
 
 use super::knowledge::{Knowledge, Todo};
+use super::telling::{Told, known, numbered, seen, tell_reboots, waits};
 use super::weigh::{Reason, Review, Weighed};
 use super::{IdentifyError, Round};
 use crate::host::HostHandle;
-use patchflow_core::catalog::{Advisory, Authorities, Fix, Merging, Patch, Presence, Resolved, Weakness};
-use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
-use patchflow_core::identify::{AdvisoryIx, EndOfLife};
-use patchflow_core::ids::{CandidateId, EndpointId, EndpointIx, FleetId, PatchId, RecordIx};
-use patchflow_core::inventory::EndpointRecord;
+use crate::host::give_way;
+use patchflow_core::catalog::{Advisory, Authorities, Fix, Merging, Patch, Presence, Resolved};
+use patchflow_core::fleet::{Fleet, Observation, Standing};
+use patchflow_core::identify::AdvisoryIx;
+use patchflow_core::ids::{EndpointId, FleetId, PatchId, RecordIx};
+use patchflow_core::inventory::{EndOfLife, EndpointRecord};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::sdk::{
     AdvisorySource, BackendError, Cursor, Inventory, PatchSource, PublishedAdvisory, PublishedPatch,
@@ -22,6 +24,8 @@ use std::sync::Arc;
 const PAGE_ITEMS: usize = 1000;
 /// Pages of one backend in one round: one that never comes to its end is left until the next round.
 const PAGES_MAX: usize = 100_000;
+/// Patches that are compared before others get their turn; one that is told waits for the fleet anyway.
+const PATCHES_PER_TURN: usize = 16;
 /// Needs told at once.
 const NEEDS_AT_ONCE: usize = 10_000;
 
@@ -45,9 +49,13 @@ pub struct Identifier {
     sources: Vec<(Arc<dyn PatchSource>, Option<Cursor>)>,
     feeds: Vec<(Arc<dyn AdvisorySource>, Option<Cursor>)>,
     paths: Vec<RollbackPath>,
-    ends: Vec<EndOfLife>,
+    ends: Vec<Arc<EndOfLife>>,
     inventory: Option<Cursor>,
     knowledge: Knowledge,
+    /// What the round that is under way tells; still there when it was given up.
+    untold: Option<Arc<Todo>>,
+    /// Whether a round has begun and not ended well: then endpoints are read from the beginning.
+    unfinished: bool,
 }
 
 /// An endpoint whose platform gets no repairs any more, and which has weaknesses.
@@ -59,13 +67,6 @@ pub struct Unpatchable {
     pub end: EndOfLife,
     /// Weaknesses of it that nothing repairs, in order.
     pub weaknesses: Vec<Arc<str>>,
-}
-
-/// What the fleet knows of a patch.
-struct Told {
-    closes: Vec<Weakness>,
-    /// Endpoints that have to do with it, as far as the fleet knows, where that is asked for.
-    concerned: Vec<EndpointId>,
 }
 
 /// A patch that has been compared.
@@ -94,6 +95,8 @@ impl Identifier {
             ends: Vec::new(),
             inventory: None,
             knowledge: Knowledge::default(),
+            untold: None,
+            unfinished: false,
         }
     }
 
@@ -126,10 +129,34 @@ impl Identifier {
         self
     }
 
-    /// With platforms whose support ends.
+    /// Which fleet it identifies for.
+    #[must_use]
+    pub fn fleet(&self) -> FleetId {
+        self.fleet
+    }
+
+    /// Forgets all that was read, as after a restart: what the fleet was told may not have been stored.
+    pub(super) fn forget(&mut self) {
+        self.sources.iter_mut().for_each(|(_, cursor)| *cursor = None);
+        self.feeds.iter_mut().for_each(|(_, cursor)| *cursor = None);
+        let merging = Merging::new(self.knowledge.merging.authorities().clone());
+        self.knowledge = Knowledge::default();
+        self.knowledge.merging = merging;
+        (self.inventory, self.untold, self.unfinished) = (None, None, false);
+    }
+
+    /// With the ways back of an installer, unless it has some.
+    pub(super) fn paths_or(&mut self, paths: impl FnOnce() -> Vec<RollbackPath>) {
+        if self.paths.is_empty() {
+            self.paths = paths();
+        }
+    }
+
+    /// With platforms whose support ends, before the first round. The fleet is told with each endpoint of theirs, counts it
+    /// in ratings and says it where it explains.
     #[must_use]
     pub fn ends(mut self, ends: impl IntoIterator<Item = EndOfLife>) -> Self {
-        self.ends = ends.into_iter().collect();
+        self.ends = ends.into_iter().map(Arc::new).collect();
         self
     }
 
@@ -169,13 +196,19 @@ impl Identifier {
     ///
     /// # Errors
     /// When a backend fails or the fleet cannot be told. What was read is kept, and what was not told yet is told by the
-    /// next round.
+    /// next round; the same holds when the future is dropped.
     pub async fn round(
         &mut self,
         host: &HostHandle,
         inventory: &dyn Inventory,
     ) -> Result<Round, IdentifyError> {
         let mut round = Round::default();
+        if let Some(untold) = self.untold.take() {
+            self.knowledge.todo.add(Arc::unwrap_or_clone(untold));
+        }
+        if std::mem::replace(&mut self.unfinished, true) {
+            self.inventory = None;
+        }
         self.read_feeds().await?;
         self.read_sources().await?;
         // Whoever waits to be read is read in this round, also when nothing changed there.
@@ -198,6 +231,7 @@ impl Identifier {
             host.observe(self.fleet, Observation::Read { endpoints: endpoints.into() }).await?;
         }
         host.observe(self.fleet, Observation::Identified).await?;
+        self.unfinished = false;
         round.patches = self.knowledge.patches.len();
         round.advisories = self.knowledge.advisories.len();
         Ok(round)
@@ -241,7 +275,7 @@ impl Identifier {
     pub fn unpatchable(&self, now: Timestamp) -> Vec<Unpatchable> {
         let Knowledge { inventory, matches, advisories, .. } = &self.knowledge;
         let of = |view: patchflow_core::inventory::EndpointView<'_>| {
-            let ended = |end: &&EndOfLife| view.platform() == Some(&end.platform) && end.since <= now;
+            let ended = |end: &&Arc<EndOfLife>| view.platform() == Some(&end.platform) && end.has_come(now);
             let end = self.ends.iter().find(ended)?;
             let open = matches.on(view.ix(), inventory).flat_map(|(_, hits)| hits).filter(|hit| {
                 let fix = hit.affected(advisories).map(|affected| &affected.fix);
@@ -250,7 +284,7 @@ impl Identifier {
             let named = open.filter_map(|hit| Some(advisories.get(hit.advisory)?.id.clone()));
             let weaknesses: Vec<Arc<str>> = named.collect::<BTreeSet<_>>().into_iter().collect();
             let endpoint = view.id().clone();
-            (!weaknesses.is_empty()).then(|| Unpatchable { endpoint, end: end.clone(), weaknesses })
+            (!weaknesses.is_empty()).then(|| Unpatchable { endpoint, end: EndOfLife::clone(end), weaknesses })
         };
         inventory.endpoints().filter_map(of).collect()
     }
@@ -267,6 +301,7 @@ impl Identifier {
                 }
                 // A page at a time, so that a failure loses nothing that the cursor has passed.
                 self.knowledge.put_advisories(std::mem::take(&mut news));
+                give_way().await;
             }
             self.knowledge.put_advisories(news);
         }
@@ -282,6 +317,7 @@ impl Identifier {
                 if !page.more {
                     break;
                 }
+                give_way().await;
             }
         }
         Ok(())
@@ -297,7 +333,7 @@ impl Identifier {
         let mut read = BTreeMap::new();
         for _ in 0..PAGES_MAX {
             let page = inventory.page(self.inventory.as_ref(), PAGE_ITEMS).await?;
-            let endpoints: Vec<_> = page.items.iter().map(seen).collect();
+            let endpoints: Vec<_> = page.items.iter().map(|record| seen(record, &self.ends)).collect();
             for record in &page.items {
                 self.knowledge.put_record(record);
                 read.insert(record.id.clone(), record.reboot_required);
@@ -316,18 +352,11 @@ impl Identifier {
 
     /// Compares what is to be compared and tells the fleet. What could not be told stays to be done.
     async fn tell(&mut self, host: &HostHandle, round: &mut Round) -> Result<(), IdentifyError> {
-        let todo = std::mem::take(&mut self.knowledge.todo);
-        let told = self.tell_all(host, &todo, round).await;
-        if told.is_err() {
-            let Todo { patches, pairs, words, withdrawn } = &mut self.knowledge.todo;
-            patches.extend(todo.patches);
-            for (patch, endpoints) in todo.pairs {
-                pairs.entry(patch).or_default().extend(endpoints);
-            }
-            words.extend(todo.words);
-            withdrawn.extend(todo.withdrawn);
-        }
-        told
+        let todo = Arc::new(std::mem::take(&mut self.knowledge.todo));
+        self.untold = Some(todo.clone());
+        self.tell_all(host, &todo, round).await?;
+        self.untold = None;
+        Ok(())
     }
 
     async fn tell_all(
@@ -350,7 +379,12 @@ impl Identifier {
         let mut wanted: BTreeSet<PatchId> = BTreeSet::new();
         let mut done: BTreeSet<PatchId> = BTreeSet::new();
         let mut put_off: BTreeSet<PatchId> = BTreeSet::new();
+        let mut turns = 0_usize;
         while let Some(id) = self.next_of(&mut open) {
+            turns += 1;
+            if turns.is_multiple_of(PATCHES_PER_TURN) {
+                give_way().await;
+            }
             let Some(published) = self.knowledge.patches.get(&id).cloned() else { continue };
             if !told.contains_key(&id) && !todo.patches.contains(&id) {
                 told.extend(known(host, self.fleet, vec![id.clone()], BTreeSet::new()).await?);
@@ -463,108 +497,4 @@ impl Identifier {
         }
         Ok(())
     }
-}
-
-/// What the fleet knows of some patches, and of `whole` ones whom they concern.
-async fn known(
-    host: &HostHandle,
-    fleet: FleetId,
-    ids: Vec<PatchId>,
-    whole: BTreeSet<PatchId>,
-) -> Result<BTreeMap<PatchId, Told>, IdentifyError> {
-    let look = move |fleet: &Fleet| {
-        let of = |id: PatchId| {
-            let candidate = fleet.candidate_of(&id)?;
-            let closes = fleet.candidate(candidate)?.identified().patch().closes.clone();
-            let needs = whole.contains(&id).then(|| fleet.needs(candidate)).into_iter().flatten();
-            let concerned = needs.filter(|need| need.standing != Standing::NotApplicable);
-            let concerned = concerned.filter_map(|need| fleet.endpoint_id(need.endpoint).cloned()).collect();
-            Some((id, Told { closes, concerned }))
-        };
-        ids.into_iter().filter_map(of).collect()
-    };
-    Ok(host.with_fleet(fleet, look).await?)
-}
-
-/// Endpoints that wait for a reading, of these or of all.
-async fn waits(
-    host: &HostHandle,
-    fleet: FleetId,
-    of: Option<Vec<EndpointId>>,
-) -> Result<Vec<EndpointIx>, IdentifyError> {
-    let look = move |fleet: &Fleet| -> Vec<EndpointIx> {
-        let waits = |ix: &EndpointIx| fleet.endpoint(*ix).is_some_and(|there| there.waits_for_reading());
-        match of {
-            Some(ids) => ids.iter().filter_map(|id| fleet.endpoint_ix(id.as_str())).filter(waits).collect(),
-            None => fleet.endpoints().map(|there| there.ix()).filter(waits).collect(),
-        }
-    };
-    Ok(host.with_fleet(fleet, look).await?)
-}
-
-/// Which endpoints wait for a reboot; only what the fleet does not know yet is told.
-async fn tell_reboots(
-    host: &HostHandle,
-    fleet: FleetId,
-    read: &BTreeMap<EndpointId, bool>,
-) -> Result<(), IdentifyError> {
-    let told: Vec<_> = read.iter().map(|(id, pending)| (id.clone(), *pending)).collect();
-    let number = move |fleet: &Fleet| -> [Vec<EndpointIx>; 2] {
-        let news = |pending: bool| {
-            let of =
-                |(id, told): &(EndpointId, bool)| fleet.endpoint_ix(id.as_str()).filter(|_| *told == pending);
-            let is_known = |ix: &EndpointIx| {
-                fleet.endpoint(*ix).is_some_and(|there| there.reboot_pending_since().is_some() == pending)
-            };
-            told.iter().filter_map(of).filter(|ix| !is_known(ix)).collect()
-        };
-        [news(true), news(false)]
-    };
-    let [waits, over] = host.with_fleet(fleet, number).await?;
-    for (endpoints, pending) in [(waits, true), (over, false)] {
-        if !endpoints.is_empty() {
-            host.observe(fleet, Observation::RebootsPending { endpoints: endpoints.into(), pending }).await?;
-        }
-    }
-    Ok(())
-}
-
-fn seen(record: &EndpointRecord) -> EndpointSeen {
-    EndpointSeen {
-        scope: record.scope.clone(),
-        tags: record.tags.clone(),
-        criticality: record.criticality,
-        exposure: record.exposure,
-        calendar: record.calendar.clone(),
-        group: record.group.clone(),
-        fingerprint: record.fingerprint.clone(),
-        managed_by: record.managed_by.clone(),
-        ..EndpointSeen::new(record.id.clone(), record.environment)
-    }
-}
-
-/// The comparison under the fleet's own numbers. An endpoint that never had to do with a candidate and still has not is
-/// left out, unless a vendor has cleared it: most endpoints have nothing to do with most patches.
-fn numbered(fleet: &Fleet, candidate: CandidateId, found: Vec<(EndpointId, Weighed)>) -> Vec<NeedSeen> {
-    // Endpoints share few versions and reasons; each is kept once.
-    let mut texts = BTreeMap::<String, Arc<str>>::new();
-    let mut shared = |text: String| texts.entry(text).or_insert_with_key(|text| text.as_str().into()).clone();
-    let number = |(endpoint, weighed): (EndpointId, Weighed)| {
-        let Weighed { standing, present, path, reason } = weighed;
-        let endpoint = fleet.endpoint_ix(endpoint.as_str())?;
-        let why = match &reason {
-            Reason::NotAffected { .. } | Reason::OtherPlatform { .. } => Some(shared(reason.to_string())),
-            Reason::Missing { .. }
-            | Reason::There { .. }
-            | Reason::NotInstalled
-            | Reason::NothingSaysSo { .. }
-            | Reason::NotWhole { .. } => None,
-        };
-        let is_cleared = matches!(reason, Reason::NotAffected { .. });
-        let is_news =
-            standing != Standing::NotApplicable || is_cleared || fleet.need(candidate, endpoint).is_some();
-        let present = present.map(&mut shared);
-        is_news.then_some(NeedSeen { endpoint, standing, present, path, path_valid_until: None, why })
-    };
-    found.into_iter().filter_map(number).collect()
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What has changed and was not compared since.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Todo {
     /// Patches to compare with every endpoint that may have to do with them.
     pub(super) patches: BTreeSet<PatchId>,
@@ -23,6 +23,18 @@ pub(super) struct Todo {
     pub(super) words: BTreeSet<PatchId>,
     /// Patches that were pulled, and why.
     pub(super) withdrawn: BTreeMap<PatchId, String>,
+}
+
+impl Todo {
+    /// What was to be told before, and was not.
+    pub(super) fn add(&mut self, untold: Self) {
+        self.patches.extend(untold.patches);
+        for (patch, endpoints) in untold.pairs {
+            self.pairs.entry(patch).or_default().extend(endpoints);
+        }
+        self.words.extend(untold.words);
+        self.withdrawn.extend(untold.withdrawn);
+    }
 }
 
 #[derive(Debug, Default)]

@@ -12,10 +12,14 @@ mod compare;
 mod identifier;
 mod knowledge;
 mod offers;
+mod rounds;
+mod telling;
 mod weigh;
 
 pub use compare::{Comparison, compare};
 pub use identifier::{Identifier, Unpatchable};
+pub use rounds::Rounds;
+pub(super) use rounds::{Desk, Permits};
 pub use weigh::Reason;
 
 use super::{AskError, HostHandle};

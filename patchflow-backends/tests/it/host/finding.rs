@@ -11,9 +11,10 @@ use patchflow_core::catalog::{
 };
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::InspectOrder;
-use patchflow_core::identify::EndOfLife;
 use patchflow_core::ids::{EndpointId, PatchId};
-use patchflow_core::inventory::{Criticality, EndpointRecord, Environment, Exposure, InstalledSoftware};
+use patchflow_core::inventory::{
+    Criticality, EndOfLife, EndpointRecord, Environment, Exposure, InstalledSoftware,
+};
 use patchflow_core::package::{Ecosystem, PackageName, Platform};
 use patchflow_core::plan::RollbackPath;
 use patchflow_core::report::explain;
@@ -26,14 +27,14 @@ use std::sync::{Arc, Mutex};
 
 /// An inventory and a catalogue that tests change; the inventory hands out what changed since a cursor.
 #[derive(Default)]
-struct Estate {
+pub(super) struct Estate {
     records: Mutex<BTreeMap<EndpointId, (u64, EndpointRecord)>>,
     patches: Mutex<Vec<PublishedPatch>>,
 }
 
 impl Estate {
     /// An endpoint with one version of each of some packages.
-    fn put(&self, id: &str, os: &str, software: &[(&str, &str)]) {
+    pub(super) fn put(&self, id: &str, os: &str, software: &[(&str, &str)]) {
         self.put_as(id, os, software, |record| record);
     }
 
@@ -56,7 +57,7 @@ impl Estate {
         records.insert(id.into(), (change, record));
     }
 
-    fn publish(&self, patch: Patch) {
+    pub(super) fn publish(&self, patch: Patch) {
         self.patches.lock().unwrap().push(PublishedPatch::Published(Box::new(patch)));
     }
 }
@@ -98,15 +99,15 @@ impl PatchSource for Estate {
     }
 }
 
-const DEBIAN: &str = "debian 12";
+pub(super) const DEBIAN: &str = "debian 12";
 
 /// An update of a package for Debian 12 whose source says nothing but that it is there.
-fn update(package: &str, version: &str) -> Patch {
+pub(super) fn update(package: &str, version: &str) -> Patch {
     let platform = Some(Platform::named(DEBIAN));
     Patch { severity: Severity::Unknown, platform, ..patch(package, version) }
 }
 
-fn hit(package: &str, platform: &str, fixed: &str) -> Affected {
+pub(super) fn hit(package: &str, platform: &str, fixed: &str) -> Affected {
     let package = PackageName::new(Ecosystem::Deb, package);
     let product = Product::Package { package, platform: Some(Platform::named(platform)), of_source: false };
     let range = Range::new(Scheme::Deb).below(fixed).unwrap();
@@ -114,7 +115,7 @@ fn hit(package: &str, platform: &str, fixed: &str) -> Affected {
     Affected { fix, ..Affected::of(product, Versions::Some { range, exact: vec![] }) }
 }
 
-fn advisory(id: &str, affected: Vec<Affected>) -> Advisory {
+pub(super) fn advisory(id: &str, affected: Vec<Affected>) -> Advisory {
     let cvss = vec!["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N".into()];
     Advisory { affected, cvss, published: Some(super::start_of_time()), ..Advisory::new(id) }
 }
@@ -453,6 +454,8 @@ fn what_nothing_repairs_on_a_platform_without_support_is_listed_with_what_to_do(
     stage.estate.put("new", DEBIAN, &[("curl", "7.88-1")]);
     let never = |platform| Affected { fix: Fix::Never, ..hit("curl", platform, "9") };
     stage.feed.publish(advisory("CVE-2026-1", vec![never("debian 8"), never(DEBIAN)]));
+    stage.feed.publish(advisory("CVE-2026-2", vec![hit("curl", DEBIAN, "7.88-2")]));
+    stage.estate.publish(update("curl", "7.88-2"));
     let end = EndOfLife {
         platform: Platform::named("debian 8"),
         since: "2020-06-30T00:00:00Z".parse().unwrap(),
@@ -466,6 +469,15 @@ fn what_nothing_repairs_on_a_platform_without_support_is_listed_with_what_to_do(
         assert_eq!((found[0].endpoint.as_str(), &found[0].end), ("old", &end));
         assert_eq!(&*found[0].weaknesses[0], "CVE-2026-1");
         assert_eq!(identifier.unpatchable("2019-01-01T00:00:00Z".parse().unwrap()), []);
+        // The fleet knows it too.
+        assert!(
+            why(host, "old", "curl=7.88-2").await.ends_with(
+                "; its platform debian 8 is out of support since 2020-06-30T00:00:00.000Z, instead: upgrade to debian 13"
+            ),
+            "{}",
+            why(host, "old", "curl=7.88-2").await
+        );
+        assert!(!why(host, "new", "curl=7.88-2").await.contains("support"));
     });
 }
 

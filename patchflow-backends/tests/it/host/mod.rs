@@ -7,6 +7,8 @@ mod finding;
 mod lease;
 mod many;
 mod road;
+#[cfg(feature = "advisory")]
+mod rounds;
 mod staging;
 mod store;
 mod world;

@@ -59,6 +59,12 @@ impl Merging {
         Self { authorities, ..Self::default() }
     }
 
+    /// By whose word of which feed it goes.
+    #[must_use]
+    pub fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
     /// How many records there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,10 +3,10 @@
 use super::{At, Facts};
 use crate::candidate::Candidate;
 use crate::catalog::Patch;
-use crate::fleet::NeedFact;
 use crate::fleet::RichFact;
 use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
+use crate::fleet::{EndpointSeen, NeedFact};
 use crate::ids::{CandidateId, EndpointIx};
 use crate::inventory::{Attributes, Environment};
 use crate::policy::Policy;
@@ -40,7 +40,7 @@ impl State {
         rules: &RiskRules,
         limits: &dyn DueDates,
     ) -> Assessment {
-        let needed_on = if rules.read_endpoints() { self.needed_on(id) } else { Vec::new() };
+        let needed_on = if rules.read_endpoints() { self.needed_on(now, id) } else { Vec::new() };
         let rated = rate_patch(patch, &needed_on, rules, limits, now).assessment;
         self.clocks_before(id, patch).into_iter().filter_map(|older| self.candidate(older)).fold(
             rated,
@@ -66,20 +66,18 @@ impl State {
     }
 
     /// On what kinds of endpoints a candidate is needed.
-    fn needed_on(&self, id: CandidateId) -> Vec<Surroundings> {
+    fn needed_on(&self, now: Timestamp, id: CandidateId) -> Vec<Surroundings> {
         let needs = self.candidate(id).into_iter().flat_map(|entry| entry.needs.iter());
         let needing =
             needs.filter(|(_, need)| need.standing == Standing::Needs).map(|(endpoint, _)| endpoint);
-        self.surroundings(needing)
+        self.surroundings(now, needing)
     }
 
     /// What rules read of endpoints, each kind once.
-    fn surroundings(&self, endpoints: impl Iterator<Item = EndpointIx>) -> Vec<Surroundings> {
+    fn surroundings(&self, now: Timestamp, endpoints: impl Iterator<Item = EndpointIx>) -> Vec<Surroundings> {
         let of = |endpoint| {
             let slot = self.endpoints.slot(endpoint).filter(|slot| !slot.gone)?;
-            let Attributes { criticality, exposure, .. } = self.endpoints.attributes(endpoint)?;
-            let environment = slot.environment;
-            Some(Surroundings { environment, criticality: *criticality, exposure: *exposure })
+            Some(placed(slot.environment, self.endpoints.attributes(endpoint)?, now))
         };
         endpoints.filter_map(of).collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -87,17 +85,42 @@ impl State {
     /// A candidate is needed on endpoints on which it was not: where rules rate it higher there, it is more urgent from
     /// now on. That it is needed there no more makes it no less urgent by itself.
     pub(super) fn raised(&self, now: Timestamp, id: CandidateId, needs: &[NeedFact]) -> Option<RichFact> {
+        let needing = needs.iter().filter(|need| need.standing == Standing::Needs).map(|need| need.endpoint);
+        self.raised_on(now, id, &self.surroundings(now, needing))
+    }
+
+    /// Endpoints are told with something else that rules read, such as that the Internet reaches them: what is needed there
+    /// may be more urgent. Less than before lowers nothing.
+    pub(super) fn raised_by(&self, now: Timestamp, seen: &[(EndpointIx, &EndpointSeen)], facts: &mut Facts) {
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|(endpoint, seen)| (*endpoint, placed(seen.environment, &seen.attributes(), now)))
+            .filter(|(endpoint, there)| !self.surroundings(now, core::iter::once(*endpoint)).contains(there))
+            .collect();
+        if seen.is_empty() {
+            return;
+        }
+        for entry in
+            self.candidates.iter().filter(|entry| !matches!(entry.candidate, Candidate::Withdrawn(_)))
+        {
+            let is_needed =
+                |endpoint| entry.needs.get(endpoint).is_some_and(|n| n.standing == Standing::Needs);
+            let there: BTreeSet<_> =
+                seen.iter().filter(|(endpoint, _)| is_needed(*endpoint)).map(|(_, there)| *there).collect();
+            let there: Vec<_> = there.into_iter().collect();
+            facts.extend(self.raised_on(now, entry.candidate.identified().id(), &there).map(Into::into));
+        }
+    }
+
+    fn raised_on(&self, now: Timestamp, id: CandidateId, there: &[Surroundings]) -> Option<RichFact> {
         let ((policy, _), entry) = self.policy.as_ref().zip(self.candidate(id))?;
-        if !policy.risk.read_endpoints() {
+        if !policy.risk.read_endpoints() || there.is_empty() {
             return None;
         }
-        let needing = needs.iter().filter(|need| need.standing == Standing::Needs).map(|need| need.endpoint);
-        let there = self.surroundings(needing);
         let identified = entry.candidate.identified();
         let (patch, before) = (identified.patch(), identified.risk());
-        let rated = rate_patch(patch, &there, &policy.risk, &**policy, now).assessment;
-        let is_higher = !there.is_empty() && rated.priority > before.priority;
-        is_higher.then(|| {
+        let rated = rate_patch(patch, there, &policy.risk, &**policy, now).assessment;
+        (rated.priority > before.priority).then(|| {
             let risk = rated.after(before, now, &**policy);
             RichFact::CandidateRerated { candidate: id, patch: patch.clone(), risk }
         })
@@ -136,6 +159,13 @@ impl State {
             member.is_some_and(|member| matches!(member.phase(), Phase::Verified | Phase::Skipped))
         })
     }
+}
+
+/// What rules read of an endpoint.
+fn placed(environment: Environment, attributes: &Attributes, now: Timestamp) -> Surroundings {
+    let Attributes { criticality, exposure, end_of_life, .. } = attributes;
+    let end_of_life = end_of_life.as_ref().map(|end| end.has_come(now));
+    Surroundings { environment, criticality: *criticality, exposure: *exposure, end_of_life }
 }
 
 /// Tells of due dates that come near or have passed. Returns when to look again.

@@ -23,12 +23,16 @@ pub(crate) fn endpoints(state: &State, now: Timestamp, seen: &[EndpointSeen], fa
     let mut fresh = BTreeMap::new();
     let mut joined = Vec::new();
     let mut twice = BTreeSet::new();
+    let mut moved = Vec::new();
     let first = EndpointIx(state.endpoints.len() as u32);
     for endpoint in seen {
         match state.endpoints.ix(endpoint.id.as_str()) {
             Some(ix) if condition::other_machine(state, now, ix, endpoint, facts) => {}
             Some(ix) if state.endpoints.is_known(ix, endpoint) => {}
-            Some(ix) => changed(state, now, ix, endpoint, facts),
+            Some(ix) => {
+                changed(state, now, ix, endpoint, facts);
+                moved.push((ix, endpoint));
+            }
             None => match fresh.get(&endpoint.id) {
                 None => {
                     fresh.insert(&endpoint.id, (joined.len(), &endpoint.fingerprint));
@@ -42,6 +46,7 @@ pub(crate) fn endpoints(state: &State, now: Timestamp, seen: &[EndpointSeen], fa
             },
         }
     }
+    state.raised_by(now, &moved, facts);
     if !joined.is_empty() {
         facts.push(RichFact::EndpointsJoined { first, endpoints: joined }.into());
     }

@@ -4,7 +4,7 @@ use crate::catalog::Patch;
 use crate::digest::Digest;
 use crate::fleet::message::effect::HookStage;
 use crate::ids::{Actor, AskId, CandidateId, EndpointId, EndpointIx, OrderId, PatchId, RolloutId};
-use crate::inventory::{Attributes, Criticality, Environment, Exposure, ScopePath};
+use crate::inventory::{Attributes, Criticality, EndOfLife, Environment, Exposure, ScopePath};
 use crate::plan::RollbackPath;
 use crate::rollout::{Failure, Inspection, QueryAnswer, RecallAnswer, Report, StageId, StageOutcome};
 use crate::time::Timestamp;
@@ -31,6 +31,10 @@ pub struct EndpointSeen {
     /// From where it can be reached: rules of urgency may read it.
     #[serde(default, skip_serializing_if = "Exposure::is_unknown")]
     pub exposure: Exposure,
+    /// That its platform gets no repairs any more, or when that begins: rules of urgency may read it, and what is asked
+    /// about the endpoint says it. `None` where nobody says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_of_life: Option<Arc<EndOfLife>>,
     /// The calendar of the policy that says when it may be touched; the policy's schedule when it names none. One that
     /// the policy does not have never opens.
     pub calendar: Option<Arc<str>>,
@@ -65,6 +69,7 @@ impl EndpointSeen {
             tags: BTreeMap::new(),
             criticality: Criticality::Unknown,
             exposure: Exposure::Unknown,
+            end_of_life: None,
             calendar: None,
             group: None,
             fingerprint: None,
@@ -77,7 +82,8 @@ impl EndpointSeen {
     #[must_use]
     pub fn attributes(&self) -> Attributes {
         let (criticality, exposure) = (self.criticality, self.exposure);
-        Attributes { scope: self.scope.clone(), tags: self.tags.clone(), criticality, exposure }
+        let (scope, tags) = (self.scope.clone(), self.tags.clone());
+        Attributes { scope, tags, criticality, exposure, end_of_life: self.end_of_life.clone() }
     }
 }
 

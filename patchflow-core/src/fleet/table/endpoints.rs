@@ -5,7 +5,7 @@ use crate::fleet::message::observation::EndpointSeen;
 use crate::fleet::table::conditions::{Bits, Condition, Conditions};
 use crate::fleet::table::names::Names;
 use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
-use crate::inventory::{Attributes, Environment};
+use crate::inventory::{Attributes, EndOfLife, Environment};
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -381,6 +381,7 @@ impl Endpoints {
             && attributes.scope == seen.scope
             && attributes.tags == seen.tags
             && (attributes.criticality, attributes.exposure) == (seen.criticality, seen.exposure)
+            && attributes.end_of_life == seen.end_of_life
             && self.calendar(slot.calendar) == seen.calendar.as_ref()
             && self.group(slot.group) == seen.group.as_ref()
             && condition.and_then(|known| known.manager.as_ref()) == seen.managed_by.as_ref()
@@ -449,6 +450,12 @@ impl<'a> EndpointView<'a> {
     #[must_use]
     pub fn attributes(&self) -> &'a Attributes {
         self.attributes
+    }
+
+    /// That its platform gets no repairs any more, or when that begins.
+    #[must_use]
+    pub fn end_of_life(&self) -> Option<&'a EndOfLife> {
+        self.attributes.end_of_life.as_deref()
     }
 
     /// The availability group it belongs to.

@@ -110,6 +110,8 @@ pub struct Surroundings {
     pub criticality: Criticality,
     /// From where it can be reached.
     pub exposure: Exposure,
+    /// Whether the support of its platform has ended; `None` where nobody says so.
+    pub end_of_life: Option<bool>,
 }
 
 /// Rates a patch by rules: each weakness that it closes, on each kind of endpoint that needs it. The most urgent
@@ -136,9 +138,9 @@ pub fn rate_patch(
 ) -> Rating {
     let each = Inputs::of_each(patch);
     let ratings = each.iter().flat_map(|(name, inputs)| {
-        let placed = needed_on
-            .iter()
-            .map(|there| inputs.clone().on(there.environment, there.criticality, there.exposure, None));
+        let placed = needed_on.iter().map(|there| {
+            inputs.clone().on(there.environment, there.criticality, there.exposure, there.end_of_life)
+        });
         let nowhere = needed_on.is_empty().then(|| inputs.clone());
         placed.chain(nowhere).map(move |inputs| {
             let mut rating = rate(&inputs, rules, limits, first_seen);
