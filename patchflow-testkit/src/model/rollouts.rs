@@ -460,7 +460,9 @@ impl Model {
                         && !self.path_has_ended(r, member.endpoint)
                         && self.is_staged((r, m)) =>
                 {
-                    looks.extend(opens(self.needed(r)));
+                    // A retry is looked at when it is due, and not before.
+                    let soonest = member.due.filter(|_| member.phase == Phase::Backoff);
+                    looks.extend(opens(self.needed(r)).filter(|at| soonest.is_none_or(|due| *at >= due)));
                 }
                 _ => {}
             }
