@@ -372,7 +372,10 @@ impl Fleet {
                 }
                 if matches!(at.member.phase, Phase::Backoff | Phase::Deferred) {
                     // A retry that is due takes its turn; that is no fact, its order will be.
-                    self.state.rollouts[rollout.index()].queue.again.insert(member);
+                    let queue = &mut self.state.rollouts[rollout.index()].queue;
+                    queue.again.insert(member);
+                    // Its content may have grown too old meanwhile, and is brought whether or not there is a place to start.
+                    queue.staging.again.insert(member);
                     self.state.put_on_agenda(rollout);
                     continue;
                 }

@@ -1,11 +1,11 @@
 //! S8, S9, S11: trials, approvals, and what follows of its own accord.
 
-use super::state::{Ask, Evidence, Model, Stage};
+use super::state::{Ask, Evidence, Model, Rollout, Stage};
 use super::{Illegal, Mutation, Sent};
 use patchflow_core::catalog::RebootBehaviour;
 use patchflow_core::ids::Actor;
 use patchflow_core::policy::{Approval, PersonApproval, Policy, Selector, StartMode};
-use patchflow_core::rollout::RolloutState;
+use patchflow_core::rollout::{RolloutKind, RolloutState};
 use patchflow_core::time::Timestamp;
 use std::collections::BTreeSet;
 
@@ -129,6 +129,7 @@ impl Model {
         let candidate = &mut self.candidates[c];
         candidate.stage = Stage::Approved { evidence, expires };
         (candidate.ask, candidate.look) = (None, true);
+        self.take_back(c, false);
         // S11: the newest approved superseder replaces what it supersedes.
         for older in self.candidates[c].patch.relations.supersedes.clone() {
             if let Some(o) = self.candidate_of(older.as_str()).filter(|o| *o != c) {
@@ -183,6 +184,14 @@ impl Model {
             self.grant(c, expires);
         }
         Ok(missing)
+    }
+
+    /// S8: what the deployments of a candidate installed is rolled back, or stays.
+    pub(super) fn take_back(&mut self, c: usize, takes_back: bool) {
+        let of = |rollout: &&mut Rollout| rollout.candidate == c && rollout.kind == RolloutKind::Deployment;
+        for rollout in self.rollouts.iter_mut().filter(of) {
+            rollout.takes_back = takes_back;
+        }
     }
 
     /// Halts every rollout of a candidate that goes on.

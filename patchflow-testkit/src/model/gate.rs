@@ -3,7 +3,7 @@
 use super::Mutation;
 use super::state::{Member, Model, class};
 use patchflow_core::gate::{Class, LimitScope, OnMaxHold, Percent, ShareOf};
-use patchflow_core::rollout::RingState;
+use patchflow_core::rollout::{Phase, RingState};
 use patchflow_core::time::Timestamp;
 
 /// What the gate of a ring says.
@@ -134,7 +134,12 @@ impl Model {
             && !ring.alerts_known
             && tally.started() > 0
             && !self.bent(Mutation::UnknownAlertsPass);
-        if (lacks || unheard) && !self.bent(Mutation::NoDataIsAPass) {
+        // S3: the way back from what it installed is still valid.
+        let ended = self.rollouts[r]
+            .in_ring(number)
+            .any(|member| member.phase == Phase::Verified && self.path_has_ended(r, member.endpoint))
+            && !self.bent(Mutation::EndedPathsPass);
+        if (lacks || unheard || ended) && !self.bent(Mutation::NoDataIsAPass) {
             let until = baked_at.plus_secs(gate.hold_secs_max.into());
             if self.now < until || self.bent(Mutation::HoldsForEver) {
                 return Says::Hold(Some(until));

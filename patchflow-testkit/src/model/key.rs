@@ -74,8 +74,9 @@ impl Model {
         };
         let ask = ask.as_ref().map(|Ask { id: _, from, votes }| (&from.role, from.quorum, votes));
         let _ = write!(key, "{stage} {ask:?} {trial:?} {trial_failed} {deployed} {waived_by:?} {look};");
-        for (endpoint, Need { standing, present, path }) in needs {
-            let _ = write!(key, "{endpoint} {standing:?} {present:?} {path:?},");
+        for (endpoint, Need { standing, present, path, path_until }) in needs {
+            let path_until = path_until.map(|until| self.ahead(until));
+            let _ = write!(key, "{endpoint} {standing:?} {present:?} {path:?} {path_until:?},");
         }
     }
 
@@ -117,12 +118,14 @@ impl Model {
             rings,
             members,
             sweep,
+            frozen,
+            takes_back,
             catch_up_stopped,
         } = rollout;
         let halt = halt.as_ref().map(|Halted { by_gate, ring }| (by_gate, ring));
         let _ = write!(
             key,
-            "{candidate} {kind:?} {emergency} {state:?} {halt:?} {ring} {sweep} {catch_up_stopped};"
+            "{candidate} {kind:?} {emergency} {state:?} {halt:?} {ring} {sweep} {frozen} {takes_back} {catch_up_stopped};"
         );
         // Longer ago than a ring may take to start, and its windows to end, makes no difference any more.
         let week = 7 * 86_400;

@@ -76,6 +76,10 @@ mutations! {
     NoBoundOnLines,
     /// S4: any number of stagings begins in a time.
     AnyNumberIsStaged,
+    /// S8: freezes of an adopted policy wait until rollouts are revised.
+    AdoptedFreezesWait,
+    /// S8: freezes of an adopted policy recall nothing.
+    AdoptedFreezesRecallNothing,
     /// S5: a newcomer joins a paused or halted rollout too.
     NewcomersNeverWait,
     /// S5: whoever joins a settled ring lets it bake on.
@@ -126,6 +130,10 @@ mutations! {
     OnePersonIsAQuorum,
     /// S8: nobody asks for the role.
     RolesDoNotMatter,
+    /// S8: a revocation rolls nothing back, whatever the policy says.
+    RevocationTakesNothingBack,
+    /// S8: a revocation rolls back over what has replaced it since.
+    TakesBackWhatWasReplaced,
     /// S9: a failed trial concludes all the same.
     FailedTrialsPass,
     /// S10: no hold after a rollback.
@@ -134,6 +142,10 @@ mutations! {
     OtherContentIsNotHeld,
     /// S10: installs over something newer.
     InstallsOverTheNewer,
+    /// S3: passes a ring from which the way back has ended.
+    EndedPathsPass,
+    /// S10: starts where the way back has ended.
+    StartsOnEndedPaths,
     /// S10: starts without a way back.
     StartsWithoutAWayBack,
     /// S10: rolls nobody back on a halt.

@@ -2,10 +2,12 @@
 
 use super::candidates::NoVote;
 use super::state::{Evidence, Model, Stage};
+use super::windows::freezes_of;
 use super::{Illegal, Mutation};
 use patchflow_core::fleet::{Command, Request};
 use patchflow_core::gate::Class;
 use patchflow_core::ids::{EndpointId, RolloutId};
+use patchflow_core::policy::{OnRevoke, Policy};
 use patchflow_core::rollout::{Phase, RingState, RolloutKind, RolloutState};
 
 /// What came of a request, or the kind of its refusal; refusals change nothing.
@@ -53,6 +55,14 @@ impl Model {
             Command::AdoptPolicy { policy } => {
                 if !policy.findings().is_empty() {
                     return refused(UNSOUND);
+                }
+                let freezes = |policy: &Policy| {
+                    let named = policy.calendars.named.values();
+                    named.chain([&policy.schedule]).flat_map(freezes_of).copied().collect::<Vec<_>>()
+                };
+                let before = self.policy.as_ref().map(freezes).unwrap_or_default();
+                if before != freezes(policy) {
+                    self.rollouts.iter_mut().for_each(|rollout| rollout.frozen = true);
                 }
                 self.policy = Some((**policy).clone());
                 self.candidates.iter_mut().for_each(|candidate| candidate.look = true);
@@ -111,6 +121,11 @@ impl Model {
                 self.unstage_candidate(c);
                 if !self.bent(Mutation::RevocationStopsNothing) {
                     self.stop_rollouts(c);
+                }
+                // As the policy says that holds now.
+                let back = self.policy.as_ref().is_some_and(|it| it.rollback.on_revoke == OnRevoke::RollBack);
+                if back && !self.bent(Mutation::RevocationTakesNothingBack) {
+                    self.take_back(c, true);
                 }
                 done()
             }

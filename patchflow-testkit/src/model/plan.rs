@@ -206,6 +206,8 @@ impl Model {
             rings: gates.into_iter().zip(plan.rings.iter().map(|ring| ring.name.clone())).map(ring).collect(),
             members,
             sweep: false,
+            frozen: false,
+            takes_back: false,
             catch_up_stopped: false,
         });
         Ok(())

@@ -25,6 +25,27 @@ impl Model {
         shown || need.is_some_and(|need| need.standing == Standing::Has)
     }
 
+    /// S10: the way back from a candidate has ended on an endpoint, and a rollout's policy wants one.
+    pub(super) fn path_has_ended(&self, r: usize, endpoint: usize) -> bool {
+        let rollout = &self.rollouts[r];
+        let until = self.candidates[rollout.candidate].needs.get(&endpoint).and_then(|need| need.path_until);
+        until.is_some_and(|until| until <= self.now) && rollout.policy.rollback.without_path.is_none()
+    }
+
+    /// Whether something else has taken the place of what was installed.
+    pub(super) fn is_replaced(&self, c: usize, endpoint: usize) -> bool {
+        let need = self.candidates[c].needs.get(&endpoint).filter(|need| need.standing == Standing::Has);
+        let present = need.and_then(|need| need.present.as_deref());
+        let other = present.is_some_and(|version| version != self.candidates[c].patch.target.version);
+        (other || self.superseder_is_there(c, endpoint)) && !self.bent(Mutation::TakesBackWhatWasReplaced)
+    }
+
+    /// What replaces a candidate, directly or through others, is on the endpoint: one that is approved, or was published as
+    /// the same patch.
+    pub(super) fn superseder_is_there(&self, _c: usize, _endpoint: usize) -> bool {
+        false
+    }
+
     /// Nothing is installed over something newer, whether the inventory says so or another rollout brought it.
     pub(super) fn newer_is_there(&self, c: usize, endpoint: usize) -> bool {
         let target = &self.candidates[c].patch.target;

@@ -59,6 +59,11 @@ impl Model {
         for m in 0..self.rollouts[r].members.len() {
             moved |= self.tend_member((r, m), sweep);
         }
+        if std::mem::take(&mut self.rollouts[r].frozen) {
+            for m in 0..self.rollouts[r].members.len() {
+                moved |= self.freeze((r, m));
+            }
+        }
         moved
     }
 
@@ -121,7 +126,7 @@ impl Model {
         endpoint.reboots_stopped
     }
 
-    fn recall(&mut self, at: (usize, usize)) {
+    pub(super) fn recall(&mut self, at: (usize, usize)) {
         let due = self.later(self.deploy(at).report_within_secs);
         self.put(at, Phase::Recalling, Some(due));
         self.send(|order| Sent::Recall { order }, at);
@@ -136,6 +141,9 @@ impl Model {
             return false;
         }
         if failed && rollout.policy.rollback.on_failure == OnFailure::RollBack {
+            return true;
+        }
+        if rollout.takes_back && !self.is_replaced(rollout.candidate, self.member(at).endpoint) {
             return true;
         }
         let Some(halt) = rollout.halt.as_ref().filter(|halt| halt.by_gate) else { return false };
@@ -448,10 +456,13 @@ impl Model {
                         && !self.is_kept(member.endpoint)
                         && self.endpoints[member.endpoint].post.is_none()
                         && !self.is_full((r, m))
-                        // Who lacks its content is told when that is there.
+                        // Who lacks its content, or its way back, is told when that is there.
+                        && !self.path_has_ended(r, member.endpoint)
                         && self.is_staged((r, m)) =>
                 {
-                    looks.extend(opens(self.needed(r)));
+                    // A retry is looked at when it is due, and not before.
+                    let soonest = member.due.filter(|_| member.phase == Phase::Backoff);
+                    looks.extend(opens(self.needed(r)).filter(|at| soonest.is_none_or(|due| *at >= due)));
                 }
                 _ => {}
             }

@@ -144,6 +144,10 @@ impl Model {
         if let Some(event) = self.stands_against((r, m), again) {
             return Fate::Settles(event);
         }
+        if self.path_has_ended(r, member.endpoint) && !self.bent(Mutation::StartsOnEndedPaths) {
+            // Somebody must look at it again.
+            return Fate::Waits;
+        }
         if member.phase != Phase::Backoff && self.leader((r, m)).is_some() {
             return Fate::Attaches;
         }
@@ -157,7 +161,8 @@ impl Model {
     }
 
     pub(super) fn stands_nothing_against(&self, at: (usize, usize)) -> bool {
-        self.stands_against(at, false).is_none()
+        let ended = self.path_has_ended(at.0, self.member(at).endpoint);
+        self.stands_against(at, false).is_none() && (!ended || self.bent(Mutation::StartsOnEndedPaths))
     }
 
     /// What keeps it from starting for good.

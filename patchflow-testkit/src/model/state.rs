@@ -72,6 +72,8 @@ pub(super) struct Need {
     pub(super) standing: Standing,
     pub(super) present: Option<String>,
     pub(super) path: RollbackPath,
+    /// Until when that way back lasts, where somebody knows.
+    pub(super) path_until: Option<Timestamp>,
 }
 
 /// What stands for the trial.
@@ -180,6 +182,10 @@ pub(super) struct Rollout {
     pub(super) members: Vec<Member>,
     /// Whether what is at work must be asked whether it can still be stopped.
     pub(super) sweep: bool,
+    /// Whether other freezes were adopted, and what is under way is to be looked at for them.
+    pub(super) frozen: bool,
+    /// Its approval was taken back, and so is what it installed.
+    pub(super) takes_back: bool,
     /// It brings nobody along any more.
     pub(super) catch_up_stopped: bool,
 }

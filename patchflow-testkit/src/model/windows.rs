@@ -2,7 +2,9 @@
 
 use super::Mutation;
 use super::state::Model;
-use patchflow_core::schedule::{Schedule, Weekday};
+use patchflow_core::policy::Policy;
+use patchflow_core::rollout::Phase;
+use patchflow_core::schedule::{Freeze, Schedule, Weekday};
 use patchflow_core::time::Timestamp;
 
 const DAY: i64 = 86_400;
@@ -82,18 +84,52 @@ impl Model {
     }
 
     /// The schedule that an endpoint goes by in a rollout; none when it names a calendar that the policy lacks.
-    pub(super) fn schedule(&self, r: usize, endpoint: usize) -> Option<&Schedule> {
-        let policy = &self.rollouts[r].policy;
-        match &self.endpoints[endpoint].seen.calendar {
-            None => Some(&policy.schedule),
-            Some(name) => policy.calendars.named.get(&**name),
+    pub(super) fn schedule(&self, r: usize, endpoint: usize) -> Option<Schedule> {
+        let calendar = &self.endpoints[endpoint].seen.calendar;
+        let of = |policy: &Policy| match calendar {
+            None => Some(policy.schedule.clone()),
+            Some(name) => policy.calendars.named.get(&**name).cloned(),
+        };
+        let mut own = of(&self.rollouts[r].policy)?;
+        // S8: freezes of a policy that is adopted act at once.
+        let adopted = self.policy.as_ref().filter(|_| !self.bent(Mutation::AdoptedFreezesWait)).and_then(of);
+        let more = adopted.map_or(vec![], |adopted| freezes_of(&adopted).clone());
+        match &mut own {
+            Schedule::Anytime { freezes } | Schedule::Weekly { freezes, .. } => freezes.extend(more),
         }
+        Some(own)
+    }
+
+    /// S8: other freezes were adopted: what has not begun is recalled where it is frozen now, or where it could be under
+    /// way still when a freeze begins.
+    pub(super) fn freeze(&mut self, (r, m): (usize, usize)) -> bool {
+        let rollout = &self.rollouts[r];
+        if rollout.emergency && rollout.policy.emergency.overrides_freeze {
+            return false;
+        }
+        let Some(schedule) = self.schedule(r, rollout.members[m].endpoint) else { return false };
+        let hooks = &rollout.policy.deploy.hooks;
+        let drained = hooks.pre.as_ref().map_or(0, |_| u64::from(hooks.pre_secs_max));
+        let latest = rollout.members[m].due.unwrap_or(self.now).as_secs() - 1;
+        let ends = (latest + (self.needed(r) - drained) as i64).max(self.now.as_secs() + 1);
+        let now = self.now.as_secs();
+        let cut = |from: i64, until: i64| match rollout.members[m].phase {
+            Phase::Ordered => now < until && from < ends,
+            Phase::Running => from <= now && now < until,
+            _ => false,
+        };
+        let cut = freezes_of(&schedule).iter().any(|it| cut(it.from.as_secs(), it.until.as_secs()));
+        if cut && !self.bent(Mutation::AdoptedFreezesRecallNothing) {
+            self.recall((r, m));
+        }
+        cut
     }
 
     /// What the window says to a member that needs so many seconds. S7: an emergency may pass windows and freezes, as
     /// its policy says; where nobody knows the calendar, it passes nothing.
     pub(super) fn window(&self, r: usize, endpoint: usize, needed: u64) -> Window {
         let Some(schedule) = self.schedule(r, endpoint) else { return Window::Shut { opens: None } };
+        let schedule = &schedule;
         let usual = self.window_of(r, schedule, needed);
         let may = &self.rollouts[r].policy.emergency;
         let (passes, thaws) = (may.passes_windows, may.overrides_freeze);
@@ -144,13 +180,13 @@ impl Model {
 
     /// When the next opening opens in which so many seconds fit, whatever the spread; past where it is open.
     pub(super) fn opens_next(&self, r: usize, endpoint: usize, needed: u64) -> Option<Timestamp> {
-        let (opens, _) = self.next_opening(self.schedule(r, endpoint)?, needed)?;
+        let (opens, _) = self.next_opening(&self.schedule(r, endpoint)?, needed)?;
         Some(Timestamp::from_secs(opens))
     }
 
     /// When the one after that opens; none where the first never closes.
     pub(super) fn opens_after_next(&self, r: usize, endpoint: usize, needed: u64) -> Option<Timestamp> {
-        let all = self.openings(self.schedule(r, endpoint)?, self.now.as_secs());
+        let all = self.openings(&self.schedule(r, endpoint)?, self.now.as_secs());
         let (now, needed) = (self.now.as_secs(), needed as i64);
         let fits = |(opens, closes): &&Opening| *closes > now && (*opens).max(now) + needed <= *closes;
         let mut fitting = all.iter().filter(fits);
@@ -195,10 +231,16 @@ impl Model {
 
     /// When the first window from `at` on ends, for an endpoint; none when it never ends, or there is none.
     pub(super) fn first_window_ends(&self, r: usize, endpoint: usize, at: Timestamp) -> Option<Timestamp> {
-        let all = self.openings(self.schedule(r, endpoint)?, at.as_secs());
+        let all = self.openings(&self.schedule(r, endpoint)?, at.as_secs());
         let (_, closes) = all.into_iter().find(|(_, closes)| *closes > at.as_secs())?;
         let never = closes - at.as_secs() > (WEEKS - 2) * WEEK;
         if never { None } else { Some(Timestamp::from_secs(closes)) }
+    }
+}
+
+pub(super) fn freezes_of(schedule: &Schedule) -> &Vec<Freeze> {
+    match schedule {
+        Schedule::Anytime { freezes } | Schedule::Weekly { freezes, .. } => freezes,
     }
 }
 

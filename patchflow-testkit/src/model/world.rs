@@ -175,7 +175,8 @@ impl Model {
             let endpoint = need.endpoint.index();
             if self.endpoints.get(endpoint).is_some_and(|endpoint| !endpoint.gone) {
                 let present = need.present.as_ref().map(ToString::to_string);
-                let need = Need { standing: need.standing, present, path: need.path };
+                let path_until = need.path_valid_until;
+                let need = Need { standing: need.standing, present, path: need.path, path_until };
                 if need.standing == Standing::Needs {
                     self.renew_path(candidate, endpoint, &need);
                 }

@@ -4,9 +4,9 @@ use super::condition_entry::takes_back;
 use super::{Ledger, Oracle, member_fact};
 use crate::sim::Sight;
 use patchflow_core::catalog::RebootBehaviour;
-use patchflow_core::policy::Onboarding;
+use patchflow_core::policy::{Onboarding, Policy};
 use patchflow_core::rollout::Event;
-use patchflow_core::schedule::Schedule;
+use patchflow_core::schedule::{Freeze, Schedule};
 use patchflow_core::time::Timestamp;
 
 #[derive(Debug)]
@@ -90,17 +90,23 @@ impl Oracle for InsideWindow {
         // Nobody works yet on what is not in service.
         let unused = rollout.policy.catch_up.onboarding == Onboarding::AtAnyTime
             && endpoint.is_some_and(|endpoint| endpoint.state.onboarding && !endpoint.state.onboarded);
-        let schedule = match calendar {
-            None => Some(&rollout.policy.schedule),
-            Some(name) => rollout.policy.calendars.named.get(name),
+        let schedule_of = |policy: &Policy| match calendar {
+            None => Some(policy.schedule.clone()),
+            Some(name) => policy.calendars.named.get(name).cloned(),
         };
+        let mut schedule = schedule_of(&rollout.policy);
+        // Freezes of the policy that is adopted now act at once, beside the rollout's own.
+        let adopted = ledger.policy.as_ref().and_then(|policy| schedule_of(policy));
+        if let (Some(own), Some(mut adopted)) = (&mut schedule, adopted) {
+            freezes_of(own).append(freezes_of(&mut adopted));
+        }
         let emergency = &rollout.policy.emergency;
         let due = ledger.candidate(rollout.candidate).and_then(|candidate| candidate.due);
         let overdue = rollout.policy.clock.enforce_at_deadline && due.is_some_and(|due| due <= at);
         let passes = overdue || unused || (rollout.emergency && emergency.passes_windows);
         let thaws = rollout.emergency && emergency.overrides_freeze;
         let open = |schedule| is_open_throughout(schedule, at, at.plus_secs(needed), (passes, thaws));
-        if !schedule.is_some_and(open) {
+        if !schedule.as_ref().is_some_and(open) {
             says(format!(
                 "{} {} of {} at {at}, needing {needed} s",
                 fact.member,
@@ -108,6 +114,12 @@ impl Oracle for InsideWindow {
                 name(fact.event)
             ));
         }
+    }
+}
+
+fn freezes_of(schedule: &mut Schedule) -> &mut Vec<Freeze> {
+    match schedule {
+        Schedule::Anytime { freezes } | Schedule::Weekly { freezes, .. } => freezes,
     }
 }
 
@@ -119,7 +131,9 @@ fn name(event: Event) -> &'static str {
 mod tests {
     use super::*;
     use crate::oracle::synthetic::Stage;
-    use patchflow_core::schedule::{Freeze, Weekday, WeeklyWindow};
+    use patchflow_core::fleet::RichFact;
+    use patchflow_core::schedule::{Weekday, WeeklyWindow};
+    use std::sync::Arc;
 
     #[test]
     fn an_order_outside_the_window_is_caught() {
@@ -139,6 +153,22 @@ mod tests {
             stage.policy.schedule = Schedule::Weekly { windows, freezes };
             stage.ready(&[2]).member(0, Event::Ordered);
             assert_eq!(stage.caught().len(), caught, "{:?}", stage.policy.schedule);
+        }
+    }
+
+    #[test]
+    fn an_order_in_a_freeze_that_was_adopted_later_is_caught() {
+        for (frozen, caught) in [(false, 0), (true, 1)] {
+            let mut stage = Stage::with(Box::new(InsideWindow));
+            stage.ready(&[2]);
+            let mut later = stage.policy.clone();
+            let (from, until) = (stage.now(), stage.now().plus_secs(3_600));
+            let freezes = if frozen { vec![Freeze { from, until }] } else { vec![] };
+            later.schedule = Schedule::Anytime { freezes };
+            let (digest, policy) = (later.digest(), Arc::new(later));
+            stage.rich(RichFact::PolicyAdopted { policy, digest, by: "root".into() });
+            stage.member(0, Event::Ordered);
+            assert_eq!(stage.caught().len(), caught, "frozen: {frozen}");
         }
     }
 }

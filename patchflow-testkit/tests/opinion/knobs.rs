@@ -8,8 +8,8 @@ use patchflow_core::fleet::EndpointSeen;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
-    Amount, Approval, ApprovalRule, OnFailure, OnHalt, PersonApproval, Policy, RingPolicy, RingSize,
-    RiskFilter, ScopeBudget, Selector, StagingPolicy, StartMode, StartsMax, WaiverByName,
+    Amount, Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, PersonApproval, Policy, RingPolicy,
+    RingSize, RiskFilter, ScopeBudget, Selector, StagingPolicy, StartMode, StartsMax, WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -43,6 +43,8 @@ pub(crate) struct Knobs {
     pub(crate) more: [u8; 12],
     /// How content is staged: required, bounds, how long it stays good, and whether the next ring is.
     pub(crate) staging: [u8; 4],
+    /// What another policy changes: a freeze; and what a revocation does.
+    pub(crate) later: [u8; 2],
 }
 
 pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
@@ -50,14 +52,14 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
     let gate = prop::array::uniform8(0..4u8);
     let rest = (prop::array::uniform4(0..4u8), prop::array::uniform3(0..4u8), prop::array::uniform3(0..4u8));
     let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8, 0..3u8);
-    let more = (prop::array::uniform12(0..8u8), prop::array::uniform4(0..6u8));
+    let more = (prop::array::uniform12(0..8u8), prop::array::uniform4(0..6u8), prop::array::uniform2(0..6u8));
     (fleet, gate, rest, people, more).prop_map(
         |(
             (seed, production, non_production, rings),
             limits,
             (deploy, retry, rollback),
             people,
-            (more, staging),
+            (more, staging, later),
         )| {
             let (schedule, approval, trial, start, patch) = people;
             Knobs {
@@ -77,6 +79,7 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
                 patch,
                 more,
                 staging,
+                later,
             }
         },
     )
@@ -102,7 +105,7 @@ impl Knobs {
     pub(crate) fn later_policy(&self) -> Policy {
         let mut limits = self.limits;
         limits.rotate_left(1);
-        Self {
+        let mut policy = Self {
             limits,
             more: {
                 let mut more = self.more;
@@ -111,7 +114,17 @@ impl Knobs {
             },
             ..self.clone()
         }
-        .policy()
+        .policy();
+        let more = match self.later[0] {
+            0..=2 => return policy,
+            3 => Freeze { from: start(), until: start().plus_secs(5_000) },
+            4 => Freeze { from: start().plus_secs(2_400), until: start().plus_secs(9_000) },
+            _ => Freeze { from: start().plus_secs(40_000), until: start().plus_secs(60_000) },
+        };
+        match &mut policy.schedule {
+            Schedule::Anytime { freezes } | Schedule::Weekly { freezes, .. } => freezes.push(more),
+        }
+        policy
     }
 
     fn limits(&self) -> Limits {
@@ -227,6 +240,7 @@ impl Knobs {
         policy.rollback.on_failure = pick(&[OnFailure::Leave, OnFailure::RollBack], self.rollback[0]);
         policy.rollback.on_halt =
             pick(&[OnHalt::Nobody, OnHalt::Failed, OnHalt::Ring, OnHalt::Rollout], self.rollback[1]);
+        policy.rollback.on_revoke = if self.later[1] >= 3 { OnRevoke::RollBack } else { OnRevoke::List };
         policy.rollback.without_path =
             (self.rollback[2] == 3).then(|| WaiverByName { by: "ada".into(), reason: "so".into() });
         policy.schedule = self.schedule();

@@ -20,6 +20,7 @@ const RARE: &[Mutation] = &[
     Mutation::NewcomersDoNotReopen,
     Mutation::LeavesTheSuperseded,
     Mutation::OldStagingsCount,
+    Mutation::TakesBackWhatWasReplaced,
     Mutation::OtherContentIsNotHeld,
 ];
 
@@ -30,6 +31,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
     let plain = |knobs: &mut Knobs| {
         (knobs.schedule, knobs.approval, knobs.trial, knobs.start, knobs.rings) = (0, 0, 0, 0, 0);
         (knobs.deploy, knobs.more, knobs.staging) = ([0; 4], [0; 12], [0; 4]);
+        knobs.later = [0; 2];
     };
     match mutation {
         M::ShareIsAlwaysOfTheMembers => {
@@ -80,6 +82,10 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
             };
             (knobs.staging, knobs.production) = ([4, bound, 0, 0], 6);
         }
+        M::RevocationTakesNothingBack | M::TakesBackWhatWasReplaced => (plain(knobs), knobs.later = [0, 3]).0,
+        M::AdoptedFreezesWait | M::AdoptedFreezesRecallNothing => (plain(knobs), knobs.later = [3, 0]).0,
+        M::EndedPathsPass => (plain(knobs), knobs.limits = [0, 0, 0, 0, 0, 0, 2, 0]).0,
+        M::StartsOnEndedPaths => (plain(knobs), knobs.deploy[0] = 1).0,
         M::InstallsOverTheNewer => (plain(knobs), knobs.patch = 3).0,
         M::OtherContentIsNotHeld => {
             plain(knobs);
@@ -134,7 +140,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
         }
         M::BackoffStaysTheSame => {
             plain(knobs);
-            (knobs.retry, knobs.limits) = ([1, 0, 0], [0; 8]);
+            (knobs.retry, knobs.limits, knobs.rings, knobs.production) = ([1, 0, 0], [0; 8], 5, 0);
         }
         M::OnePersonIsAQuorum => (plain(knobs), knobs.approval = 2).0,
         _ => {}

@@ -80,7 +80,7 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), 0u8..4).prop_map(|(r, ring)| SkipsRing(r, ring)),
         1 => any::<bool>().prop_map(AdoptsPolicy),
         5 => (any::<u8>(), 0u8..8).prop_map(|(o, l)| Inspects(o, l)),
-        2 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
+        2 => (any::<u8>(), 0u8..6).prop_map(|(e, n)| Needs(e, n)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         2 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
         1 => any::<u8>().prop_map(Goes),
@@ -107,7 +107,7 @@ pub(crate) fn calm() -> impl Strategy<Value = Happens> {
         1 => any::<u8>().prop_map(Done),
         1 => (any::<u8>(), 0u8..6).prop_map(|(o, a)| Answers(o, a)),
         2 => (any::<u8>(), Just(0u8)).prop_map(|(e, n)| Needs(e, n)),
-        1 => (any::<u8>(), 0u8..4).prop_map(|(e, n)| Needs(e, n)),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(e, n)| Needs(e, n)),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         1 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
         1 => any::<u8>().prop_map(Alerts),
@@ -287,7 +287,11 @@ impl Player {
             }
             Happens::Needs(e, how) => {
                 let (endpoint, candidate) = (self.endpoint(e), self.candidate(e / 8));
-                let needs = Cow::Owned(vec![need(endpoint, how)]);
+                // Of some it is known when the way back ends.
+                let mut need = need(endpoint, if how >= 4 { 0 } else { how });
+                need.path_valid_until =
+                    (how >= 4).then(|| self.pair.now.plus_secs([600, 4_000][usize::from(how) % 2]));
+                let needs = Cow::Owned(vec![need]);
                 self.see(Observation::Needs { candidate, needs });
                 if how % 2 == 1 {
                     self.see(Observation::Identified);
