@@ -174,7 +174,7 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         .map(|candidate| candidate.identified().id())
         .collect();
     let mut excepted = 0;
-    let (mut times, mut exposures) = (Vec::new(), Vec::new());
+    let (mut times, mut exposures, mut overdue) = (Vec::new(), Vec::new(), 0);
     for (endpoint, outcome) in
         endpoints.iter().flat_map(|e| e.outcomes.iter().map(move |outcome| (e, outcome)))
     {
@@ -185,6 +185,7 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         if live.contains(&outcome.candidate) && !endpoint.onboarding {
             compliance.whole += 1;
             compliance.part += u32::from(is_compliant(endpoint, outcome));
+            overdue += u32::from(is_overdue(fleet, endpoint, outcome));
         }
         excepted += u32::from(rejected.contains(&outcome.candidate) && !is_compliant(endpoint, outcome));
         rolled_back += u32::from(outcome.phase == Some(Phase::RolledBack));
@@ -209,9 +210,23 @@ fn kpis(fleet: &Fleet, history: &History, endpoints: &[EndpointSummary]) -> Kpis
         operator_needed,
         retried,
         excepted,
-        time_to_patch: TimeToPatch::of(&times),
-        time_exposed: TimeToPatch::of(&exposures),
+        time_to_patch: TimeToPatch::of(&times, overdue),
+        time_exposed: TimeToPatch::of(&exposures, overdue),
     }
+}
+
+/// Whether a production endpoint does not have it verified although it was due there. What is stale may have it, and
+/// is no delay that is known.
+fn is_overdue(fleet: &Fleet, endpoint: &EndpointSummary, outcome: &Outcome) -> bool {
+    if endpoint.environment != Environment::Production
+        || matches!(outcome.class, Some(Class::Verified | Class::Skipped))
+    {
+        return false;
+    }
+    let risk = fleet.candidate(outcome.candidate).map(|candidate| candidate.identified().risk());
+    let needed = fleet.need(outcome.candidate, endpoint.ix).and_then(|need| need.needed_since);
+    let due = risk.zip(needed).and_then(|(risk, needed)| risk.due_there(needed, fleet.due_limits()));
+    due.is_some_and(|due| due <= fleet.last_seen_at())
 }
 
 /// How one installation came to its end, by both clocks.

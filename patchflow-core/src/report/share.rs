@@ -46,17 +46,20 @@ pub struct TimeToPatch {
     pub median_secs: u64,
     /// Nine of ten took at most so many seconds.
     pub p90_secs: u64,
-    /// Verified before their due date, of all verified that have one.
+    /// Verified before their due date, of all that have one and are verified or past it: what is late and still open
+    /// counts as late.
     pub in_time: Share,
 }
 
 impl TimeToPatch {
-    /// From pairs of (clock started, verified, due); `None` of nothing.
-    pub(super) fn of(times: &[(Timestamp, Timestamp, Option<Timestamp>)]) -> Option<Self> {
+    /// From pairs of (clock started, verified, due), and so many that are past their due date and not verified; `None`
+    /// while nothing is verified.
+    pub(super) fn of(times: &[(Timestamp, Timestamp, Option<Timestamp>)], overdue: u32) -> Option<Self> {
         let mut secs: Vec<u64> = times.iter().map(|(from, until, _)| until.since(*from).as_secs()).collect();
         secs.sort_unstable();
         let dated = times.iter().filter_map(|(_, until, due)| due.map(|due| *until <= due));
-        let in_time = dated.fold(Share::default(), |share, in_time| Share {
+        let late = Share { part: 0, whole: overdue };
+        let in_time = dated.fold(late, |share, in_time| Share {
             part: share.part + u32::from(in_time),
             whole: share.whole + 1,
         });

@@ -3,14 +3,16 @@
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::Command;
-use patchflow_core::gate::Class;
+use patchflow_core::fleet::{Command, EndpointSeen, Observation};
+use patchflow_core::gate::{Class, Percent};
 use patchflow_core::ids::CandidateId;
-use patchflow_core::policy::{OnFailure, OnHalt, Policy};
+use patchflow_core::inventory::{Environment, ScopePath};
+use patchflow_core::policy::{Approval, OnFailure, OnHalt, Policy, WaiverByName};
 use patchflow_core::report::{
     History, PipelineStage, Share, StepState, Summary, TimelineKind, explain, summarize,
 };
 use patchflow_core::rollout::{Phase, RingState, RolloutState};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 fn history(world: &World) -> History {
@@ -248,6 +250,48 @@ fn a_history_may_be_read_in_pieces_and_twice() {
     let bare = summarize(&world.fleet, &History::default());
     assert_eq!(bare.kpis.compliance, Share { part: 12, whole: 12 });
     assert_eq!((bare.kpis.time_to_patch, bare.timeline.len()), (None, 0));
+}
+
+#[test]
+fn what_is_unknown_stale_or_waits_for_a_reboot_is_not_compliant_and_stays_in_the_whole() {
+    let mut policy = policy();
+    policy.trial.required_for.clear();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    policy.single_ring = Some(WaiverByName { by: "root".into(), reason: "a test".into() });
+    policy.rings.drain(..3);
+    let gate = &mut policy.rings[0].gate;
+    (gate.max_failure_percent, gate.min_success_percent) = (None, Percent::whole(0));
+    let mut world = World::new(6, 0, policy);
+    world.script.insert("prod-0".into(), Does::GoesSilent);
+    world.script.insert("prod-1".into(), Does::WantsReboot);
+    world.script.insert("prod-2".into(), Does::Fails(FailureKind::Denied));
+    let candidate = world.publish(patch("openssl", "1.1"));
+    world.pass(50);
+    // It is not rebooted: its calendar never opens.
+    let there = EndpointSeen {
+        scope: ScopePath("acme".into()),
+        calendar: Some("nobody has it".into()),
+        ..EndpointSeen::new("prod-1", Environment::Production)
+    };
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![there]) });
+    world.pass(4 * 3600);
+    let stale = world.fleet.endpoint_ix("prod-3").unwrap();
+    world.unread.insert("prod-3".into());
+    world.see(Observation::Stale { endpoints: Cow::Owned(vec![stale]) });
+    let rollout = world.deployment_of(candidate);
+    let phases = ["prod-0", "prod-1", "prod-2", "prod-3"].map(|name| world.phase(rollout, name));
+    assert_eq!(phases, [Phase::Silent, Phase::RebootPending, Phase::Failed, Phase::Verified]);
+    let early = summary(&world).kpis;
+    assert_eq!((early.compliance, early.stale), (Share { part: 2, whole: 6 }, 1));
+    assert_eq!(early.time_to_patch.unwrap().in_time, Share { part: 3, whole: 3 });
+    world.pass(8 * 24 * 3600);
+    let late = summary(&world).kpis;
+    assert_eq!(late.compliance, Share { part: 2, whole: 6 });
+    assert_eq!(
+        late.time_to_patch.unwrap().in_time,
+        Share { part: 3, whole: 6 },
+        "three are late and still open"
+    );
 }
 
 #[test]

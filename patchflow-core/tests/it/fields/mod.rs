@@ -13,10 +13,11 @@ mod stories;
 
 use crate::world::{World, policy};
 use patchflow_core::fleet::Command;
-use patchflow_core::gate::Percent;
+use patchflow_core::gate::{OnMaxHold, Percent};
 use patchflow_core::policy::{
-    Approval, ApprovalRule, PersonApproval, Policy, RingSize, RiskFilter, WaiverByName,
+    Approval, ApprovalRule, OnSuperseded, PersonApproval, Policy, RingSize, RiskFilter, WaiverByName,
 };
+use patchflow_core::risk::DueLimits;
 use patchflow_core::schedule::Schedule;
 use std::collections::BTreeSet;
 
@@ -92,6 +93,24 @@ fn every_field_has_its_story() {
         assert!(has, "the field `{leaf}` has no story");
     }
     assert!(found.len() > 40, "{found:?}");
+}
+
+#[test]
+fn the_defaults_are_those_that_the_rules_name() {
+    const HOUR: u32 = 3600;
+    const DAY: u32 = 24 * HOUR;
+    let policy = Policy::standard("defaults");
+    assert_eq!(policy.findings(), [], "and they contradict nothing");
+    assert_eq!(policy.deploy.start_within_secs, 72 * HOUR, "S3");
+    assert!(policy.rings.iter().all(|ring| ring.gate.on_max_hold == OnMaxHold::Halt), "S3");
+    assert_eq!(policy.deploy.resync_after_secs, HOUR / 4, "S6");
+    let DueLimits { critical_secs, high_secs, .. } = policy.clock.limits;
+    assert_eq!((critical_secs, high_secs), (7 * DAY, 30 * DAY), "S7");
+    assert_eq!(policy.clock.first_install_within_secs, DAY, "S7");
+    assert!(!policy.clock.enforce_at_deadline && !policy.emergency.passes_windows, "S7");
+    assert!(!policy.emergency.overrides_freeze, "S4");
+    assert_eq!(policy.relations.superseded, OnSuperseded::Stop, "S11");
+    assert!(policy.single_ring.is_none() && policy.rollback.without_path.is_none(), "S1, S10");
 }
 
 #[test]
