@@ -62,12 +62,14 @@ impl<'a> Survey<'a> {
     pub fn missing(&mut self, endpoint: RecordIx) -> Vec<Arc<Missing>> {
         let (matches, inventory) = (self.matches, self.inventory);
         let Some(view) = inventory.at(endpoint) else { return Vec::new() };
+        let end = ended(view, &self.rates);
         let surroundings = Surroundings {
             environment: view.environment(),
             criticality: view.criticality(),
             exposure: view.exposure(),
+            end_of_life: Some(end.is_some()),
         };
-        let kind = (surroundings, ended(view, &self.rates));
+        let kind = (surroundings, end);
         let hit = matches.on(endpoint, inventory);
         let mut found: Vec<_> =
             hit.filter_map(|(software, hits)| self.one(software, hits, view, kind)).collect();
