@@ -105,8 +105,8 @@ impl InstallerBuilder for Labs {
         let folders = fs::read_dir(state.join("staged-packages")).unwrap().map(|entry| entry.unwrap().path());
         let files = folders.filter(|path| path.is_dir()).flat_map(|folder| fs::read_dir(folder).unwrap());
         let paths = files.map(|entry| entry.unwrap().path());
-        let library = paths.filter(|path| path.to_string_lossy().contains("lab-lib_1.1-1_all.deb"));
-        library.map(|path| fs::write(path, "other")).count() == 1
+        let mut libraries = paths.filter(|path| path.to_string_lossy().contains("lab-lib_1.1-1_all.deb"));
+        libraries.next().is_some_and(|path| fs::write(path, "other").is_ok())
     }
 }
 
