@@ -24,7 +24,7 @@ pub struct Identity {
 }
 
 impl Purl {
-    /// The package it names; `None` for types that patchflow has no ecosystem for.
+    /// The package it names; `None` for types that patchflow has no ecosystem for, and for a name with a coded slash.
     ///
     /// ```
     /// use patchflow_core::package::{Platform, Purl};
@@ -36,6 +36,10 @@ impl Purl {
     /// ```
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
+        // Where names are paths, one with a coded slash could not be told from a name in a namespace.
+        if self.name().contains('/') {
+            return None;
+        }
         let joined = |between: &str| match self.namespace() {
             "" => self.name().to_owned(),
             namespace => format!("{namespace}{between}{}", self.name()),

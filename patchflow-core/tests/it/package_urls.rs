@@ -33,6 +33,14 @@ fn texts() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn a_name_with_a_coded_slash_names_no_package() {
+    for text in ["pkg:npm/A%2F", "pkg:golang/a%2Fb", "pkg:deb/debian/a%2Fb"] {
+        let purl: Purl = text.parse().unwrap();
+        assert_eq!((purl.to_string().parse(), purl.identity()), (Ok(purl.clone()), None), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
