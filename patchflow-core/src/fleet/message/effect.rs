@@ -22,7 +22,7 @@ pub enum Effect {
     /// Throw staged content away, or give up bringing it: nothing will be installed from it. At most once; what stays
     /// behind takes room and is never used.
     Unstage {
-        /// The last attempt.
+        /// Whose content it was. Its attempt is 0: whichever brought it is thrown away.
         stage: StageId,
         /// Where it is.
         endpoint: EndpointId,
