@@ -19,11 +19,15 @@ pub struct Member {
     pub(crate) ring: u8,
     /// Install attempts so far.
     pub(crate) attempt: u8,
-    /// Orders of any kind so far; the last one's number.
+    /// Orders and pre hooks of any kind so far; the last one's number.
     pub(crate) operation: u8,
 }
 
 const _: () = assert!(size_of::<Member>() == 16);
+
+/// After so many orders and hooks nothing more is installed: the numbers above are for reboots and the way back, which
+/// must be there before anything starts (semantics S10).
+const STARTS_MAX: u8 = 224;
 
 impl Member {
     pub(crate) const fn new(endpoint: EndpointIx, ring: u8, level: u16, path: RollbackPath) -> Self {
@@ -87,10 +91,22 @@ impl Member {
         self.attempt
     }
 
-    /// Orders of any kind so far.
+    /// Orders and pre hooks of any kind so far: each has its number, and there are 255 of them.
     #[must_use]
     pub const fn operations(&self) -> u8 {
         self.operation
+    }
+
+    /// Whether there are numbers for so many orders and hooks more.
+    pub(crate) const fn has_numbers(&self, more: u8) -> bool {
+        self.operation <= u8::MAX - more
+    }
+
+    /// Whether it may be installed once more: the last numbers are for reboots and the way back. What has had its pre hook
+    /// gets its order.
+    pub(crate) const fn may_start_again(&self) -> bool {
+        let drained = matches!(self.phase, Phase::Draining);
+        self.operation < STARTS_MAX || drained && self.operation == STARTS_MAX
     }
 
     pub(crate) fn packed(&self) -> [u8; 16] {

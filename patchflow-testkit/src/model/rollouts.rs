@@ -95,7 +95,7 @@ impl Model {
                     Window::Shut { .. } => self.bent(Mutation::RebootsAtAnyTime),
                 };
                 let away = self.endpoints[self.member(at).endpoint].unreachable;
-                if self.member(at).operations == u8::MAX || !open || away {
+                if self.member(at).operations > 252 || !open || away {
                     return false;
                 }
                 if self.trips_the_breaker(at) {
@@ -161,9 +161,15 @@ impl Model {
         }
     }
 
+    /// 255 orders and hooks are numbered for a member; a rollback takes one number, and one more for its pre hook.
+    fn has_no_number_to_revert(&self, at: (usize, usize)) -> bool {
+        let takes = 1 + u8::from(self.rollouts[at.0].policy.deploy.hooks.pre.is_some());
+        self.member(at).operations > 255 - takes
+    }
+
     fn revert(&mut self, at: (usize, usize)) -> bool {
         let member = self.member(at);
-        if member.path == RollbackPath::None || member.operations == u8::MAX {
+        if member.path == RollbackPath::None || self.has_no_number_to_revert(at) {
             // No way back: a person must act, unless it is fine as it is.
             let stuck = self.phase(at) == Phase::Failed;
             if stuck {
@@ -216,7 +222,7 @@ impl Model {
             for m in 0..self.rollouts[r].members.len() {
                 let (at, member) = ((r, m), &self.rollouts[r].members[m]);
                 let may_be = matches!(member.phase, Phase::Failed | Phase::Verified);
-                let leads_back = member.path != RollbackPath::None && member.operations < u8::MAX;
+                let leads_back = member.path != RollbackPath::None && !self.has_no_number_to_revert(at);
                 if may_be && leads_back && self.is_to_be_reverted(at) && self.may_revert(at) {
                     return Err(Illegal(format!("r{r}.m{m} is to be rolled back, and is not")));
                 }

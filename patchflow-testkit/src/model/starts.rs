@@ -200,7 +200,8 @@ impl Model {
         let path = self.candidates[rollout.candidate].needs.get(&member.endpoint).map(|need| need.path);
         let is_gone = member.attempts == 0 && path == Some(RollbackPath::None);
         let none = member.path == RollbackPath::None || is_gone;
-        if (none && !waived) || member.operations == u8::MAX {
+        let numbered = member.operations >= 224 + u8::from(member.phase == Phase::Draining);
+        if (none && !waived) || numbered {
             return Some(held);
         }
         None

@@ -32,7 +32,8 @@ pub(crate) fn reboot(state: &State, now: Timestamp, at: At<'_>, facts: &mut Fact
     let endpoint = at.member.endpoint;
     let Some(slot) = state.endpoints.slot(endpoint) else { return };
     let kept = slot.conditions.has(Bits::UNREACHABLE.with(Bits::QUARANTINED));
-    if kept || at.member.operation == u8::MAX {
+    // What follows may be the way back, with a hook before it.
+    if kept || !at.member.has_numbers(3) {
         return;
     }
     if slot.conditions.has(Bits::REBOOTS_STOPPED) {

@@ -160,7 +160,7 @@ fn is_cut_off_and_may_be_repeated(state: &State, at: At<'_>, kind: FailureKind) 
     let rollbacks = at.member.operation.saturating_sub(at.member.attempt);
     kind == FailureKind::Interrupted
         && rollbacks < at.rollout.policy().retry.attempts_max
-        && at.member.operation < u8::MAX
+        && at.member.has_numbers(1)
 }
 
 /// An attempt failed: try again if that can get better and the budget allows, else give up (semantics S13).

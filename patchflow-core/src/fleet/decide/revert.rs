@@ -77,12 +77,16 @@ pub(crate) fn is_replaced(state: &State, at: At<'_>) -> bool {
 pub(crate) fn revert(state: &State, now: Timestamp, at: At<'_>, facts: &mut Facts) -> Revert {
     // It may have become a database since its install.
     let refused = is_refused_snapshot(state, at);
-    if at.member.path() == RollbackPath::None || refused || at.member.operation == u8::MAX {
+    // A number for the order, and one for the hook before it.
+    let may = at.member.has_numbers(1 + u8::from(at.rollout.policy().deploy.hooks.pre.is_some()));
+    if at.member.path() == RollbackPath::None || refused || !may {
         if at.member.phase != Phase::Failed {
             return Revert::Never;
         }
         let why = if refused {
             "it failed, and restoring a snapshot would lose its own state"
+        } else if !may {
+            "it failed, and 255 orders and hooks were numbered for it already"
         } else {
             "it failed, and no way back is known"
         };

@@ -276,8 +276,9 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
     if lacks_snapshot(state, at) {
         return Some(Start::Waits);
     }
-    if at.member.operation == u8::MAX {
-        return settle(held, FailureKind::Other, "255 orders were issued for it already");
+    if !at.member.may_start_again() {
+        let text = "224 orders were issued for it already; what is left is for reboots and the way back";
+        return settle(held, FailureKind::Other, text);
     }
     None
 }
