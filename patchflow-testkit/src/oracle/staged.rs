@@ -126,7 +126,10 @@ impl Staged {
                 self.asked.remove(&key);
                 self.good.remove(&key);
             }
-            Event::Attached | Event::InstallReported | Event::RebootOrdered => _ = self.asked.remove(&key),
+            // Nobody waits for what was asked for, such as a retry that a halt ends.
+            Event::Attached | Event::InstallReported | Event::RebootOrdered | Event::GaveUp => {
+                self.asked.remove(&key);
+            }
             _ => {}
         }
     }
@@ -149,6 +152,27 @@ mod tests {
         stage.member_due(0, Event::StageAsked, 7200).sight(Sight::Heard(&seen));
         stage.member_due(0, Event::Staged, keeps).pass(100).member(0, Event::Ordered);
         stage.caught()
+    }
+
+    #[test]
+    fn one_more_than_may_be_is_caught_and_a_retry_that_is_given_up_frees_its_place() {
+        let mut stage = Stage::with(Box::new(Staged::default()));
+        stage.policy.staging.required = true;
+        stage.policy.staging.in_flight_max = Some(Amount::Count { n: 1 });
+        stage.ready(&[3]);
+        let id = StageId { fleet: FleetId(1), rollout: RolloutId(0), endpoint: EndpointIx(0), attempt: 1 };
+        let content = patch("webd", "1.1").content;
+        let seen = Observation::Staged { stage: id, outcome: StageOutcome::There { content } };
+        stage.member_due(0, Event::StageAsked, 7200).sight(Sight::Heard(&seen));
+        stage.member_due(0, Event::Staged, 7200).member(0, Event::Ordered);
+        stage
+            .member(0, Event::RetryScheduled)
+            .member_due(0, Event::StageAsked, 7200)
+            .member(0, Event::GaveUp);
+        stage.member_due(1, Event::StageAsked, 7200);
+        assert!(stage.caught().is_empty(), "{:?}", stage.caught());
+        stage.member_due(2, Event::StageAsked, 7200);
+        assert!(stage.caught()[0].contains("at most 1 may be"));
     }
 
     #[test]
