@@ -34,8 +34,8 @@ pub struct Outbox {
     names: Names,
 }
 
-/// An inspection that does not hold the endpoint's name yet. A name is a place in memory of its own, and so a look at it
-/// for each report waits for memory each time; looked up for many at once, the waits overlap.
+/// An inspection that does not hold the endpoint's name yet. Names lie anywhere in memory, and so a look at one for each
+/// report waits for memory each time; looked up for many at once, the waits overlap.
 #[derive(Debug)]
 pub(crate) struct Look {
     pub(crate) order: OrderId,

@@ -200,8 +200,8 @@ impl Model {
         let path = self.candidates[rollout.candidate].needs.get(&member.endpoint).map(|need| need.path);
         let is_gone = member.attempts == 0 && path == Some(RollbackPath::None);
         let none = member.path == RollbackPath::None || is_gone;
-        let numbered = member.operations >= 224 + u8::from(member.phase == Phase::Draining);
-        if (none && !waived) || numbered {
+        let used_up = member.operations >= 224 + u8::from(member.phase == Phase::Draining);
+        if (none && !waived) || used_up {
             return Some(held);
         }
         None
