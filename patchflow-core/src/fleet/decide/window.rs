@@ -44,7 +44,12 @@ pub(crate) fn window_missed(
 /// Whether something is under way, or may begin at any moment, that began in a window.
 pub(crate) fn works_in_a_window(member: &Member) -> bool {
     let may_begin = matches!(member.phase, Phase::Ordered | Phase::Recalling);
-    may_begin || matches!(member.phase, Phase::Running | Phase::Rebooting | Phase::Draining)
+    may_begin || is_at_work(member)
+}
+
+/// Whether something is being done on its endpoint at this moment.
+fn is_at_work(member: &Member) -> bool {
+    matches!(member.phase, Phase::Running | Phase::Rebooting | Phase::Draining)
 }
 
 /// A window closed, and so many members of a calendar are still at work that began in it: a fact. Who started outside of
@@ -62,9 +67,8 @@ pub(crate) fn window_overrun(state: &State, id: RolloutId, calendar: u32, watch:
             && !(policy.clock.enforce_at_deadline && overdue())
             && !(before_service && state.is_onboarding(member.endpoint))
     };
-    let at_work =
-        |member: &&Member| matches!(member.phase, Phase::Running | Phase::Rebooting | Phase::Draining);
-    let under_way = rollout.members().iter().filter(at_work).filter(inside).count() as u32;
+    let at_work = rollout.members().iter().filter(|member| is_at_work(member));
+    let under_way = at_work.filter(inside).count() as u32;
     if under_way > 0 {
         let (calendar, closed) = (state.endpoints.calendar(calendar).cloned(), watch.closes);
         facts.push(RichFact::WindowOverrun { rollout: id, calendar, closed, under_way }.into());
