@@ -10,7 +10,6 @@ use patchflow_core::plan::RolloutDraft;
 use patchflow_core::rollout::{Failure, Phase, Report, ReportKind};
 use patchflow_core::time::Timestamp;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -247,14 +246,23 @@ pub(super) fn phase_of(live: &Live, order: OrderId) -> Option<Phase> {
     Some(rollout.members().get(order.member.index())?.phase())
 }
 
-/// The latest order of each member that has one.
+/// The latest operation of each member that has one, as the fleet numbers it: its order, or the hook before it.
 pub(super) fn latest(live: &Live) -> Vec<OrderId> {
-    let mut latest: BTreeMap<_, OrderId> = BTreeMap::new();
-    for order in live.orders.iter().chain(live.hooks.iter().map(|(order, _)| order)) {
-        let known = latest.entry((order.rollout, order.member)).or_insert(*order);
-        *known = (*known).max(*order);
+    let mut latest = Vec::new();
+    for rollout in live.fleet.rollouts() {
+        for (member, at) in rollout.members().iter().zip(0..) {
+            if member.operations() > 0 {
+                latest.push(OrderId {
+                    fleet: FleetId(1),
+                    generation: Generation::default(),
+                    rollout: rollout.id(),
+                    member: MemberIx(at),
+                    operation: member.operations(),
+                });
+            }
+        }
     }
-    latest.into_values().collect()
+    latest
 }
 
 /// Whether the fleet wants to be looked at within reach.

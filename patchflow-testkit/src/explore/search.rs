@@ -342,14 +342,16 @@ pub fn explore(small: Small, bounds: Bounds) -> Result<Sum, Box<Broken>> {
     Ok(sum)
 }
 
-/// Lives through one path, and says what happens on it.
+/// Lives through one path, and says what happens on it and which facts it leaves.
 ///
 /// # Errors
 /// What is broken on it, after what happened before.
 pub fn repeat(small: Small, path: &[Event]) -> Result<String, String> {
     let root = Root::of(small)?;
     let mut pair = Pair::of(root.live()?, root.model.clone(), root.now);
+    let mut told = String::new();
     for event in path {
+        let (lines, facts) = (pair.told.len(), pair.live.facts.len());
         let before = promises::Before::of(&pair.live);
         let stood = happen(&mut pair, *event)
             .and_then(|()| before.kept(&pair.live, *event))
@@ -357,6 +359,8 @@ pub fn repeat(small: Small, path: &[Event]) -> Result<String, String> {
         if let Err(text) = stood {
             return Err(format!("{}\n{}\n{text}", pair.difference(), pair.live.stand()));
         }
+        told.extend(pair.told[lines..].iter().map(|line| format!("{line}\n")));
+        told.extend(pair.live.facts[facts..].iter().map(|fact| format!("    {:?}\n", fact.fact)));
     }
-    Ok(format!("{}\n{}", pair.told.join("\n"), pair.live.stand()))
+    Ok(format!("{told}{}", pair.live.stand()))
 }
