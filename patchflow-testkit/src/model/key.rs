@@ -11,6 +11,8 @@ use patchflow_core::schedule::Schedule;
 use patchflow_core::time::Timestamp;
 use std::fmt::Write as _;
 
+const WEEK_SECS: i64 = 7 * 86_400;
+
 impl Model {
     /// The same for two states that nothing to come can tell apart.
     ///
@@ -31,11 +33,12 @@ impl Model {
         let bound = self.policy.as_ref().and_then(|policy| policy.staging.starts_max);
         let stagings: Vec<i64> =
             stagings.iter().filter(|_| bound.is_some()).map(|start| self.ahead(*start)).collect();
-        // What the clock shows tells only where something is tied to it.
-        let tied = self.policy.as_ref().is_some_and(
-            |policy| !matches!(&policy.schedule, Schedule::Anytime { freezes } if freezes.is_empty()),
-        );
-        let clock = tied.then_some(self.now);
+        // What the clock shows tells only where something is tied to it: within the week where only windows are.
+        let clock = self.policy.as_ref().and_then(|policy| match &policy.schedule {
+            Schedule::Anytime { freezes } if freezes.is_empty() => None,
+            Schedule::Weekly { freezes, .. } if freezes.is_empty() => Some(self.now.as_secs() % WEEK_SECS),
+            Schedule::Anytime { .. } | Schedule::Weekly { .. } => Some(self.now.as_secs()),
+        });
         let _ = write!(key, "{holds:?} {resync:?} {starts:?} {stagings:?} {clock:?}");
         key
     }
@@ -128,8 +131,8 @@ impl Model {
             "{candidate} {kind:?} {emergency} {state:?} {halt:?} {ring} {sweep} {frozen} {takes_back} {catch_up_stopped};"
         );
         // Longer ago than a ring may take to start, and its windows to end, makes no difference any more.
-        let week = 7 * 86_400;
-        let longest = if policy.has_windows() { week } else { i64::from(policy.deploy.start_within_secs) };
+        let longest =
+            if policy.has_windows() { WEEK_SECS } else { i64::from(policy.deploy.start_within_secs) };
         for of in rings {
             let Ring { name: _, gate, state, alerts, alerts_known, opened_at, reopened_at, settled_at } = of;
             let ago = |at: &Option<Timestamp>, longest: i64| at.map(|at| self.ahead(at).max(-longest - 1));
