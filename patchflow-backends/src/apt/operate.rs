@@ -28,6 +28,12 @@ pub(super) struct Plan {
     staged_bytes: Option<u64>,
 }
 
+/// Content that was approved, and where it was staged.
+pub(super) struct Approved {
+    pub(super) content: Digest,
+    pub(super) staged: Option<Staged>,
+}
+
 impl AptHost {
     /// Looks whether an install of this version would begin, and which way back there is. The file of the version
     /// that is there now is fetched for the way back, into the state directory, and package lists that do not know
@@ -45,7 +51,8 @@ impl AptHost {
     /// The same before an install of approved content, which needs no archive where it was staged.
     ///
     /// # Errors
-    /// Those of [`AptHost::preflight_version`], and [`FailureKind::Corrupt`] when what was staged has changed since.
+    /// Those of [`AptHost::preflight_version`], and [`FailureKind::Corrupt`] when what was staged has changed since, or
+    /// the archive has other content than was approved.
     pub fn preflight_content(
         &self,
         name: &str,
@@ -53,18 +60,18 @@ impl AptHost {
         content: Digest,
     ) -> Result<RollbackPath, Failure<'static>> {
         check_words(name, Some(version))?;
-        let staged = Staged::find(self, name, version, content);
-        if let Some(staged) = &staged {
+        let approved = Approved { content, staged: Staged::find(self, name, version, content) };
+        if let Some(staged) = &approved.staged {
             staged.check()?;
         }
-        self.look_ahead(name, version, staged.as_ref())
+        self.look_ahead(name, version, Some(&approved))
     }
 
     fn look_ahead(
         &self,
         name: &str,
         version: &str,
-        staged: Option<&Staged>,
+        approved: Option<&Approved>,
     ) -> Result<RollbackPath, Failure<'static>> {
         if let Some(pid) = lock::lock_holder(self) {
             return Err(Failure::new(
@@ -80,7 +87,7 @@ impl AptHost {
         // apt does not plan over a database that is not whole.
         let whole = !database::is_interrupted(self) && repair::broken(self)?.is_empty();
         if whole && !already {
-            let plan = self.plan(name, version, staged)?;
+            let plan = self.plan(name, version, approved)?;
             self.check_space(&plan)?;
         }
         match row {
@@ -108,7 +115,8 @@ impl AptHost {
     /// away once it is installed, and when it has changed since: the next attempt fetches anew.
     ///
     /// # Errors
-    /// Those of [`AptHost::install_version`], and [`FailureKind::Corrupt`] when what was staged has changed since.
+    /// Those of [`AptHost::install_version`], and [`FailureKind::Corrupt`] when what was staged has changed since, or
+    /// the archive has other content than was approved.
     pub fn install_content(
         &self,
         name: &str,
@@ -116,12 +124,12 @@ impl AptHost {
         content: Digest,
     ) -> Result<(), Failure<'static>> {
         check_words(name, Some(version))?;
-        let staged = Staged::find(self, name, version, content);
-        if let Some(staged) = &staged {
+        let approved = Approved { content, staged: Staged::find(self, name, version, content) };
+        if let Some(staged) = &approved.staged {
             staged.check().inspect_err(|_| staged.discard())?;
         }
-        self.install_from(name, version, staged.as_ref())?;
-        if let Some(staged) = staged {
+        self.install_from(name, version, Some(&approved))?;
+        if let Some(staged) = approved.staged {
             staged.discard();
         }
         Ok(())
@@ -131,7 +139,7 @@ impl AptHost {
         &self,
         name: &str,
         version: &str,
-        staged: Option<&Staged>,
+        approved: Option<&Approved>,
     ) -> Result<(), Failure<'static>> {
         self.settle()?;
         let doubted = intent::is_doubted(self, name, version);
@@ -143,7 +151,7 @@ impl AptHost {
             // Without a way back it goes on: whether that is allowed was decided at preflight.
             let _ = saved::keep(self, name, &row.version);
         }
-        let plan = self.plan(name, version, staged)?;
+        let plan = self.plan(name, version, approved)?;
         self.check_space(&plan)?;
         for step in plan.simulated.steps.iter().filter(|step| step.name != name) {
             if let Some(from) = &step.from {
@@ -278,9 +286,9 @@ impl AptHost {
         &self,
         name: &str,
         version: &str,
-        staged: Option<&Staged>,
+        approved: Option<&Approved>,
     ) -> Result<Plan, Failure<'static>> {
-        if let Some(staged) = staged {
+        if let Some(staged) = approved.and_then(|approved| approved.staged.as_ref()) {
             let options = staged.options();
             match self.plan_once(name, version, &options) {
                 Ok(simulated) => {
@@ -292,14 +300,37 @@ impl AptHost {
                 Err(failure) => return Err(failure),
             }
         }
-        let simulated = match self.plan_once(name, version, &[]) {
-            Err(failure) if failure.kind == FailureKind::NotFound && self.refresh => {
+        let from_lists = || -> Result<Plan, Failure<'static>> {
+            let simulated = self.plan_once(name, version, &[])?;
+            match approved {
+                Some(approved) if simulated.step_of(name).is_some() => {
+                    self.check_offered(name, version, approved.content)?;
+                }
+                Some(_) | None => {}
+            }
+            Ok(Plan { simulated, options: Vec::new(), staged_bytes: None })
+        };
+        match from_lists() {
+            Err(failure)
+                if matches!(failure.kind, FailureKind::NotFound | FailureKind::Corrupt) && self.refresh =>
+            {
                 self.refresh_lists()?;
-                self.plan_once(name, version, &[])
+                from_lists()
             }
             other => other,
-        };
-        Ok(Plan { simulated: simulated?, options: Vec::new(), staged_bytes: None })
+        }
+    }
+
+    /// Whether every archive that offers this version states the approved content for it. What is fetched then is held
+    /// against the lists by apt.
+    fn check_offered(&self, name: &str, version: &str, content: Digest) -> Result<(), Failure<'static>> {
+        let offers = updates::offers(self, &[(name, version)])?;
+        let mut of_it = offers.iter().filter(|offer| offer.version == version).peekable();
+        if of_it.peek().is_some() && of_it.all(|offer| offer.sha256 == Some(content)) {
+            return Ok(());
+        }
+        let detail = format!("{name} {version}: the archive has other content than was approved");
+        Err(Failure::new(FailureKind::Corrupt, detail))
     }
 
     fn plan_once(
@@ -312,8 +343,7 @@ impl AptHost {
         let options = options.iter().map(String::as_str);
         let what: Vec<_> = options.chain(["--no-remove", "install", &about]).collect();
         let plan = updates::simulate(self, &what)?;
-        let bare = name.split(':').next().unwrap_or(name);
-        let Some(step) = plan.steps.iter().find(|step| step.name.split(':').next() == Some(bare)) else {
+        let Some(step) = plan.step_of(name) else {
             // Its version is there already and only its configuration is not, or it is to be reinstalled.
             return Ok(plan);
         };

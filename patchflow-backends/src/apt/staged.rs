@@ -11,8 +11,8 @@
 use super::database::{self, check_words};
 use super::failure::read_failure;
 use super::host::AptHost;
-use super::operate::SPARE_BYTES;
-use super::updates::{self, Offer};
+use super::operate::{Approved, SPARE_BYTES};
+use super::updates::{self, Offer, bare};
 use super::{lock, saved};
 use crate::local::{digest_of, sync_dir};
 use patchflow_core::digest::Digest;
@@ -133,10 +133,6 @@ struct Wanted {
     offers: Vec<Offer>,
 }
 
-fn bare(name: &str) -> &str {
-    name.split(':').next().unwrap_or(name)
-}
-
 fn unwritten(error: &io::Error) -> Failure<'static> {
     let kind = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FailureKind::Disk,
@@ -237,22 +233,14 @@ impl AptHost {
 
     /// The version and what it needs, and what the lists say of them.
     fn wanted(&self, name: &str, version: &str, content: Digest) -> Result<Wanted, Failure<'static>> {
-        let plan = self.plan(name, version, None).map_err(|failure| self.busy_or(failure))?;
+        let approved = Approved { content, staged: None };
+        let plan = self.plan(name, version, Some(&approved)).map_err(|failure| self.busy_or(failure))?;
         let mut wanted = vec![(name.to_owned(), version.to_owned())];
         let others = plan.simulated.steps.into_iter().filter(|step| bare(&step.name) != bare(name));
         wanted.extend(others.map(|step| (step.name, step.to)));
         let asked: Vec<_> = wanted.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
-        let mut offers = updates::offers(self, &asked)?;
-        let is_approved = |offer: &Offer| offer.version == version && offer.sha256 == Some(content);
-        if !offers.iter().any(is_approved) && self.refresh {
-            self.refresh_lists()?;
-            offers = updates::offers(self, &asked)?;
-        }
-        if offers.iter().any(is_approved) {
-            return Ok(Wanted { packages: wanted, offers });
-        }
-        let detail = format!("{name} {version}: the archive has other content than was approved");
-        Err(Failure::new(FailureKind::Corrupt, detail))
+        let offers = updates::offers(self, &asked)?;
+        Ok(Wanted { packages: wanted, offers })
     }
 
     /// What stands in the way of a plan while an operation is under way is that operation.

@@ -16,6 +16,11 @@ pub(super) struct Step {
     pub(super) archives: Vec<(String, String)>,
 }
 
+/// A package's name without its architecture.
+pub(super) fn bare(name: &str) -> &str {
+    name.split(':').next().unwrap_or(name)
+}
+
 /// What a simulation shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Simulation {
@@ -52,6 +57,11 @@ impl Simulation {
             steps: text.lines().filter_map(Step::parse).collect(),
             removed: text.lines().filter_map(removed).collect(),
         }
+    }
+
+    /// What would be done to a package, if anything but to configure it.
+    pub(super) fn step_of(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| bare(&step.name) == bare(name))
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) enum Wrong {
     InstallsWhatHasChanged,
     ThrowsAwayEverywhere,
     StagesAgainstItsWord,
+    InstallsOtherContent,
     InventoryNotListed,
     HidesAnEndpoint,
     ShowsAllAlways,
@@ -338,11 +339,17 @@ impl Model {
         }
     }
 
+    /// This very version, with this very content.
+    fn is_to_be_had(&self, patch: &Patch) -> bool {
+        let there = the_patch();
+        patch.content == there.content || patch.target == there.target && self.is(Wrong::InstallsOtherContent)
+    }
+
     /// From what was staged, which must be it; otherwise from afar.
     fn can_install(&self, host: &Host, patch: &Patch) -> bool {
         match host.staged.get(&patch.content) {
             Some(there) => *there == patch.content || self.is(Wrong::InstallsWhatHasChanged),
-            None => patch.content == the_patch().content && !self.is_withheld(),
+            None => self.is_to_be_had(patch) && !self.is_withheld(),
         }
     }
 
@@ -424,8 +431,7 @@ impl Installer for Model {
             if known && self.is(Wrong::InstallsInPreflight) {
                 disk.hosts.get_mut(order.endpoint()).unwrap().version = order.target().version.clone();
             }
-            let good =
-                known && order.patch().content == the_patch().content || self.is(Wrong::SeesNoObstacle);
+            let good = known && self.is_to_be_had(order.patch()) || self.is(Wrong::SeesNoObstacle);
             let obstacle = (!good).then(|| failure(FailureKind::NotFound));
             Preflight { order: order.id(), obstacle, path: RollbackPath::Reinstall }
         };

@@ -40,6 +40,7 @@ const WRONG: &[(Wrong, &str)] = &[
     (Wrong::InstallsWhatHasChanged, "I32"),
     (Wrong::ThrowsAwayEverywhere, "I33"),
     (Wrong::StagesAgainstItsWord, "I34"),
+    (Wrong::InstallsOtherContent, "I35"),
     (Wrong::InventoryNotListed, "V1"),
     (Wrong::HidesAnEndpoint, "V2"),
     (Wrong::ShowsAllAlways, "V3"),

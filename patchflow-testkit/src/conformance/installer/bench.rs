@@ -75,6 +75,13 @@ impl<'a> Bench<'a> {
         Self::desk_of(&self.world, &self.missing_version())
     }
 
+    /// A fleet that orders the world's version, approved with other content than the world has.
+    pub(super) fn desk_of_other_content(&self) -> Result<FleetDesk, Stop> {
+        let mut patch = self.world.patch.clone();
+        patch.content = Digest::of(b"conformance, other content");
+        Self::desk_of(&self.world, &patch)
+    }
+
     /// A fleet whose orders were to be started long ago.
     pub(super) fn desk_of_long_ago(&self) -> Result<FleetDesk, Stop> {
         let World { patch, endpoints, prior, path, now, .. } = &self.world;

@@ -1,4 +1,4 @@
-//! The suite for installers and the inventories that belong to them: clauses I1 to I34 and V1 to V9.
+//! The suite for installers and the inventories that belong to them: clauses I1 to I35 and V1 to V9.
 //!
 //! A builder makes small worlds: at least three endpoints that have a package in one version, and a patch to the next.
 //! Orders come from a real fleet (see [`crate::orders`]).
@@ -247,6 +247,11 @@ const SUITE: &[(Clause, Check)] = &[
     clause("I34", "An installer that does not stage answers every staging with `Unsupported`.", |b, p| {
         Box::pin(staging::unsupported(b, p))
     }),
+    clause(
+        "I35",
+        "An install whose approved content is not what is to be had is reported failed and leaves the level as it was, and a look before it finds the obstacle.",
+        |b, p| Box::pin(operations::other_content(b, p)),
+    ),
     clause("V1", "The manifest lists `Inventory` and fits this SDK.", |b, p| {
         Box::pin(inventory::manifest(b, p))
     }),

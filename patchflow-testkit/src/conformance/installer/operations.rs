@@ -23,6 +23,16 @@ pub(super) async fn fails(builder: &dyn InstallerBuilder, place: &str) -> Result
     bench.must_have_prior(order.endpoint(), &order).await
 }
 
+pub(super) async fn other_content(builder: &dyn InstallerBuilder, place: &str) -> Result<(), Stop> {
+    let mut bench = Bench::new(builder, place).await?;
+    let order = bench.desk_of_other_content()?.install(&bench.endpoint(0)).map_err(no_order)?;
+    let looks = bench.world.installer.preflight(&[as_install(&order)?]).await;
+    let is_seen = looks.len() == 1 && looks.iter().all(|look| look.obstacle.is_some());
+    must!(is_seen, "the content is not what was approved: {looks:?}");
+    bench.must_not_succeed(&order).await?;
+    bench.must_have_prior(order.endpoint(), &order).await
+}
+
 fn as_install(order: &Order) -> Result<InstallOrder, Stop> {
     match order {
         Order::Install(install) => Ok(install.clone()),
