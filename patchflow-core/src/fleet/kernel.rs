@@ -309,8 +309,9 @@ impl Fleet {
                 self.step(now, candidate, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.clock_agenda.pop_first() {
                 let Some(entry) = self.state.candidate(candidate) else { continue };
-                let look = decide::clock(&self.state, now, entry, &mut facts).filter(|look| *look > now);
-                self.state.cache.candidate_alarms.set(candidate, look);
+                let first = decide::first_install(&self.state, now, entry, &mut facts);
+                let due = self.look_at_due_dates(now, candidate, &mut facts);
+                self.look_later(now, candidate, [first, due]);
                 self.apply_all(now, &mut facts, out);
             } else if let Some(endpoint) = self.state.cache.onboarding.pop_first() {
                 decide::onboarded(&self.state, now, endpoint, &mut facts);
@@ -539,9 +540,15 @@ impl Fleet {
     }
 
     fn step(&mut self, now: Timestamp, id: CandidateId, facts: &mut Facts, out: &mut Outbox) {
-        let look = decide::step(&self.state, now, id, facts).filter(|look| *look > now);
-        self.state.cache.candidate_alarms.set(id, look);
+        let due = self.look_at_due_dates(now, id, facts);
+        let own = decide::step(&self.state, now, id, facts);
+        self.look_later(now, id, [due, own]);
         self.apply_all(now, facts, out);
+    }
+
+    fn look_later(&mut self, now: Timestamp, id: CandidateId, looks: [Option<Timestamp>; 2]) {
+        let look = looks.into_iter().flatten().min().filter(|look| *look > now);
+        self.state.cache.candidate_alarms.set(id, look);
     }
 
     /// A reason by its number, as members carry it.

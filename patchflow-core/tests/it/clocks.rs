@@ -95,6 +95,33 @@ fn an_endpoint_that_needs_it_later_is_due_later_and_a_need_that_pauses_restarts_
 }
 
 #[test]
+fn whoever_needs_it_after_the_breach_has_days_of_its_own_and_whoever_comes_into_production_is_counted() {
+    let mut world = World::new(10, 2, by_hand());
+    let candidate = world.publish(patch("lib", "2"));
+    let test = world.fleet.endpoint_ix("test-0").unwrap();
+    world.pass(8 * DAY);
+    let at = |days: u64| start().plus_secs(days * DAY);
+    let before = vec![("near", at(5), 10), ("passed", at(7), 10)];
+    assert_eq!(told(&world), before);
+    let late = EndpointSeen::new("late", Environment::Production);
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![late]) });
+    let late = world.fleet.endpoint_ix("late").unwrap();
+    let need = NeedSeen::needs(late, Some(Arc::from("1.0")), RollbackPath::Reinstall);
+    world.see(Observation::Needs { candidate, needs: Cow::Owned(vec![need]) });
+    world.see(Observation::Identified);
+    world.pass(4 * DAY);
+    world.see(Observation::Identified);
+    assert_eq!(told(&world), before, "it has days of its own");
+    let name = world.fleet.endpoint(test).unwrap().id().clone();
+    let moved = EndpointSeen::new(name, Environment::Production);
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![moved]) });
+    world.see(Observation::Identified);
+    world.pass(10 * DAY);
+    let after = [before, vec![("passed", at(15), 12)]].concat();
+    assert_eq!(told(&world), after, "eight days and seven");
+}
+
+#[test]
 fn rated_down_it_is_still_due_when_it_was_and_rated_up_sooner() {
     let mut world = World::new(10, 2, by_hand());
     let mut update = patch("lib", "2");

@@ -114,11 +114,11 @@ pub(super) fn trial_rule(policy: &Policy, identified: &Identified) -> Option<&'s
     policy.trial.required_for.iter().any(|filter| filter.matches(patch)).then_some("trial.required_for")
 }
 
-/// The next step of one candidate. Returns when to look again, if time alone may change something.
+/// The next step of one candidate, its due dates apart. Returns when to look again, if time alone may change something.
 pub(crate) fn step(state: &State, now: Timestamp, id: CandidateId, facts: &mut Facts) -> Option<Timestamp> {
     let entry = state.candidate(id)?;
-    let due = super::clock::clock(state, now, entry, facts);
-    due.into_iter().chain(own_step(state, now, id, entry, facts)).min()
+    let first = super::clock::first_install(state, now, entry, facts);
+    first.into_iter().chain(own_step(state, now, id, entry, facts)).min()
 }
 
 fn own_step(

@@ -168,17 +168,6 @@ fn placed(environment: Environment, attributes: &Attributes, now: Timestamp) -> 
     Surroundings { environment, criticality: *criticality, exposure: *exposure, end_of_life }
 }
 
-/// Tells of due dates that come near or have passed. Returns when to look again.
-pub(crate) fn clock(
-    state: &State,
-    now: Timestamp,
-    entry: &CandidateEntry,
-    facts: &mut Facts,
-) -> Option<Timestamp> {
-    let first = first_install(state, now, entry, facts);
-    first.into_iter().chain(due_date(state, now, entry, facts)).min()
-}
-
 /// Until when a critical candidate should have its first install on a non-production endpoint (semantics S7); `None`
 /// when it has it, or is not critical, or its trial is behind it or not asked for.
 pub(crate) fn first_install_due(state: &State, entry: &CandidateEntry) -> Option<Timestamp> {
@@ -196,7 +185,8 @@ pub(crate) fn first_install_due(state: &State, entry: &CandidateEntry) -> Option
     wanted.then(|| from.plus_secs(policy.clock.first_install_within_secs.into()))
 }
 
-fn first_install(
+/// Tells of the first install that a critical candidate should have. Returns when to look again.
+pub(crate) fn first_install(
     state: &State,
     now: Timestamp,
     entry: &CandidateEntry,
@@ -225,8 +215,13 @@ fn first_install(
 }
 
 /// Tells of the due date, when it comes near and when it has passed, once each and with the number of endpoints. It
-/// counts endpoints only then.
-fn due_date(state: &State, now: Timestamp, entry: &CandidateEntry, facts: &mut Facts) -> Option<Timestamp> {
+/// counts endpoints only then. Returns when to look again, if nothing but time changes.
+pub(crate) fn due_date(
+    state: &State,
+    now: Timestamp,
+    entry: &CandidateEntry,
+    facts: &mut Facts,
+) -> Option<Timestamp> {
     let (policy, _) = state.policy.as_ref()?;
     let identified = entry.candidate.identified();
     let (candidate, due) = (identified.id(), identified.risk().due?);

@@ -24,7 +24,7 @@ mod world;
 
 pub(crate) use approval::approves_later;
 pub(crate) use candidate::step;
-pub(crate) use clock::{clock, first_install_due, outside};
+pub(crate) use clock::{due_date, first_install, first_install_due, outside};
 pub(crate) use command::command;
 pub(crate) use condition::{
     next_turn, reachable, read, reboots_pending, scan, scans_due, stale, turn_over, unreachable,

@@ -65,6 +65,7 @@ impl State {
             entry.clock.critical_since = Some(at);
             (entry.clock.first_warned, entry.clock.first_told) = (false, false);
         }
+        self.cache.due_looks.remove(&id);
         if before.due != risk.due {
             (entry.clock.warned, entry.clock.told, entry.clock.next) = (false, None, None);
         }

@@ -139,6 +139,7 @@ impl State {
     /// It has what was approved for it: from now on it counts like any other.
     pub(super) fn onboarded(&mut self, ix: EndpointIx) {
         self.condition_changes(ix, |known| known.onboarded = true);
+        self.all_due_dates_change();
         self.note_selection(ix);
     }
 
@@ -148,9 +149,14 @@ impl State {
         let scope = self.cache.budgets.scope_of(&self.endpoints, ix);
         let staged_in = self.cache.stagings.scope_of(&self.endpoints, ix);
         let group = self.endpoints.slot(ix).map_or(0, |slot| slot.group);
+        let environment = |state: &Self| state.endpoints.slot(ix).map(|slot| slot.environment);
         let before = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
+        let environment_before = environment(self);
         self.endpoints.change(ix, seen);
         let after = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
+        if (environment_before, before.2) != (environment(self), after.2) {
+            self.all_due_dates_change();
+        }
         if self.cache.live {
             self.count_moved(ix, was_gone, scope);
             self.count_moved_stagings(ix, was_gone, staged_in);

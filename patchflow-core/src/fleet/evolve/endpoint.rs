@@ -65,6 +65,9 @@ impl State {
             let clock = self.candidates.get_mut(candidate.index()).map(|entry| &mut entry.clock);
             clock.into_iter().for_each(|clock| _ = clock.first_install.get_or_insert(at));
         }
+        if matches!(from, Phase::Verified | Phase::Skipped) {
+            self.cache.due_looks.remove(&candidate);
+        }
         let waits = to == Phase::Waiting;
         let begins = matches!(event, Event::Ordered | Event::RebootOrdered | Event::HookAsked);
         if begins && rollout.queue.windowed && self.cache.live {

@@ -93,6 +93,7 @@ impl State {
                 self.revision = Revision(self.revision.0 + 1);
                 let all = (0..self.candidates.len()).map(|i| CandidateId(i as u32));
                 self.cache.candidate_agenda.extend(all);
+                self.all_due_dates_change();
                 self.look_at_drills();
                 self.budgets_changed();
                 if !freezes_stay && self.cache.live {
@@ -254,6 +255,7 @@ impl State {
                 if paths_change {
                     self.look_at_gates(*candidate);
                 }
+                self.due_dates_come(*candidate, needs);
                 // Some may have waited for this to be there.
                 needs.iter().for_each(|need| self.wake(need.endpoint));
                 let needing = needs.iter().filter(|need| need.standing == Standing::Needs);

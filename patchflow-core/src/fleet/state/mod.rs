@@ -267,6 +267,8 @@ pub(crate) struct Cache {
     /// Whether the clock is behind the latest time, and that has been told.
     pub(crate) behind: bool,
     pub(crate) candidate_agenda: BTreeSet<CandidateId>,
+    /// When the due dates of candidates are to be looked at again; of those that are not here, now.
+    pub(crate) due_looks: BTreeMap<CandidateId, Option<Timestamp>>,
     /// Candidates of which only the dates are looked at.
     pub(crate) clock_agenda: BTreeSet<CandidateId>,
 }

@@ -97,7 +97,8 @@ impl State {
                 self.cache.candidate_agenda.insert(CandidateId(i as u32));
             } else {
                 let mut due = Facts::new();
-                let look = decide::clock(self, self.clock, entry, &mut due);
+                let first = decide::first_install(self, self.clock, entry, &mut due);
+                let look = decide::due_date(self, self.clock, entry, &mut due).into_iter().chain(first).min();
                 let look = if due.is_empty() { look } else { Some(self.clock) };
                 looks.push((CandidateId(i as u32), look));
             }
