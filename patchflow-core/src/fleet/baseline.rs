@@ -29,6 +29,7 @@ use crate::policy::{Policy, REBOOTS_MAX, Selector};
 use crate::risk::Assessment;
 use crate::rollout::{
     Emergency, Halt, Member, Ring, Rollout, RolloutKind, RolloutState, STAGE_BYTES, StageSlot, Stages,
+    WindowLog,
 };
 use crate::time::Timestamp;
 use alloc::format;
@@ -155,6 +156,8 @@ struct RolloutSnapshot {
     stages: usize,
     #[serde(default)]
     wrong_content: bool,
+    #[serde(default)]
+    windows: WindowLog,
 }
 
 impl Fleet {
@@ -322,6 +325,7 @@ fn snapshot_rollout(rollout: &Rollout) -> RolloutSnapshot {
         unplaced: rollout.unplaced.iter().copied().collect(),
         stages: rollout.stages.0.len(),
         wrong_content: rollout.wrong_content,
+        windows: rollout.windows.clone(),
     }
 }
 
@@ -450,6 +454,7 @@ fn restore(bytes: &[u8]) -> Result<State, Flaw> {
         restored.failed_late = rollout.failed_late.into_iter().collect();
         restored.stages = stages;
         restored.wrong_content = rollout.wrong_content;
+        restored.windows = rollout.windows;
         restored.unplaced = rollout.unplaced.into_iter().collect();
         restored.recount();
         state.rollouts.push(restored);

@@ -23,6 +23,15 @@ pub(crate) enum MemberTurn {
         /// When its window opens; `None` when none is long enough.
         opens: Option<Timestamp>,
     },
+    /// It missed a window, and may start inside active hours before the next one.
+    CatchesUp {
+        /// When the grace after that window ends.
+        grace: Timestamp,
+        /// When it may start.
+        starts: Timestamp,
+        /// When its next window opens; `None` when none is long enough.
+        opens: Option<Timestamp>,
+    },
     /// Its window is open, and its place in the spread is to come.
     Spread(Timestamp),
     /// No opening is long enough.
@@ -85,10 +94,21 @@ impl Fleet {
                 Turn::Later(at)
             }
             MemberTurn::Never => Turn::Never,
-            MemberTurn::Open | MemberTurn::NoCalendar | MemberTurn::Due { .. } => return usual,
+            MemberTurn::Open
+            | MemberTurn::NoCalendar
+            | MemberTurn::Due { .. }
+            | MemberTurn::CatchesUp { .. } => return usual,
         };
         let due = self.state.due_there(at.rollout, at.member.endpoint);
-        let hastened = self.state.hasten(self.state.cache.now, at.rollout.id(), at.ix, needed, turn);
+        let (now, id) = (self.state.cache.now, at.rollout.id());
+        let hastened = self.state.hasten(now, id, at.ix, needed, turn);
+        if let (Turn::Later(starts), Some(grace)) = (hastened, self.state.grace_ends(at.rollout, at.ix))
+            && hastened != turn
+            && self.state.catch_up(now, id, at.ix, needed) == Some(hastened)
+        {
+            let opens = if let Turn::Later(opens) = turn { Some(opens) } else { None };
+            return MemberTurn::CatchesUp { grace, starts, opens };
+        }
         match (hastened, usual) {
             (Turn::Open { .. }, _) => MemberTurn::Open,
             (later, _) if later == turn => usual,

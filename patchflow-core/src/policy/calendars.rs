@@ -18,6 +18,14 @@ pub struct CalendarPolicy {
     /// Over how many seconds the starts of one opening are spread, each endpoint by its stable hash; never so far that
     /// the operation would no longer fit. 0 lets everybody start as the window opens.
     pub spread_secs: u32,
+    /// The calendar of the policy in whose openings whoever missed a window catches up. Its operation must fit in there as
+    /// in a window, freezes of both calendars hold, and starts are not spread. `None`: it waits for its next window.
+    #[serde(default)]
+    pub active_hours: Option<String>,
+    /// How long after the missed window closed it does not catch up yet, in seconds. It starts once its endpoint was read
+    /// after that. Without `active_hours` it means nothing.
+    #[serde(default)]
+    pub grace_secs: u32,
 }
 
 impl CalendarPolicy {
@@ -28,6 +36,11 @@ impl CalendarPolicy {
                 say(path.clone(), "a calendar needs a name; endpoints that name none go by `schedule`");
             }
             super::check::schedule(&path, schedule, deploy, say);
+        }
+        if let Some(name) = self.active_hours.as_ref().filter(|name| !self.named.contains_key(*name)) {
+            let message =
+                format!("there is no calendar `{name}` in `calendars.named`; add it, or leave this out");
+            say("calendars.active_hours".into(), &message);
         }
     }
 }

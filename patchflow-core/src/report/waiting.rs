@@ -141,6 +141,9 @@ fn in_the_way(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
     if let Some(full) = fleet.full_budget(rollout.id(), ix) {
         return full;
     }
+    if let Some(there) = fleet.endpoint(member.endpoint()).filter(|there| there.is_asked()) {
+        return format!("{} is read before it is ordered anything, and has not answered yet", there.id());
+    }
     "it is next when the fleet is looked at again".into()
 }
 
@@ -163,6 +166,16 @@ fn closed(fleet: &Fleet, member: &Member, turn: MemberTurn) -> Option<String> {
         MemberTurn::Due { due, opens: None } => {
             format!(
                 "no maintenance window is long enough; it starts outside of them when it is due, from {due}"
+            )
+        }
+        MemberTurn::CatchesUp { grace, starts, opens } => {
+            let next = opens.map_or_else(
+                || "no maintenance window is long enough".into(),
+                |at| format!("the next maintenance window opens {at}"),
+            );
+            format!(
+                "it missed its window and starts inside active hours, from {starts}, once its endpoint was read after {grace}; \
+                 {next}"
             )
         }
         MemberTurn::Frozen { until, starts } if starts <= until => format!("a freeze lasts until {until}"),

@@ -2,9 +2,11 @@
 
 use crate::ids::MemberIx;
 use alloc::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
 /// Members, each once, the first of the plan first. A whole rollout in it takes less than half a byte a member.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct MemberSet {
     /// By a sixty-fourth of the index, one bit for each member; no word is zero.
     words: BTreeMap<u32, u64>,
@@ -21,6 +23,11 @@ const fn lowest(high: u32, word: u64) -> MemberIx {
 impl MemberSet {
     pub(crate) fn is_empty(&self) -> bool {
         self.words.is_empty()
+    }
+
+    pub(crate) fn contains(&self, at: MemberIx) -> bool {
+        let (high, bit) = place(at);
+        self.words.get(&high).is_some_and(|word| word & bit != 0)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -106,6 +113,7 @@ mod tests {
                 }
                 _ => assert_eq!(set.pop_first(), plain.pop_first()),
             }
+            assert_eq!(set.contains(at), plain.contains(&at));
             assert_eq!((set.first(), set.is_empty()), (plain.first().copied(), plain.is_empty()));
             if step % 500 == 0 {
                 assert!(set.iter().eq(plain.iter().copied()));

@@ -13,6 +13,7 @@ mod ring;
 mod stage;
 mod state;
 mod table;
+mod windows;
 
 pub use member::Member;
 pub(crate) use member_set::MemberSet;
@@ -27,3 +28,4 @@ pub(crate) use stage::{STAGE_BYTES, StageHead, StageSlot, StageState, Stages};
 pub use stage::{StageId, StageOrder, StageOutcome};
 pub use state::{Emergency, Halt, Rollout, RolloutKind, RolloutState};
 pub use table::{Event, diagram};
+pub(crate) use windows::WindowLog;

@@ -1,6 +1,6 @@
 //! Who is to start next, and who has waited too long.
 
-use super::{MemberSet, Parked};
+use super::{MemberSet, Parked, Phase, RingState, Rollout};
 use crate::ids::{EndpointIx, MemberIx};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -147,6 +147,41 @@ impl Queue {
     pub(crate) fn watch_work(&mut self, calendar: u32) {
         if self.waits.entry(calendar).or_default().watch.is_none() && !self.unwatched.contains(&calendar) {
             self.unwatched.push(calendar);
+        }
+    }
+}
+
+impl Rollout {
+    /// Whether there is somebody to look at.
+    pub(crate) fn has_next(&mut self) -> bool {
+        !self.queue.again.is_empty() || self.queue.parked.head().is_some() || self.next_of_ring().is_some()
+    }
+
+    /// The next of the open ring that waits, without taking it.
+    fn next_of_ring(&mut self) -> Option<MemberIx> {
+        let ring = &self.rings[usize::from(self.ring)];
+        if ring.state != RingState::Open {
+            return None;
+        }
+        let end = ring.first + ring.size;
+        while self.queue.cursor < end && self.members[self.queue.cursor as usize].phase != Phase::Waiting {
+            self.queue.cursor += 1;
+        }
+        (self.queue.cursor < end && self.ring_has_room(self.ring)).then_some(MemberIx(self.queue.cursor))
+    }
+
+    /// The next member to look at, in plan order: of those that wait again, of those for whom a place became free, and
+    /// of the open ring.
+    pub(crate) fn next_member(&mut self) -> Option<MemberIx> {
+        let (again, parked) = (self.queue.again.first(), self.queue.parked.head());
+        let first = again.into_iter().chain(parked).chain(self.next_of_ring()).min()?;
+        if again == Some(first) {
+            self.queue.again.pop_first()
+        } else if parked == Some(first) {
+            self.queue.parked.take()
+        } else {
+            self.queue.cursor += 1;
+            Some(first)
         }
     }
 }

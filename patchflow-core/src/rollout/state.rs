@@ -1,7 +1,7 @@
 //! A rollout: its plan in motion. State changes come from the fleet's evolution only.
 
 use super::queue::Queue;
-use super::{Event, Member, Phase, Ring, RingState, Stages};
+use super::{Event, Member, Phase, Ring, RingState, Stages, WindowLog};
 use crate::digest::Digest;
 use crate::gate::{Class, Counts};
 use crate::ids::{CandidateId, EndpointIx, MemberIx, Revision, RolloutId};
@@ -88,6 +88,7 @@ pub struct Rollout {
     pub(crate) stages: Stages,
     /// Whether an endpoint held other content than what was approved, which was told once.
     pub(crate) wrong_content: bool,
+    pub(crate) windows: WindowLog,
     index: HashTable<u32>,
     pub(crate) queue: Queue,
 }
@@ -166,6 +167,7 @@ impl Rollout {
             failed_late: BTreeSet::new(),
             stages: Stages::default(),
             wrong_content: false,
+            windows: WindowLog::default(),
             index: HashTable::new(),
             queue,
         };
@@ -557,39 +559,6 @@ impl Rollout {
         let ring = &self.rings[usize::from(number)];
         let limit = self.ring_policy(number).and_then(|policy| policy.in_flight_max);
         limit.is_none_or(|limit| ring.operating < limit.of(ring.size))
-    }
-
-    /// Whether there is somebody to look at.
-    pub(crate) fn has_next(&mut self) -> bool {
-        !self.queue.again.is_empty() || self.queue.parked.head().is_some() || self.next_of_ring().is_some()
-    }
-
-    /// The next of the open ring that waits, without taking it.
-    fn next_of_ring(&mut self) -> Option<MemberIx> {
-        let ring = &self.rings[usize::from(self.ring)];
-        if ring.state != RingState::Open {
-            return None;
-        }
-        let end = ring.first + ring.size;
-        while self.queue.cursor < end && self.members[self.queue.cursor as usize].phase != Phase::Waiting {
-            self.queue.cursor += 1;
-        }
-        (self.queue.cursor < end && self.ring_has_room(self.ring)).then_some(MemberIx(self.queue.cursor))
-    }
-
-    /// The next member to look at, in plan order: of those that wait again, of those for whom a place became free, and
-    /// of the open ring.
-    pub(crate) fn next_member(&mut self) -> Option<MemberIx> {
-        let (again, parked) = (self.queue.again.first(), self.queue.parked.head());
-        let first = again.into_iter().chain(parked).chain(self.next_of_ring()).min()?;
-        if again == Some(first) {
-            self.queue.again.pop_first()
-        } else if parked == Some(first) {
-            self.queue.parked.take()
-        } else {
-            self.queue.cursor += 1;
-            Some(first)
-        }
     }
 }
 

@@ -169,6 +169,17 @@ impl Story {
             };
             policy.calendars.named = [("always".into(), Schedule::anytime())].into();
             policy.calendars.spread_secs = 600;
+            // Whoever missed one catches up between them, or whenever it checks in.
+            if seed % 16 >= 8 {
+                let between = |day| {
+                    (0..4).map(move |i| WeeklyWindow { day, opens_minute: 180 + i * 360, open_minutes: 90 })
+                };
+                let office = days.into_iter().flat_map(between).collect();
+                let office = Schedule::Weekly { windows: office, freezes: vec![] };
+                policy.calendars.named.insert("office".into(), office);
+                policy.calendars.active_hours = Some(if seed % 3 < 2 { "office" } else { "always" }.into());
+                policy.calendars.grace_secs = [0, 1800, 30_000][seed as usize % 7 % 3];
+            }
         }
         let some =
             |n: u64| (seed / n).is_multiple_of(3).then_some(Amount::Count { n: 1 + (seed / n % 4) as u32 });

@@ -31,6 +31,7 @@ mod journal_golden;
 mod journal_hostile;
 mod journal_roundtrip;
 mod journal_samples;
+mod missed;
 mod onboarding;
 mod package_urls;
 mod relations;

@@ -80,7 +80,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(facts_first::FactsFirst::default()),
         Box::new(fences::Fences::default()),
         Box::new(holds::Holds::default()),
-        Box::new(inside_window::InsideWindow),
+        Box::new(inside_window::InsideWindow::default()),
         Box::new(limits::LimitsKept),
         Box::new(one_operation::OneOperation::default()),
         Box::new(operators::OperatorsCalled::default()),

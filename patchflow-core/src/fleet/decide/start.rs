@@ -140,12 +140,12 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if !its_turn {
         return Start::Nothing;
     }
-    let last_start = match turn {
+    let (last_start, read_since) = match turn {
         // An order that expires as it leaves is worth a try, and only one.
         Turn::Open { last_start, .. } if last_start <= now && at.member.operation > 0 => {
             return Start::Later(now.plus_secs(1));
         }
-        Turn::Open { last_start, .. } => last_start,
+        Turn::Open { last_start, read_since, .. } => (last_start, read_since),
         Turn::Later(at) => return Start::Later(at),
         Turn::Never => return Start::Nothing,
     };
@@ -180,7 +180,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if slot.conditions.has(Bits::REBOOT_PENDING) {
         return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
     }
-    if is_unread(state, now, slot, at) {
+    if is_unread(state, now, slot, at) || slot.read_at < read_since {
         return if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());

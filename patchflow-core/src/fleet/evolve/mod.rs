@@ -567,8 +567,11 @@ impl State {
                     return Err(format!("the next reason is {}", self.reasons.next_code()));
                 }
             }
-            // It says what did not happen.
-            RichFact::WindowMissed { .. } | RichFact::WindowOverrun { .. } => {}
+            RichFact::WindowMissed { rollout, calendar, closed, .. } => {
+                self.window_missed(*rollout, calendar.as_deref(), *closed)?;
+            }
+            // It says what was not kept.
+            RichFact::WindowOverrun { .. } => {}
             RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
             RichFact::ResyncStarted { silence_secs: _, until } => {
                 let open = self.operating_members().collect();

@@ -1,4 +1,4 @@
-//! Starts outside of windows: emergencies, and due dates that have passed (semantics S7).
+//! Starts outside of windows: emergencies, due dates that have passed (semantics S7), and windows that were missed (S4).
 
 use crate::fleet::state::State;
 use crate::fleet::state::openings::Turn;
@@ -17,7 +17,7 @@ impl State {
         risk.due_there(self.day_began(day), self.due_limits())
     }
 
-    /// What an emergency or a passed due date makes of a turn that would not come yet.
+    /// What an emergency, a passed due date or a missed window makes of a turn that would not come yet.
     pub(crate) fn hasten(
         &self,
         now: Timestamp,
@@ -26,6 +26,16 @@ impl State {
         needed_secs: u64,
         turn: Turn,
     ) -> Turn {
+        match (self.force(now, id, ix, needed_secs, turn), self.catch_up(now, id, ix, needed_secs)) {
+            (open @ Turn::Open { .. }, _)
+            | (Turn::Later(_) | Turn::Never, Some(open @ Turn::Open { .. })) => open,
+            (Turn::Later(one), Some(Turn::Later(other))) => Turn::Later(one.min(other)),
+            (turn, None | Some(Turn::Never)) => turn,
+            (Turn::Never, Some(turn)) => turn,
+        }
+    }
+
+    fn force(&self, now: Timestamp, id: RolloutId, ix: MemberIx, needed_secs: u64, turn: Turn) -> Turn {
         let later = match turn {
             Turn::Open { .. } => return turn,
             Turn::Later(at) => Some(at),
@@ -55,7 +65,7 @@ impl State {
         let schedule = schedule.without(passes, thaws);
         match Opening::after(&schedule, now, needed_secs) {
             Some(opening) if opening.opens <= now => {
-                Turn::Open { last_start: opening.last_start, outside: true }
+                Turn::Open { last_start: opening.last_start, outside: true, read_since: 0 }
             }
             Some(opening) => Turn::Later(look_again.map_or(opening.opens, |at| at.min(opening.opens))),
             None => otherwise,

@@ -4,6 +4,7 @@ mod bundle;
 mod counting;
 mod forced;
 pub(super) mod kin;
+mod missed;
 pub(super) mod openings;
 mod recover;
 pub(super) mod rescue;

@@ -15,8 +15,10 @@ pub(crate) enum Turn {
     /// Now, and until then at the latest.
     Open {
         last_start: Timestamp,
-        /// Whether no window is open, and something else lets it start.
+        /// Whether neither its window nor active hours are open, and something else lets it start.
         outside: bool,
+        /// Since when its endpoint must have been read, in seconds since the epoch, because it catches up; 0 as usual.
+        read_since: u32,
     },
     /// Then, and not before.
     Later(Timestamp),
@@ -28,11 +30,19 @@ impl State {
     /// The schedule that an endpoint's calendar number means under a rollout's policy, with the freezes of the policy
     /// that is adopted now, which act at once (semantics S8); `None` when it means none.
     pub(crate) fn schedule_for<'a>(&self, rollout: &'a Rollout, calendar: u32) -> Option<Cow<'a, Schedule>> {
-        let name = match (calendar, self.endpoints.calendar(calendar)) {
-            (0, _) => None,
-            (_, Some(name)) => Some(&**name),
-            (_, None) => return None,
-        };
+        match (calendar, self.endpoints.calendar(calendar)) {
+            (0, _) => self.schedule_named(rollout, None),
+            (_, Some(name)) => self.schedule_named(rollout, Some(name)),
+            (_, None) => None,
+        }
+    }
+
+    /// The same by the calendar's name.
+    pub(crate) fn schedule_named<'a>(
+        &self,
+        rollout: &'a Rollout,
+        name: Option<&str>,
+    ) -> Option<Cow<'a, Schedule>> {
         let own = rollout.policy().schedule_of(name)?;
         let adopted = self.policy.as_ref().filter(|(_, digest)| *digest != rollout.policy_digest);
         let more =
@@ -81,7 +91,7 @@ impl State {
         let Some(at) = self.member(id, ix) else { return Turn::Never };
         let endpoint = at.member.endpoint;
         if !at.rollout.queue.windowed && self.endpoints.calendars_are_unused() {
-            return Turn::Open { last_start: Timestamp::MAX, outside: false };
+            return Turn::Open { last_start: Timestamp::MAX, outside: false, read_since: 0 };
         }
         let calendar = self.calendar_of(endpoint);
         let Some(opening) = self.opening(now, id, calendar, needed_secs) else {
@@ -92,7 +102,7 @@ impl State {
         if starts > now {
             return self.hasten(now, id, ix, needed_secs, Turn::Later(starts));
         }
-        Turn::Open { last_start: opening.last_start, outside: false }
+        Turn::Open { last_start: opening.last_start, outside: false, read_since: 0 }
     }
 
     /// When an endpoint may start in an opening, its place in the spread included.

@@ -237,6 +237,11 @@ impl Endpoints {
         self.calendars.get((number as usize).checked_sub(1)?)
     }
 
+    /// The number of a calendar, 0 for the policy's own schedule; `None` for a name that no endpoint ever gave.
+    pub(crate) fn calendar_number(&self, name: Option<&str>) -> Option<u32> {
+        name.map_or(Some(0), |name| self.calendars_known.get(name).copied())
+    }
+
     /// Whether no endpoint ever named a calendar.
     pub(crate) fn calendars_are_unused(&self) -> bool {
         self.calendars.is_empty()

@@ -5,9 +5,9 @@ use super::{Field, HOUR, field};
 use crate::world::{Does, World, start};
 use patchflow_core::catalog::Severity;
 use patchflow_core::doc::patch;
-use patchflow_core::fleet::Command;
+use patchflow_core::fleet::{Command, Observation};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{CalendarPolicy, OnSuperseded, Policy, StartMode};
+use patchflow_core::policy::{Approval, CalendarPolicy, OnSuperseded, Policy, StartMode};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use std::collections::BTreeMap;
 
@@ -47,8 +47,40 @@ fn dues(policy: Policy) -> String {
 
 /// A calendar whose windows are cycles.
 fn cycles() -> BTreeMap<String, Schedule> {
-    let windows = vec![WeeklyWindow { open_minutes: 2880, ..saturday_morning() }];
+    cycles_on(Weekday::Saturday)
+}
+
+fn cycles_on(day: Weekday) -> BTreeMap<String, Schedule> {
+    let windows = vec![WeeklyWindow { day, open_minutes: 2880, ..saturday_morning() }];
     [("weekends".into(), Schedule::Weekly { windows, freezes: vec![] })].into()
+}
+
+/// A window on Saturday noon that an endpoint missed, which is back on Monday morning: when what was ordered there.
+fn missed(mut policy: Policy) -> String {
+    let window = WeeklyWindow { opens_minute: 12 * 60, ..saturday_morning() };
+    policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
+    policy.calendars.named.extend(cycles_on(Weekday::Monday));
+    policy.deploy.start_within_secs = 20 * DAY as u32;
+    policy.trial.required_for.clear();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    let mut world = World::new(1, 0, policy);
+    let endpoints = vec![world.fleet.endpoint_ix("prod-0").unwrap()];
+    world.see(Observation::Unreachable { endpoints: endpoints.clone().into(), since: start() });
+    world.publish(patch("webd", "1.1"));
+    world.pass(50 * HOUR);
+    world.see(Observation::Reachable { endpoints: endpoints.into() });
+    let mut days = Vec::new();
+    for day in 0..10 {
+        world.pass(DAY);
+        days.extend((world.orders.len() > days.len()).then_some(day));
+    }
+    format!("{days:?}")
+}
+
+/// The same where active hours are named.
+fn caught_up(mut policy: Policy) -> String {
+    policy.calendars.active_hours = Some("weekends".into());
+    missed(policy)
 }
 
 /// A critical patch, and no machine to try it on: when people are told.
@@ -128,8 +160,22 @@ pub(super) fn fields() -> Vec<Field> {
                 p.calendars.named = cycles();
                 p.clock.moderate_cycle = Some("weekends".into());
             },
-            |p| dues(Policy { calendars: CalendarPolicy { named: cycles(), spread_secs: 0 }, ..p }),
+            |p| {
+                dues(Policy {
+                    calendars: CalendarPolicy { named: cycles(), ..CalendarPolicy::default() },
+                    ..p
+                })
+            },
         ),
+        field(
+            "calendars.active_hours",
+            |p| {
+                p.calendars.named = cycles_on(Weekday::Monday);
+                p.calendars.active_hours = Some("weekends".into());
+            },
+            missed,
+        ),
+        field("calendars.grace_secs", |p| p.calendars.grace_secs = 3 * DAY as u32, caught_up),
         field("clock.first_install_within_secs", |p| p.clock.first_install_within_secs = 3600, untried),
         field("clock.warn_before_secs", |p| p.clock.warn_before_secs = 0, overdue),
         field("clock.enforce_at_deadline", |p| p.clock.enforce_at_deadline = true, overdue),

@@ -57,6 +57,11 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
             policy.calendars.named.insert("lab".into(), schedule(chance));
         }
         policy.calendars.spread_secs = *chance.pick(&[0, 0, 600, 20_000]);
+        if chance.one_in(3) {
+            policy.calendars.named.insert("office".into(), schedule(chance));
+            policy.calendars.active_hours = Some("office".into());
+            policy.calendars.grace_secs = *chance.pick(&[0, 600, 40_000]);
+        }
     }
     if !policy.findings().is_empty() {
         // Two choices contradict each other: what windows there are must fit what is expected.

@@ -1,0 +1,230 @@
+//! Whoever missed its window catches up inside active hours, after a grace (semantics S4).
+
+use crate::world::{Does, World, policy};
+use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
+use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
+use patchflow_core::ids::CandidateId;
+use patchflow_core::inventory::Environment;
+use patchflow_core::plan::RollbackPath;
+use patchflow_core::policy::{Approval, Policy, RingPolicy, WaiverByName};
+use patchflow_core::report::explain;
+use patchflow_core::rollout::{Order, Phase};
+use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
+use patchflow_core::time::Timestamp;
+use std::borrow::Cow;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+fn t(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A window on Saturdays from 12:00 to 13:00; active hours from Monday to Wednesday, 09:00 to 17:00. The story begins on
+/// Saturday 2026-11-21 at 08:00.
+fn laptops() -> Policy {
+    let mut policy = policy();
+    let gate = policy.rings[0].gate.clone();
+    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
+    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
+    policy.trial.required_for.clear();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    let window = WeeklyWindow { day: Weekday::Saturday, opens_minute: 12 * 60, open_minutes: 60 };
+    policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
+    let windows = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday].map(|day| WeeklyWindow {
+        day,
+        opens_minute: 9 * 60,
+        open_minutes: 8 * 60,
+    });
+    let office = Schedule::Weekly { windows: windows.into(), freezes: vec![] };
+    policy.calendars.named = [("office".into(), office)].into();
+    policy.calendars.active_hours = Some("office".into());
+    policy.deploy.start_within_secs = 30 * DAY as u32;
+    policy
+}
+
+fn one(world: &World, name: &str) -> Cow<'static, [patchflow_core::ids::EndpointIx]> {
+    vec![world.fleet.endpoint_ix(name).unwrap()].into()
+}
+
+/// Two laptops, the second out of contact from the beginning until then.
+fn back_at(policy: Policy, back: &str, crashes: bool) -> (World, CandidateId) {
+    let mut world = World::new(2, 0, policy);
+    let endpoints = one(&world, "prod-1");
+    world.see(Observation::Unreachable { endpoints: endpoints.clone(), since: world.now });
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    while world.now < t(back) {
+        world.pass(HOUR / 4);
+        if crashes {
+            world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+        }
+    }
+    world.see(Observation::Reachable { endpoints });
+    (world, candidate)
+}
+
+/// When the first install order to an endpoint leaves, within the next twelve days.
+fn ordered(world: &mut World, name: &str, crashes: bool) -> Option<Timestamp> {
+    let until = world.now.plus_secs(12 * DAY);
+    while world.now < until && world.installs_of(name) == 0 {
+        world.pass(60);
+        if crashes {
+            world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+        }
+    }
+    (world.installs_of(name) > 0).then_some(world.now)
+}
+
+#[test]
+fn whoever_missed_its_window_catches_up_at_its_next_check_in_after_the_grace_inside_active_hours() {
+    let next_window = "2026-11-28T12:00:00Z";
+    for (hours, grace, back, expected) in [
+        (false, 0, "2026-11-23T10:00:00Z", next_window),
+        (true, 0, "2026-11-23T10:00:00Z", "2026-11-23T10:01:00Z"),
+        // Outside of active hours it waits for them.
+        (true, 0, "2026-11-23T20:00:00Z", "2026-11-24T09:00:00Z"),
+        // Its operation takes half an hour and would not end inside them.
+        (true, 0, "2026-11-23T16:45:00Z", "2026-11-24T09:00:00Z"),
+        // It is read anew once the grace is over.
+        (true, 3 * DAY, "2026-11-23T10:00:00Z", "2026-11-24T13:01:00Z"),
+        (true, 3 * DAY, "2026-11-25T10:00:00Z", "2026-11-25T10:01:00Z"),
+        (true, 5 * DAY, "2026-11-25T10:00:00Z", next_window),
+    ] {
+        for crashes in [false, true] {
+            let mut policy = laptops();
+            policy.calendars.active_hours = policy.calendars.active_hours.filter(|_| hours);
+            policy.calendars.grace_secs = grace as u32;
+            let (mut world, _) = back_at(policy, back, crashes);
+            let at = ordered(&mut world, "prod-1", crashes);
+            assert_eq!(at, Some(t(expected)), "{hours} {grace} {back} {crashes}");
+            assert_eq!(world.installs_of("prod-0"), 1, "in its window");
+            assert!(world.notices.iter().all(|text| !text.contains("outside of the windows")));
+        }
+    }
+}
+
+#[test]
+fn whoever_does_not_check_in_is_not_started() {
+    let mut policy = laptops();
+    policy.calendars.grace_secs = DAY as u32;
+    let mut world = World::new(2, 0, policy);
+    world.script.insert("prod-1".into(), Does::Offline);
+    world.publish(patch("openssl", "3.0.22"));
+    world.pass(5 * HOUR + 60);
+    assert_eq!(world.installs_of("prod-1"), 1, "nobody told that it is away, and nothing came of it");
+    world.unread.insert("prod-1".into());
+    world.pass(2 * DAY + 2 * HOUR);
+    assert_eq!((world.installs_of("prod-1"), world.scans > 0), (1, true), "it is asked, and does not answer");
+    world.script.clear();
+    world.unread.clear();
+    world.see(Observation::Read { endpoints: one(&world, "prod-1") });
+    world.pass(1);
+    assert_eq!(world.installs_of("prod-1"), 2, "it checks in");
+}
+
+#[test]
+fn whoever_missed_no_window_goes_by_the_windows() {
+    let (mut world, candidate) = back_at(laptops(), "2026-11-23T10:00:00Z", false);
+    // It joins on Monday.
+    let seen = EndpointSeen::new("prod-2", Environment::Production);
+    world.see(Observation::Endpoints { endpoints: vec![seen].into() });
+    let need = NeedSeen {
+        endpoint: world.fleet.endpoint_ix("prod-2").unwrap(),
+        standing: Standing::Needs,
+        present: Some("1.0".into()),
+        path: RollbackPath::Reinstall,
+        path_valid_until: None,
+        why: None,
+    };
+    world.see(Observation::Needs { candidate, needs: vec![need].into() });
+    assert_eq!(ordered(&mut world, "prod-2", false), Some(t("2026-11-28T12:00:00Z")));
+}
+
+#[test]
+fn the_freezes_of_both_calendars_hold_and_an_unknown_calendar_is_never_open() {
+    let frozen = Freeze { from: t("2026-11-23T00:00:00Z"), until: t("2026-11-24T12:00:00Z") };
+    for own in [true, false] {
+        let mut policy = laptops();
+        let freezes = |schedule: &mut Schedule| *schedule = schedule.with_freezes(&[frozen]);
+        if own {
+            freezes(&mut policy.schedule);
+        } else {
+            policy.calendars.named.values_mut().for_each(freezes);
+        }
+        let (mut world, _) = back_at(policy, "2026-11-23T10:00:00Z", false);
+        assert_eq!(ordered(&mut world, "prod-1", false), Some(t("2026-11-24T12:00:00Z")), "{own}");
+    }
+    let (mut world, _) = back_at(laptops(), "2026-11-22T10:00:00Z", false);
+    let seen = EndpointSeen {
+        calendar: Some("moon".into()),
+        ..EndpointSeen::new("prod-1", Environment::Production)
+    };
+    world.see(Observation::Endpoints { endpoints: vec![seen].into() });
+    assert_eq!(ordered(&mut world, "prod-1", false), None);
+}
+
+#[test]
+fn its_retries_and_its_reboot_come_inside_active_hours_as_well() {
+    for does in [Does::FailsFirst(1, FailureKind::Network), Does::WantsReboot] {
+        let (mut world, candidate) = {
+            let mut policy = laptops();
+            policy.retry.backoff_secs = 2 * HOUR as u32;
+            back_at(policy, "2026-11-23T10:00:00Z", false)
+        };
+        world.script.insert("prod-1".into(), does.clone());
+        world.pass(12 * HOUR);
+        let rollout = world.deployment_of(candidate);
+        assert_eq!(world.phase(rollout, "prod-1"), Phase::Verified, "{does:?}");
+        let orders = world.orders.iter().filter(|order| order.endpoint().as_str() == "prod-1");
+        let reboots = orders.clone().filter(|order| matches!(order, Order::Reboot(_))).count();
+        assert_eq!((orders.count(), reboots), (2, usize::from(does == Does::WantsReboot)));
+    }
+}
+
+#[test]
+fn whoever_was_deferred_catches_up_once_the_rollout_has_completed() {
+    let mut policy = laptops();
+    policy.deploy.start_within_secs = 60;
+    let (mut world, candidate) = back_at(policy, "2026-11-23T10:00:00Z", false);
+    let rollout = world.deployment_of(candidate);
+    assert_eq!(world.phase(rollout, "prod-1"), Phase::Deferred);
+    assert_eq!(ordered(&mut world, "prod-1", false), Some(t("2026-11-23T10:01:00Z")));
+}
+
+#[test]
+fn it_is_said_when_whoever_missed_its_window_starts() {
+    let mut policy = laptops();
+    policy.calendars.grace_secs = 2 * DAY as u32;
+    let (mut world, candidate) = back_at(policy, "2026-11-22T10:00:00Z", false);
+    world.pass(60);
+    let endpoint = world.fleet.endpoint_ix("prod-1").unwrap();
+    let said = explain(&world.fleet, endpoint, candidate).chain.pop().unwrap().text;
+    assert_eq!(
+        said,
+        "waiting in ring all: it missed its window and starts inside active hours, from 2026-11-23T13:00:00.000Z, once \
+         its endpoint was read after 2026-11-23T13:00:00.000Z; the next maintenance window opens \
+         2026-11-28T12:00:00.000Z"
+    );
+    world.unread.insert("prod-1".into());
+    world.pass(DAY + 4 * HOUR);
+    let said = explain(&world.fleet, endpoint, candidate).chain.pop().unwrap().text;
+    assert!(
+        said.ends_with("prod-1 is read before it is ordered anything, and has not answered yet"),
+        "{said}"
+    );
+}
+
+#[test]
+fn active_hours_that_the_policy_does_not_have_are_refused() {
+    let mut policy = laptops();
+    policy.calendars.active_hours = Some("ofice".into());
+    let said: Vec<_> =
+        policy.findings().into_iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+    assert_eq!(
+        said,
+        [
+            "calendars.active_hours: there is no calendar `ofice` in `calendars.named`; add it, or leave this out"
+        ]
+    );
+}
