@@ -102,6 +102,7 @@ impl Crowd {
                     | Effect::RunHook(_)
                     | Effect::Stage(_)
                     | Effect::Unstage { .. }
+                    | Effect::Wake(_)
                     | Effect::Scan { .. }
                     | Effect::Notify(_) => {}
                 }

@@ -253,6 +253,7 @@ impl FleetDesk {
                 | Effect::AskApproval { .. }
                 | Effect::RunHook(_)
                 | Effect::Unstage { .. }
+                | Effect::Wake(_)
                 | Effect::Notify(_) => {}
             }
         }

@@ -6,7 +6,7 @@ use patchflow_core::ids::FleetId;
 use patchflow_core::policy::Policy;
 use patchflow_core::sdk::{
     Approver, HealthSource, HookRunner, Installer, Inventory, JournalStore, Manifest, Mismatch, Notifier,
-    PluginKind, Probe, negotiate,
+    PluginKind, Probe, Waker, negotiate,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Backends {
     pub health: Option<Arc<dyn HealthSource>>,
     /// Runs hooks; without one, every hook fails.
     pub hooks: Option<Arc<dyn HookRunner>>,
+    /// Wakes endpoints before their windows; without one, nobody is woken.
+    pub waker: Option<Arc<dyn Waker>>,
     /// Asks people outside; without one, people answer through requests only.
     pub approver: Option<Arc<dyn Approver>>,
     /// Tells people.
@@ -50,6 +52,7 @@ impl Backends {
             probes: Vec::new(),
             health: None,
             hooks: None,
+            waker: None,
             approver: None,
             notifier: None,
         }
@@ -73,6 +76,13 @@ impl Backends {
     #[must_use]
     pub fn with_hooks(mut self, hooks: Arc<dyn HookRunner>) -> Self {
         self.hooks = Some(hooks);
+        self
+    }
+
+    /// With a way to wake endpoints before their windows.
+    #[must_use]
+    pub fn with_waker(mut self, waker: Arc<dyn Waker>) -> Self {
+        self.waker = Some(waker);
         self
     }
 
@@ -116,6 +126,7 @@ impl Backends {
         self.probes.iter().try_for_each(|probe| fits(probe.manifest(), PluginKind::Probe))?;
         self.health.iter().try_for_each(|health| fits(health.manifest(), PluginKind::HealthSource))?;
         self.hooks.iter().try_for_each(|hooks| fits(hooks.manifest(), PluginKind::HookRunner))?;
+        self.waker.iter().try_for_each(|waker| fits(waker.manifest(), PluginKind::Waker))?;
         self.approver.iter().try_for_each(|approver| fits(approver.manifest(), PluginKind::Approver))?;
         self.notifier.iter().try_for_each(|notifier| fits(notifier.manifest(), PluginKind::Notifier))
     }

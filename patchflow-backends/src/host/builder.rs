@@ -11,6 +11,7 @@ use super::stats::SharedStats;
 use patchflow_core::ids::FleetId;
 use patchflow_core::sdk::{
     Approver, Clock, HealthSource, HookRunner, Installer, Inventory, JournalStore, Lease, Notifier, Probe,
+    Waker,
 };
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,7 @@ pub struct HostBuilder {
     probes: Vec<Arc<dyn Probe>>,
     health: Option<Arc<dyn HealthSource>>,
     hooks: Option<Arc<dyn HookRunner>>,
+    waker: Option<Arc<dyn Waker>>,
     approver: Option<Arc<dyn Approver>>,
     notifier: Option<Arc<dyn Notifier>>,
     resolver: Option<Resolver>,
@@ -80,6 +82,13 @@ impl HostBuilder {
     #[must_use]
     pub fn hooks(mut self, hooks: Arc<dyn HookRunner>) -> Self {
         self.hooks = Some(hooks);
+        self
+    }
+
+    /// What wakes endpoints before their windows.
+    #[must_use]
+    pub fn waker(mut self, waker: Arc<dyn Waker>) -> Self {
+        self.waker = Some(waker);
         self
     }
 
@@ -164,6 +173,7 @@ impl HostBuilder {
                     probes: self.probes,
                     health: self.health,
                     hooks: self.hooks,
+                    waker: self.waker,
                     approver: self.approver,
                     notifier: self.notifier,
                 };

@@ -136,6 +136,7 @@ impl World {
             | Effect::Scan { .. }
             | Effect::AskApproval { .. }
             | Effect::RunHook(_)
+            | Effect::Wake(_)
             | Effect::Notify(_) => {}
         }
     }

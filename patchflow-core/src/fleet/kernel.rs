@@ -167,6 +167,7 @@ impl Fleet {
         let cache = &self.state.cache;
         let timer = sooner(cache.deadlines.first(), cache.wakes.first());
         let timer = sooner(timer, cache.closes.first());
+        let timer = sooner(timer, cache.nears.first());
         let timer = sooner(timer, cache.posts_due.first().map(|(due, _)| *due));
         let timer = sooner(timer, cache.stage_timers.first());
         let mut alarm = sooner(cache.alarms.first(), cache.candidate_alarms.first());
@@ -324,6 +325,8 @@ impl Fleet {
             } else if let Some(rollout) = self.state.next_to_fill(now) {
                 self.fill(now, rollout, &mut facts, out);
                 self.look_ahead(now, rollout);
+            } else if self.state.is_near(now) {
+                self.fire_nears(now, &mut facts, out);
             } else {
                 break;
             }

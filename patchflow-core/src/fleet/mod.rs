@@ -32,7 +32,7 @@ mod views;
 pub use content::ContentView;
 pub use kernel::Fleet;
 pub use message::command::{Command, Outcome, Request};
-pub use message::effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind};
+pub use message::effect::{Effect, HookRun, HookStage, InspectOrder, Notice, NoticeKind, WakeOrder};
 pub use message::endpoint_set::EndpointSet;
 pub use message::fact::{EndReason, MissedBecause, RichFact};
 pub use message::need::NeedFact;

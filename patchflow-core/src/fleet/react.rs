@@ -302,6 +302,9 @@ impl State {
                 let text = format!("{title} is installed outside of the windows: {reason}");
                 act(self.notice(NoticeKind::WindowPassed, Some(*rollout), Some(at.candidate()), text));
             }
+            RichFact::WindowNeared { rollout, calendar, opens, .. } => {
+                self.wakes(*rollout, calendar.as_deref(), *opens, act);
+            }
             RichFact::TrialFailed { candidate, rollout } => {
                 let text = format!("the trial of {} failed", self.title(*candidate));
                 act(self.notice(NoticeKind::TrialFailed, Some(*rollout), Some(*candidate), text));

@@ -5,6 +5,7 @@ use super::decide;
 use super::state::openings::Turn;
 use super::table::openings::Opening;
 use crate::ids::{MemberIx, RolloutId};
+use crate::rollout::{Member, Rollout};
 use crate::time::Timestamp;
 
 /// What the calendar says to a waiting member.
@@ -55,6 +56,15 @@ impl Fleet {
         let at = self.state.member(rollout, member);
         let reserve = at.map_or(0, |at| at.rollout.policy().deploy.reboot_reserve_secs);
         self.turn_for(at, reserve.into())
+    }
+
+    /// For which opening that is to come a member was asked to wake, and when.
+    #[must_use]
+    pub(crate) fn woken(&self, rollout: &Rollout, member: &Member) -> Option<(Timestamp, Timestamp)> {
+        let since = self.endpoint(member.endpoint)?.unreachable_since()?;
+        let neared = rollout.windows.neared(self.state.calendar_of(member.endpoint))?;
+        let is_meant = since <= neared.told && self.last_seen_at() < neared.opens;
+        is_meant.then_some((neared.opens, neared.told))
     }
 
     /// Whether a member leaves its reboot to others of its bundle that are still to be installed.

@@ -97,6 +97,7 @@ kinds! {
     DrillOverdue => "drill_overdue" 1,
     HoldCleared => "hold_cleared" 1,
     AlertsSeen => "alerts_seen" 1,
+    WindowNeared => "window_neared" 1,
     WindowMissed => "window_missed" 1,
     WindowOverrun => "window_overrun" 1,
     WrongContentSeen => "wrong_content_seen" 1,

@@ -26,6 +26,10 @@ pub struct CalendarPolicy {
     /// after that. Without `active_hours` it means nothing.
     #[serde(default)]
     pub grace_secs: u32,
+    /// So long before a window opens those who wait for it and are out of contact are asked to wake, in seconds; 0 asks
+    /// nobody. It takes a host that can wake endpoints.
+    #[serde(default)]
+    pub wake_lead_secs: u32,
 }
 
 impl CalendarPolicy {

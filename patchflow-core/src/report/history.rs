@@ -387,6 +387,13 @@ impl History {
                 self.of_rollout(at, Waits, order.rollout, text);
             }
             RichFact::HookEnded { failed: None, .. } => {}
+            RichFact::WindowNeared { rollout, calendar, opens, waiting, unreachable } => {
+                let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
+                let text = format!(
+                    "the window{of} opens at {opens} for {waiting} that wait, {unreachable} of them out of contact and asked to wake"
+                );
+                self.of_rollout(at, Step, *rollout, text);
+            }
             RichFact::WindowMissed { rollout, calendar, closed, waiting, because, .. } => {
                 let of = calendar.as_ref().map_or_else(String::new, |name| format!(" of calendar {name}"));
                 let text = format!("the window{of} closed at {closed} over {waiting} that wait: {because}");

@@ -98,7 +98,12 @@ fn in_the_way(fleet: &Fleet, rollout: &Rollout, member: &Member) -> String {
         return missing.into();
     }
     if let Some(text) = fleet.endpoint(member.endpoint()).and_then(|there| condition_sentence(&there)) {
-        return text;
+        return match fleet.woken(rollout, member) {
+            Some((opens, told)) => {
+                format!("{text}; at {told} it was asked to wake for the window that opens {opens}")
+            }
+            None => text,
+        };
     }
     let need = fleet.need(rollout.candidate(), member.endpoint());
     if let Some(until) = need.and_then(|need| need.path_valid_until).filter(|until| *until <= fleet.clock()) {

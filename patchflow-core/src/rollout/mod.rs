@@ -28,4 +28,4 @@ pub(crate) use stage::{STAGE_BYTES, StageHead, StageSlot, StageState, Stages};
 pub use stage::{StageId, StageOrder, StageOutcome};
 pub use state::{Emergency, Halt, Rollout, RolloutKind, RolloutState};
 pub use table::{Event, diagram};
-pub(crate) use windows::WindowLog;
+pub(crate) use windows::{Neared, WindowLog};

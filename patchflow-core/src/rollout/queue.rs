@@ -97,6 +97,8 @@ pub(crate) struct Wait {
     pub(crate) members: u32,
     /// The window at whose end it is seen whether somebody missed it, or is still at work.
     pub(crate) watch: Option<Watch>,
+    /// When those who are out of contact are asked to wake for the next window, in seconds since the fleet's epoch.
+    pub(crate) near: Option<u32>,
 }
 
 /// A window that is watched until it closes.
@@ -123,11 +125,11 @@ impl Queue {
         self.late.clear();
     }
 
-    /// Windows are watched again after a halt, for everybody who still waits.
+    /// Windows are watched again after a halt or a pause, for everybody who still waits.
     pub(crate) fn watch_anew(&mut self) {
         let Self { waits, unwatched, .. } = self;
-        unwatched
-            .extend(waits.iter().filter(|(_, wait)| wait.watch.is_none()).map(|(calendar, _)| *calendar));
+        let unseen = |wait: &Wait| wait.watch.is_none() || wait.near.is_none();
+        unwatched.extend(waits.iter().filter(|(_, wait)| unseen(wait)).map(|(calendar, _)| *calendar));
     }
 
     /// One member more, or one less, waits for a calendar. What is watched stays so: others may be at work.

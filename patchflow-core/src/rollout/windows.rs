@@ -7,10 +7,21 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Windows that members missed, by the number of their calendar. Empty where the policy names no active hours.
+/// What is known by the numbers of calendars. Empty where the policy neither names active hours nor wakes anybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WindowLog {
+    /// Windows that members missed.
     missed: BTreeMap<u32, Vec<Missed>>,
+    /// The last opening that was told of before it came, and when it was told.
+    #[serde(default)]
+    neared: BTreeMap<u32, Neared>,
+}
+
+/// An opening that was told of before it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Neared {
+    pub(crate) opens: Timestamp,
+    pub(crate) told: Timestamp,
 }
 
 /// One window, and whom it was the first to close over.
@@ -21,6 +32,16 @@ struct Missed {
 }
 
 impl WindowLog {
+    /// An opening of a calendar comes near.
+    pub(crate) fn note_neared(&mut self, calendar: u32, neared: Neared) {
+        self.neared.insert(calendar, neared);
+    }
+
+    /// The last opening of a calendar that was told of before it came.
+    pub(crate) fn neared(&self, calendar: u32) -> Option<Neared> {
+        self.neared.get(&calendar).copied()
+    }
+
     /// A window of a calendar closed over members that wait by it. Whoever missed one before keeps the date of that.
     pub(crate) fn note_missed(
         &mut self,

@@ -13,6 +13,7 @@ mod people;
 mod plugin;
 mod source;
 mod store;
+mod wake;
 
 pub use crate::error::FailureKind;
 pub use clock::{Clock, Lease, LeaseGrant};
@@ -25,3 +26,4 @@ pub use people::{Approver, ApproverAnswer, Notifier};
 pub use plugin::{Manifest, Mismatch, PluginKind, SDK_VERSION, negotiate};
 pub use source::{AdvisorySource, PatchSource, PublishedAdvisory, PublishedPatch};
 pub use store::{Append, AppendError, JournalStore};
+pub use wake::Waker;

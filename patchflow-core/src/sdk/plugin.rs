@@ -27,6 +27,8 @@ pub enum PluginKind {
     Probe,
     /// [`super::HookRunner`].
     HookRunner,
+    /// [`super::Waker`].
+    Waker,
     /// [`super::Approver`].
     Approver,
     /// [`super::Notifier`].

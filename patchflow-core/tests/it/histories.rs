@@ -169,6 +169,7 @@ impl Story {
             };
             policy.calendars.named = [("always".into(), Schedule::anytime())].into();
             policy.calendars.spread_secs = 600;
+            policy.calendars.wake_lead_secs = [0, 3600, 30_000][seed as usize % 5 % 3];
             // Whoever missed one catches up between them, or whenever it checks in.
             if seed % 16 >= 8 {
                 let between = |day| {

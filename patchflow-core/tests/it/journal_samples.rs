@@ -504,6 +504,13 @@ fn rich() -> Vec<RichFact> {
         RichFact::HoldCleared { candidate: CANDIDATE, endpoint: EndpointIx(0), by: ada.clone() },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: Some(2) },
         RichFact::AlertsSeen { rollout: ROLLOUT, ring: 1, new: None },
+        RichFact::WindowNeared {
+            rollout: ROLLOUT,
+            calendar: Some("nights".into()),
+            opens: t("2026-11-22T02:00:00Z"),
+            waiting: 9,
+            unreachable: 2,
+        },
         RichFact::WindowOverrun {
             rollout: ROLLOUT,
             calendar: Some("nights".into()),

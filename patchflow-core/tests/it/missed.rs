@@ -1,9 +1,11 @@
-//! Whoever missed its window catches up inside active hours, after a grace (semantics S4).
+//! Who is asked to wake before a window, and who missed one and catches up inside active hours (semantics S4).
 
 use crate::world::{Does, World, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
-use patchflow_core::fleet::{EndpointSeen, Fleet, NeedSeen, Observation, Standing};
+use patchflow_core::fleet::{
+    Command, EndpointSeen, Fact, Fleet, NeedSeen, Observation, Recorded, RichFact, Standing,
+};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::RollbackPath;
@@ -226,5 +228,87 @@ fn active_hours_that_the_policy_does_not_have_are_refused() {
         [
             "calendars.active_hours: there is no calendar `ofice` in `calendars.named`; add it, or leave this out"
         ]
+    );
+}
+
+fn neared(world: &World) -> Vec<(Timestamp, Timestamp, u32, u32)> {
+    let of = |recorded: &Recorded| match &recorded.fact {
+        Fact::Rich(fact) => match &**fact {
+            RichFact::WindowNeared { opens, waiting, unreachable, .. } => {
+                Some((recorded.at, *opens, *waiting, *unreachable))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    world.journal.iter().filter_map(of).collect()
+}
+
+#[test]
+fn who_is_out_of_contact_is_asked_to_wake_its_lead_before_the_window_once_for_each_opening() {
+    for crashes in [false, true] {
+        let mut policy = laptops();
+        policy.calendars.active_hours = None;
+        policy.calendars.wake_lead_secs = 2 * HOUR as u32;
+        let (mut world, _) = back_at(policy, "2026-11-30T08:00:00Z", crashes);
+        let [first, second] = ["2026-11-21T12:00:00Z", "2026-11-28T12:00:00Z"].map(t);
+        let before = |opens: Timestamp| Timestamp::from_millis(opens.as_millis() - 2 * HOUR as i64 * 1000);
+        let told = [(before(first), first, 2, 1), (before(second), second, 1, 1)];
+        assert_eq!(neared(&world), told);
+        let woken =
+            [(before(first), first, "prod-1".to_owned()), (before(second), second, "prod-1".to_owned())];
+        assert_eq!(world.woken, woken, "who is in contact is not asked");
+        world.pass(8 * DAY);
+        assert_eq!((world.installs_of("prod-1"), world.woken.len()), (1, 2), "it is awake by itself");
+    }
+}
+
+#[test]
+fn whoever_comes_to_wait_shortly_before_the_window_is_asked_at_once_and_nobody_while_the_rollout_stands() {
+    let asked = |lead: u64, paused: bool, resumed: u64| {
+        let mut policy = laptops();
+        policy.calendars.wake_lead_secs = lead as u32;
+        let mut world = World::new(2, 0, policy);
+        let endpoints = one(&world, "prod-1");
+        world.see(Observation::Unreachable { endpoints, since: world.now });
+        world.pass(60);
+        let candidate = world.publish(patch("openssl", "3.0.22"));
+        let rollout = world.deployment_of(candidate);
+        if paused {
+            world.ask("ada", &[], Command::Pause { rollout }).unwrap();
+            world.pass(resumed);
+            world.ask("ada", &[], Command::Resume { rollout }).unwrap();
+        }
+        world.pass(DAY);
+        world.woken.iter().map(|(at, ..)| *at).collect::<Vec<_>>()
+    };
+    let at = |text: &str| vec![t(&format!("2026-11-21T{text}:00Z"))];
+    assert_eq!(asked(2 * HOUR, false, 0), at("10:00"));
+    assert_eq!(asked(6 * HOUR, false, 0), at("08:01"), "the window opens in four hours");
+    assert_eq!(asked(2 * HOUR, true, HOUR), at("10:00"));
+    assert_eq!(asked(2 * HOUR, true, 3 * HOUR), at("11:01"), "as soon as it goes on");
+    assert_eq!(asked(2 * HOUR, true, 6 * HOUR), vec![], "the window has opened");
+}
+
+#[test]
+fn a_thousand_sleepers_are_one_fact_and_asked_in_messages_of_bounded_size_and_it_is_said() {
+    let mut policy = laptops();
+    policy.calendars.wake_lead_secs = 2 * HOUR as u32;
+    let mut world = World::new(2500, 0, policy);
+    let endpoints: Vec<_> = world.fleet.endpoints().map(|endpoint| endpoint.ix()).collect();
+    world.see(Observation::Unreachable { endpoints: endpoints.into(), since: world.now });
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    world.pass(3 * HOUR);
+    assert_eq!(neared(&world).len(), 1);
+    let sizes: Vec<_> = world.woken.iter().map(|(.., names)| names.split(' ').count()).collect();
+    assert_eq!(sizes, [1000, 1000, 500]);
+    let endpoint = world.fleet.endpoint_ix("prod-7").unwrap();
+    let said = explain(&world.fleet, endpoint, candidate).chain.pop().unwrap().text;
+    assert!(
+        said.ends_with(
+            "prod-7 is unreachable since 2026-11-21T08:00:00.000Z; at 2026-11-21T10:00:00.000Z it was asked to wake for the \
+             window that opens 2026-11-21T12:00:00.000Z"
+        ),
+        "{said}"
     );
 }

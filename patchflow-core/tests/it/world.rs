@@ -57,6 +57,8 @@ pub(crate) struct World {
     /// When the content of which endpoint was asked to be staged, and whose was thrown away.
     pub(crate) stages: Vec<(Timestamp, String)>,
     pub(crate) unstages: Vec<String>,
+    /// When who was asked to wake, and for which opening.
+    pub(crate) woken: Vec<(Timestamp, Timestamp, String)>,
     pub(crate) script: BTreeMap<String, Does>,
     pub(crate) levels: BTreeMap<String, String>,
     pub(crate) sick: BTreeSet<String>,
@@ -110,6 +112,7 @@ impl World {
             hooks: Vec::new(),
             stages: Vec::new(),
             unstages: Vec::new(),
+            woken: Vec::new(),
             script: BTreeMap::new(),
             levels: BTreeMap::new(),
             sick: BTreeSet::new(),
@@ -252,6 +255,10 @@ impl World {
             Effect::Stage(order) => self.stage(&order),
             Effect::Unstage { endpoint, .. } => self.unstages.push(endpoint.as_str().to_owned()),
             Effect::AskApproval { .. } => {}
+            Effect::Wake(order) => {
+                let names: Vec<_> = order.endpoints.iter().map(ToString::to_string).collect();
+                self.woken.push((self.now, order.opens, names.join(" ")));
+            }
             Effect::Notify(notice) => self.notices.push(notice.text),
         }
     }

@@ -371,6 +371,8 @@ impl World {
             Effect::Unstage { endpoint, content, .. } => {
                 self.send(endpoint.as_str(), super::agent::Letter::Unstage(content));
             }
+            // Nobody here can be woken from afar.
+            Effect::Wake(_) => {}
             Effect::Notify(notice) => self.notices.push((self.now, notice)),
         }
     }
@@ -442,6 +444,10 @@ fn describe_effect(effect: &Effect) -> String {
             )
         }
         Effect::Unstage { stage, endpoint, .. } => format!("throw {stage} away on {endpoint}"),
+        Effect::Wake(order) => {
+            let names: Vec<_> = order.endpoints.iter().map(|name| name.as_str()).collect();
+            format!("wake {} for {}", names.join(", "), order.opens)
+        }
         Effect::Notify(notice) => format!("notify: {}", notice.text),
     }
 }

@@ -5,7 +5,7 @@ use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
 use futures_util::future::{Either, join_all, select};
 use patchflow_core::digest::Digest;
-use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice};
+use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice, WakeOrder};
 use patchflow_core::ids::{EndpointId, OrderId};
 use patchflow_core::rollout::{
     Health, Inspection, Level, Order, QueryAnswer, RecallAnswer, StageId, StageOrder, StageOutcome,
@@ -27,12 +27,13 @@ pub(super) enum Work {
     Ask,
     Notify,
     Hook,
+    Wake,
     Stage,
     Unstage,
 }
 
 impl Work {
-    pub(super) const KINDS: usize = 9;
+    pub(super) const KINDS: usize = 10;
 }
 
 /// A call with its batch, which is not empty.
@@ -45,6 +46,7 @@ pub(super) enum Call {
     Ask(Item<Effect>),
     Notify(Vec<Item<Notice>>),
     Hook(Item<HookRun>),
+    Wake(Item<WakeOrder>),
     Stage(Vec<Item<StageOrder>>),
     Unstage(Vec<Item<(StageId, EndpointId, Digest)>>),
 }
@@ -59,6 +61,7 @@ impl Call {
             Self::Ask(_) => Work::Ask,
             Self::Notify(_) => Work::Notify,
             Self::Hook(_) => Work::Hook,
+            Self::Wake(_) => Work::Wake,
             Self::Stage(_) => Work::Stage,
             Self::Unstage(_) => Work::Unstage,
         }
@@ -71,7 +74,7 @@ impl Call {
             Self::Inspect(items) => items.is_empty(),
             Self::Stage(items) => items.is_empty(),
             Self::Unstage(items) => items.is_empty(),
-            Self::Ask(_) | Self::Hook(_) => false,
+            Self::Ask(_) | Self::Hook(_) | Self::Wake(_) => false,
             Self::Notify(items) => items.is_empty(),
         }
     }
@@ -85,7 +88,9 @@ impl Call {
             Self::Stage(items) => items.retain(|item| keep(item.origin)),
             Self::Unstage(items) => items.retain(|item| keep(item.origin)),
             Self::Notify(items) => items.retain(|item| keep(item.origin)),
-            Self::Ask(Item { origin, .. }) | Self::Hook(Item { origin, .. }) => {
+            Self::Ask(Item { origin, .. })
+            | Self::Hook(Item { origin, .. })
+            | Self::Wake(Item { origin, .. }) => {
                 if !keep(*origin) {
                     *self = Self::Notify(Vec::new());
                 }
@@ -102,6 +107,7 @@ pub(super) enum Called {
     Inspect(Vec<Item<InspectOrder>>, Vec<Inspection<'static>>),
     Ask(Item<Effect>, Result<(), BackendError>),
     Hook(Item<HookRun>, Result<(), BackendError>),
+    Wake(Item<WakeOrder>, Result<(), BackendError>),
     Stage(Vec<Item<StageOrder>>, Result<Vec<(StageId, StageOutcome<'static>)>, BackendError>),
     Unstage(Vec<Item<(StageId, EndpointId, Digest)>>, Result<(), BackendError>),
     Notify(Vec<Item<Notice>>, Result<(), BackendError>),
@@ -185,6 +191,16 @@ pub(super) async fn carry_out(
             let done =
                 within(&*clock, limit, "throwing content away", backends.installer.unstage(&stages)).await;
             Called::Unstage(items, done)
+        }
+        Call::Wake(item) => {
+            let done = match &backends.waker {
+                Some(waker) => {
+                    let asked = waker.wake(item.origin.fleet, &item.what);
+                    within(&*clock, limit, "waking endpoints", asked).await
+                }
+                None => Ok(()),
+            };
+            Called::Wake(item, done)
         }
         Call::Notify(items) => {
             let notices: Vec<_> = items.iter().map(|item| item.what.clone()).collect();

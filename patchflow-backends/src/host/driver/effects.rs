@@ -162,6 +162,13 @@ impl Driver {
                 let (order, stage) = (item.what.order, item.what.stage);
                 self.deliver(ix, order.fleet, vec![Observation::HookDone { order, stage, failure }]);
             }
+            Called::Wake(item, result) => {
+                self.end_call(ix, super::call::Work::Wake, result.is_err());
+                if let Err(error) = result {
+                    log(&error, "endpoints could not be woken");
+                }
+                self.done(item.origin);
+            }
             Called::Stage(items, result) => {
                 self.end_call(ix, super::call::Work::Stage, result.is_err());
                 self.staged(ix, items, result);

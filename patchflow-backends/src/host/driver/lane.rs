@@ -8,7 +8,7 @@ use crate::host::backends::Backends;
 use crate::host::limits::HostLimits;
 use futures_util::future::AbortHandle;
 use patchflow_core::digest::Digest;
-use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice};
+use patchflow_core::fleet::{Effect, HookRun, InspectOrder, Notice, WakeOrder};
 use patchflow_core::ids::{EndpointId, FleetId, OrderId};
 use patchflow_core::rollout::{Order, StageId, StageOrder};
 use patchflow_core::time::Timestamp;
@@ -71,6 +71,7 @@ pub(super) struct Lane {
     inspect: VecDeque<Item<InspectOrder>>,
     ask: VecDeque<Item<Effect>>,
     hook: VecDeque<Item<HookRun>>,
+    wakes: VecDeque<Item<WakeOrder>>,
     stage: VecDeque<Item<StageOrder>>,
     unstage: VecDeque<Item<(StageId, EndpointId, Digest)>>,
     /// Attempts to stage that wait, are under way, or wait to be asked for again.
@@ -111,6 +112,7 @@ impl Lane {
             inspect: VecDeque::new(),
             ask: VecDeque::new(),
             hook: VecDeque::new(),
+            wakes: VecDeque::new(),
             stage: VecDeque::new(),
             unstage: VecDeque::new(),
             staging: BTreeSet::new(),
@@ -164,6 +166,10 @@ impl Lane {
             Effect::Scan { .. } => return Pushed::Nobody,
             Effect::AskApproval { .. } => match self.backends.approver {
                 Some(_) => self.ask.push_back(Item::new(origin, effect)),
+                None => return Pushed::Nobody,
+            },
+            Effect::Wake(order) => match self.backends.waker {
+                Some(_) => self.wakes.push_back(Item::new(origin, order)),
                 None => return Pushed::Nobody,
             },
             Effect::RunHook(run) => self.hook.push_back(Item::new(origin, run)),
@@ -227,6 +233,7 @@ impl Lane {
         keep(&mut self.inspect, fleet);
         keep(&mut self.ask, fleet);
         keep(&mut self.hook, fleet);
+        keep(&mut self.wakes, fleet);
         keep(&mut self.stage, fleet);
         keep(&mut self.unstage, fleet);
         self.staging.retain(|stage| stage.fleet != fleet);
@@ -281,6 +288,8 @@ impl Lane {
             Call::Unstage(take(&mut self.unstage, limits.orders_batch_max))
         } else if !self.hook.is_empty() && room(Work::Hook) {
             Call::Hook(self.hook.pop_front()?)
+        } else if !self.wakes.is_empty() && room(Work::Wake) {
+            Call::Wake(self.wakes.pop_front()?)
         } else if !self.ask.is_empty() && room(Work::Ask) {
             Call::Ask(self.ask.pop_front()?)
         } else if !self.notify.is_empty() && room(Work::Notify) {
@@ -349,6 +358,7 @@ impl Lane {
                 Call::Inspect(items) => front(&mut self.inspect, items),
                 Call::Ask(item) => self.ask.push_front(item),
                 Call::Hook(item) => self.hook.push_front(item),
+                Call::Wake(item) => self.wakes.push_front(item),
                 Call::Stage(items) => front(&mut self.stage, items),
                 Call::Unstage(items) => front(&mut self.unstage, items),
                 Call::Notify(items) => front(&mut self.notify, items),

@@ -11,6 +11,7 @@ mod road;
 mod rounds;
 mod staging;
 mod store;
+mod waking;
 mod world;
 
 use patchflow_backends::clock::ManualClock;

@@ -47,7 +47,9 @@ pub(crate) use start::{
     starts_now,
 };
 pub(crate) use tend::{drills, freeze, tend};
-pub(crate) use window::{defers_from, first_window_ends, window_missed, window_overrun, works_in_a_window};
+pub(crate) use window::{
+    defers_from, first_window_ends, window_missed, window_neared, window_overrun, works_in_a_window,
+};
 pub(crate) use world::{alerts, approval_answered, endpoint_gone, endpoints, needs, published, withdrawn};
 
 use super::state::State;

@@ -11,6 +11,20 @@ use crate::rollout::{Member, Phase, RingState, Rollout, RolloutState, Watch};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 
+/// A window opens before long for so many members of a calendar: a fact, however few of them are out of contact.
+pub(crate) fn window_neared(
+    state: &State,
+    id: RolloutId,
+    calendar: u32,
+    (opens, waiting): (Timestamp, u32),
+    facts: &mut Facts,
+) {
+    let Some(rollout) = state.rollout(id) else { return };
+    let unreachable = state.asleep(rollout, calendar).count() as u32;
+    let calendar = state.endpoints.calendar(calendar).cloned();
+    facts.push(RichFact::WindowNeared { rollout: id, calendar, opens, waiting, unreachable }.into());
+}
+
 /// A window closed, and so many members of a calendar wait still: a fact, unless their ring opened within the window.
 pub(crate) fn window_missed(
     state: &State,

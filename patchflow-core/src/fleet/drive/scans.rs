@@ -3,7 +3,7 @@
 use crate::fleet::decide;
 use crate::fleet::state::State;
 use crate::fleet::table::timers::sooner;
-use crate::fleet::{Effect, EndpointSet, Fleet, Outbox};
+use crate::fleet::{Effect, EndpointSet, Fleet, Outbox, WakeOrder};
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -83,6 +83,23 @@ impl State {
         }
         if !names.is_empty() {
             act(Effect::Scan { endpoints: names });
+        }
+    }
+
+    /// Asks those to wake who wait for a window and are out of contact, in messages of bounded size.
+    pub(in crate::fleet) fn wakes(
+        &self,
+        id: RolloutId,
+        calendar: Option<&str>,
+        opens: Timestamp,
+        mut act: impl FnMut(Effect),
+    ) {
+        let calendar = self.endpoints.calendar_number(calendar);
+        let Some((rollout, calendar)) = self.rollout(id).zip(calendar) else { return };
+        let names: Vec<_> =
+            self.asleep(rollout, calendar).filter_map(|ix| self.endpoints.id(ix).cloned()).collect();
+        for names in names.chunks(SCAN_MAX) {
+            act(Effect::Wake(WakeOrder { rollout: id, opens, endpoints: names.to_vec() }));
         }
     }
 

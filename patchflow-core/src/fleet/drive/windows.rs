@@ -33,6 +33,30 @@ impl Fleet {
         }
     }
 
+    /// Tells of windows that come near, for which some may have to wake.
+    pub(in crate::fleet) fn fire_nears(&mut self, now: Timestamp, facts: &mut Facts, out: &mut Outbox) {
+        let Some((due, id, calendars)) = self.state.cache.nears.take_due(self.state.secs(now)) else {
+            return;
+        };
+        let id = RolloutId(id);
+        for calendar in &calendars {
+            let Some(rollout) = self.state.rollouts.get_mut(id.index()) else { continue };
+            let Some(wait) = rollout.queue.waits.get_mut(calendar) else { continue };
+            let (waiting, near) = (wait.members, wait.near.take_if(|near| *near == due));
+            let Some(rollout) = near.and_then(|_| self.state.rollout(id)) else { continue };
+            let needed = decide::needed_secs(&self.state, rollout);
+            let Some((from, opens)) = self.state.nears_at(now, id, *calendar, needed) else { continue };
+            if from > now {
+                // It opens later than it was to, by a freeze or because more has to fit.
+                self.state.watch_near(now, id, *calendar, needed);
+            } else if waiting > 0 {
+                decide::window_neared(&self.state, id, *calendar, (opens, waiting), facts);
+                self.apply_all(now, facts, out);
+            }
+        }
+        self.state.cache.nears.keep(calendars);
+    }
+
     /// Lets those look again who waited for this instant. It costs in proportion to them.
     pub(in crate::fleet) fn fire_wakes(&mut self, now: Timestamp) {
         let secs = self.state.secs(now);
@@ -135,6 +159,7 @@ impl State {
         let goes_on = matches!(rollout.state(), RolloutState::Running | RolloutState::Paused);
         let needed = decide::needed_secs(self, rollout);
         for calendar in unwatched {
+            self.watch_near(now, id, calendar, needed);
             let wait = self.rollouts.get(id.index()).and_then(|it| it.queue.waits.get(&calendar));
             if !wait.is_some_and(|wait| wait.watch.is_none() && (works || wait.members > 0 && goes_on)) {
                 continue;
@@ -171,6 +196,46 @@ impl State {
         // What never closes is never missed, and never overrun.
         let due = self.due(closes);
         (closes < Timestamp::MAX).then_some(Watch { due, opened: opened?, closes })
+    }
+
+    /// Whether a window comes near that nobody was told of.
+    pub(in crate::fleet) fn is_near(&self, now: Timestamp) -> bool {
+        self.resync.is_none() && self.cache.nears.first().is_some_and(|due| due <= self.secs(now))
+    }
+
+    /// From when on those are asked to wake who wait for the next window of a calendar, and when it opens; `None` when
+    /// they were asked for it, or nobody is.
+    fn nears_at(
+        &mut self,
+        now: Timestamp,
+        id: RolloutId,
+        calendar: u32,
+        needed_secs: u64,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let rollout = self.rollout(id).filter(|rollout| rollout.state() == RolloutState::Running)?;
+        let lead_secs = i64::from(rollout.policy().calendars.wake_lead_secs);
+        let told = rollout.windows.neared(calendar);
+        if lead_secs == 0 {
+            return None;
+        }
+        let opens = self.opening(now, id, calendar, needed_secs)?.opens;
+        let is_news = opens > now && told.is_none_or(|told| told.opens != opens);
+        is_news.then(|| (Timestamp::from_millis(opens.as_millis() - lead_secs * 1000), opens))
+    }
+
+    /// Sets a timer for when the next window of a calendar comes near, where somebody waits for it.
+    fn watch_near(&mut self, now: Timestamp, id: RolloutId, calendar: u32, needed_secs: u64) {
+        let wait = self.rollout(id).and_then(|rollout| rollout.queue.waits.get(&calendar));
+        if !wait.is_some_and(|wait| wait.members > 0 && wait.near.is_none()) {
+            return;
+        }
+        let Some((from, _)) = self.nears_at(now, id, calendar, needed_secs) else { return };
+        let due = self.due(from.max(now));
+        let wait = self.rollouts.get_mut(id.index()).and_then(|it| it.queue.waits.get_mut(&calendar));
+        if let Some(wait) = wait {
+            wait.near = Some(due);
+            self.cache.nears.arm(due, id.0, calendar);
+        }
     }
 
     /// A member begins or ceases to wait in an opened ring.
@@ -230,8 +295,9 @@ impl State {
                     queue.again.insert(ix);
                 }
             }
-            for watch in queue.waits.values_mut().filter_map(|wait| wait.watch.take()) {
-                self.cache.closes.disarm(watch.due, id.0, |_| true);
+            for wait in queue.waits.values_mut() {
+                wait.watch.take().into_iter().for_each(|it| self.cache.closes.disarm(it.due, id.0, |_| true));
+                wait.near.take().into_iter().for_each(|due| self.cache.nears.disarm(due, id.0, |_| true));
             }
             queue.watch_anew();
             queue.frozen = true;

@@ -494,7 +494,9 @@ impl State {
                 self.touched(*rollout)?.state = RolloutState::Paused
             }
             RichFact::RolloutResumed { rollout, by: _ } => {
-                self.touched(*rollout)?.state = RolloutState::Running
+                let rollout = self.touched(*rollout)?;
+                rollout.state = RolloutState::Running;
+                rollout.queue.watch_anew();
             }
             RichFact::RolloutEnded { rollout, completed } => {
                 let rollout = self.touched(*rollout)?;
@@ -567,11 +569,9 @@ impl State {
                     return Err(format!("the next reason is {}", self.reasons.next_code()));
                 }
             }
-            RichFact::WindowMissed { rollout, calendar, closed, .. } => {
-                self.window_missed(*rollout, calendar.as_deref(), *closed)?;
-            }
-            // It says what was not kept.
-            RichFact::WindowOverrun { .. } => {}
+            RichFact::WindowNeared { .. }
+            | RichFact::WindowMissed { .. }
+            | RichFact::WindowOverrun { .. } => self.window_told(at, fact)?,
             RichFact::ClockSteppedBack { .. } => self.clock_steps += 1,
             RichFact::ResyncStarted { silence_secs: _, until } => {
                 let open = self.operating_members().collect();

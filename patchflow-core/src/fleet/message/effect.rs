@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::ids::{AskId, CandidateId, EndpointId, OrderId, RolloutId};
 use crate::risk::Assessment;
 use crate::rollout::{Order, RevertTo, StageId, StageOrder};
+use crate::time::Timestamp;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -51,6 +52,9 @@ pub enum Effect {
         /// The endpoints.
         endpoints: Vec<EndpointId>,
     },
+    /// Wake endpoints that are out of contact, for a window that opens before long. At most once: it is not repeated
+    /// after a crash, and a host that cannot wake anybody leaves it.
+    Wake(WakeOrder),
     /// Ask people outside. Completed by the answer, or by a command that answers.
     AskApproval {
         /// The question.
@@ -84,6 +88,17 @@ pub struct InspectOrder {
     pub target: Arc<Target>,
     /// The level of a rollback; `None` after an install.
     pub reverting_to: Option<RevertTo>,
+}
+
+/// Wake endpoints for a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WakeOrder {
+    /// The rollout that waits for them.
+    pub rollout: RolloutId,
+    /// When their window opens.
+    pub opens: Timestamp,
+    /// The endpoints, a thousand at most; there may be more such orders.
+    pub endpoints: Vec<EndpointId>,
 }
 
 /// A hook to run on one endpoint.

@@ -662,6 +662,19 @@ pub enum RichFact {
         /// How many new ones; `None` when it is not known.
         new: Option<u32>,
     },
+    /// A window opens before long, and those who wait for it and are out of contact are asked to wake.
+    WindowNeared {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The calendar by its name; `None` for the policy's own schedule.
+        calendar: Option<Arc<str>>,
+        /// When it opens.
+        opens: Timestamp,
+        /// How many members of opened rings wait for it.
+        waiting: u32,
+        /// How many of them are out of contact; 0 asks nobody.
+        unreachable: u32,
+    },
     /// A window closed over members that might have started in it from its first instant, and did not.
     WindowMissed {
         /// The rollout.

@@ -1,22 +1,56 @@
-//! Who missed a window catches up inside active hours (semantics S4).
+//! Who is asked to wake before a window, and who missed one and catches up inside active hours (semantics S4).
 
 use super::State;
+use crate::fleet::RichFact;
 use crate::fleet::state::openings::Turn;
 use crate::fleet::table::openings::Opening;
-use crate::ids::{MemberIx, RolloutId};
-use crate::rollout::{Phase, Rollout};
+use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::rollout::{Neared, Phase, Rollout};
 use crate::time::Timestamp;
+use alloc::sync::Arc;
+
+const UNKNOWN: &str = "no endpoint names its calendar";
 
 impl State {
+    /// What a fact about a window leaves behind. That one was overrun says only what was not kept.
+    pub(in crate::fleet) fn window_told(
+        &mut self,
+        at: Timestamp,
+        fact: &RichFact,
+    ) -> Result<(), &'static str> {
+        let number = |calendar: &Option<Arc<str>>| self.endpoints.calendar_number(calendar.as_deref());
+        if let RichFact::WindowNeared { rollout, calendar, opens, .. } = fact {
+            let calendar = number(calendar).ok_or(UNKNOWN)?;
+            let rollout = self.rollouts.get_mut(rollout.index()).ok_or("there is no such rollout")?;
+            rollout.windows.note_neared(calendar, Neared { opens: *opens, told: at });
+        } else if let RichFact::WindowMissed { rollout, calendar, closed, .. } = fact {
+            let calendar = number(calendar).ok_or(UNKNOWN)?;
+            self.window_missed(*rollout, calendar, *closed)?;
+        }
+        Ok(())
+    }
+
+    /// Endpoints whose members wait for a window and are out of contact. Costs in proportion to the endpoints of the fleet
+    /// that are in some condition.
+    pub(in crate::fleet) fn asleep<'a>(
+        &'a self,
+        rollout: &'a Rollout,
+        calendar: u32,
+    ) -> impl Iterator<Item = EndpointIx> + 'a {
+        let away = self.endpoints.conditions().filter(|(_, known)| known.unreachable_since.is_some());
+        away.map(|(endpoint, _)| endpoint).filter(move |endpoint| {
+            let member = rollout.member_of(*endpoint).and_then(|ix| rollout.members().get(ix.index()));
+            self.calendar_of(*endpoint) == calendar
+                && member.is_some_and(|member| {
+                    let ring = rollout.rings().get(usize::from(member.ring));
+                    member.phase == Phase::Waiting && ring.is_some_and(|ring| ring.opened_at().is_some())
+                })
+        })
+    }
+
     /// A window closed over those who wait by its calendar. All members are looked at, once for each such window, and
     /// only where the policy names active hours.
-    pub(in crate::fleet) fn window_missed(
-        &mut self,
-        id: RolloutId,
-        calendar: Option<&str>,
-        closed: Timestamp,
-    ) -> Result<(), &'static str> {
-        let calendar = self.endpoints.calendar_number(calendar).ok_or("no endpoint names its calendar")?;
+    fn window_missed(&mut self, id: RolloutId, calendar: u32, closed: Timestamp) -> Result<(), &'static str> {
         let rollout = self.rollouts.get_mut(id.index()).ok_or("there is no such rollout")?;
         if rollout.policy.calendars.active_hours.is_none() {
             return Ok(());

@@ -226,6 +226,8 @@ pub(crate) struct Cache {
     pub(crate) wakes: Timers,
     /// When watched windows close, by rollout and calendar.
     pub(crate) closes: Timers,
+    /// When watched windows come near, by rollout and calendar.
+    pub(crate) nears: Timers,
     pub(crate) openings: Openings,
     /// When a rollout wants to be looked at.
     pub(crate) alarms: Alarms<RolloutId>,

@@ -83,6 +83,20 @@ fn caught_up(mut policy: Policy) -> String {
     missed(policy)
 }
 
+/// An endpoint is out of contact before its window: when it is asked to wake.
+fn woken(mut policy: Policy) -> String {
+    let window = WeeklyWindow { opens_minute: 12 * 60, ..saturday_morning() };
+    policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
+    policy.trial.required_for.clear();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    let mut world = World::new(1, 0, policy);
+    let endpoints = vec![world.fleet.endpoint_ix("prod-0").unwrap()].into();
+    world.see(Observation::Unreachable { endpoints, since: start() });
+    world.publish(patch("webd", "1.1"));
+    world.pass(5 * HOUR);
+    format!("{:?}", world.woken)
+}
+
 /// A critical patch, and no machine to try it on: when people are told.
 fn untried(policy: Policy) -> String {
     let mut world = World::new(4, 0, policy);
@@ -176,6 +190,7 @@ pub(super) fn fields() -> Vec<Field> {
             missed,
         ),
         field("calendars.grace_secs", |p| p.calendars.grace_secs = 3 * DAY as u32, caught_up),
+        field("calendars.wake_lead_secs", |p| p.calendars.wake_lead_secs = HOUR as u32, woken),
         field("clock.first_install_within_secs", |p| p.clock.first_install_within_secs = 3600, untried),
         field("clock.warn_before_secs", |p| p.clock.warn_before_secs = 0, overdue),
         field("clock.enforce_at_deadline", |p| p.clock.enforce_at_deadline = true, overdue),

@@ -48,7 +48,7 @@ fields! {
     EmergencyPolicy { bake_secs_min, passes_windows, overrides_freeze } = Self::default();
     RelationPolicy { superseded } = Self::default();
     RollbackPolicy { on_failure, on_halt, on_revoke, without_path, snapshot, stateful, drill_every_secs } = Self::default();
-    CalendarPolicy { named, spread_secs, active_hours, grace_secs } = Self::default();
+    CalendarPolicy { named, spread_secs, active_hours, grace_secs, wake_lead_secs } = Self::default();
     WaiverByName { by, reason } = Self { by: String::new(), reason: String::new() };
     Limits {
         max_failures, max_failure_percent, min_started, min_success_percent, min_verified, max_alerts,

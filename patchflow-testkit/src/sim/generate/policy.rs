@@ -57,6 +57,7 @@ fn policy(chance: &mut Chance, calm: bool) -> Policy {
             policy.calendars.named.insert("lab".into(), schedule(chance));
         }
         policy.calendars.spread_secs = *chance.pick(&[0, 0, 600, 20_000]);
+        policy.calendars.wake_lead_secs = *chance.pick(&[0, 600, 40_000]);
         if chance.one_in(3) {
             policy.calendars.named.insert("office".into(), schedule(chance));
             policy.calendars.active_hours = Some("office".into());
