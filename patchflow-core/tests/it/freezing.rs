@@ -6,7 +6,7 @@ use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Command, Fact, Fleet};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{Approval, Policy, RingPolicy, StartMode, WaiverByName};
+use patchflow_core::policy::{Approval, OnSuperseded, Policy, RingPolicy, StartMode, WaiverByName};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Event, Phase, RecallAnswer, RolloutState};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -184,4 +184,29 @@ fn a_recall_that_nobody_answers_is_asked_after() {
     world.pass(HOUR);
     assert_eq!(phases(&world, candidate)[..2], [Phase::Waiting; 2], "it was never seen there");
     assert_eq!(events(&world, Event::Ordered).len(), 6);
+}
+
+#[test]
+fn a_rollout_that_moves_to_a_successor_under_its_older_policy_keeps_the_freeze_that_was_adopted() {
+    let mut policy = at_once();
+    policy.relations.superseded = OnSuperseded::Move;
+    policy.deploy.start = StartMode::OnRequest;
+    policy.deploy.in_flight_max = 1;
+    let mut world = World::new(6, 0, policy.clone());
+    let older = world.publish(patch("openssl", "3.0.22"));
+    world.ask("ada", &[], Command::Start { draft: RolloutDraft::of(older) }).unwrap();
+    let (from, until) = (world.now, after(10 * HOUR));
+    adopt(&mut world, &policy, &[Freeze { from, until }]);
+    let mut newer = patch("openssl", "3.0.23");
+    newer.relations.supersedes = vec!["openssl=3.0.22".into()];
+    let newer = world.publish(newer);
+    world.pass(30 * HOUR);
+    let moved = world.deployment_of(newer);
+    let orders = world.orders.iter().filter(|order| order.id().rollout == moved).count();
+    assert_eq!(orders, 6, "it moved");
+    let first = world
+        .journal
+        .iter()
+        .find(|r| matches!(r.fact, Fact::Endpoint(f) if f.rollout == moved && f.event == Event::Ordered));
+    assert_eq!(first.map(|recorded| recorded.at), Some(until));
 }

@@ -378,7 +378,11 @@ impl State {
                 if *kind == RolloutKind::Deployment {
                     self.count_on(&plan.paths, at);
                 }
+                let freezes =
+                    self.policy.as_ref().is_some_and(|(policy, _)| policy.freezes().next().is_some());
                 if let Some(started) = self.rollouts.last_mut() {
+                    // It may go on under an older policy than the one that is adopted, whose freezes act on it too.
+                    started.queue.windowed |= freezes;
                     started.emergency.clone_from(emergency);
                     started.bundle.clone_from(bundle);
                 }
