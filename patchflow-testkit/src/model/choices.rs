@@ -18,6 +18,8 @@ pub struct Choices {
     pub(super) reverts: Vec<(usize, usize)>,
     /// Rollouts that come to their end.
     pub(super) ended: Vec<usize>,
+    /// Candidates that something else takes the place of, and what.
+    pub(super) superseded: Vec<(usize, usize)>,
     /// Who is rebooted.
     pub(super) reboots: Vec<(usize, usize)>,
     /// Whose content is asked for, or found too old.
@@ -54,6 +56,9 @@ impl Choices {
                 Fact::Rich(fact) => match &**fact {
                     RichFact::RolloutStarted { rollout, plan, .. } => {
                         choices.plans.insert(rollout.index(), plan.clone());
+                    }
+                    RichFact::CandidateSuperseded { candidate, by } => {
+                        choices.superseded.push((candidate.index(), by.index()));
                     }
                     RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
                     _ => {}

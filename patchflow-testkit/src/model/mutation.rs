@@ -154,6 +154,18 @@ mutations! {
     RollbackNeverNeedsAnOperator,
     /// S11: an approved superseder leaves its predecessor alone.
     LeavesTheSuperseded,
+    /// S11: what is not approved yet hides its predecessor.
+    HidesBeforeApproval,
+    /// S11: replaces what it names, and nothing through others.
+    ReplacesOnlyWhatItNames,
+    /// S11: what was replaced stays away though what replaced it was withdrawn.
+    TheReplacedStaysAway,
+    /// S11: no rollout of what is replaced comes to its end, whatever the policy says.
+    NobodyFinishes,
+    /// S11: no rollout of what is replaced moves to the successor, whatever the policy says.
+    NobodyMoves,
+    /// S11: what was replaced is put over what replaced it.
+    PutsBackWhatWasReplaced,
     /// S12: one place more than allowed.
     OnePlaceMore,
     /// S3: passes over the only ring that is left.

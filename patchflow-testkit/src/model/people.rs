@@ -138,7 +138,9 @@ impl Model {
             }
             Command::Start { draft } => {
                 let c = granted!(self.known(draft.candidate.index()));
-                if !matches!(self.candidates[c].stage, Stage::Approved { .. }) {
+                // What is replaced may come to its end, and is not begun anew.
+                let stage = &self.candidates[c].stage;
+                if !matches!(stage, Stage::Approved { .. }) || self.approved_superseder(c).is_some() {
                     return refused(WRONG_STATE);
                 }
                 let r = self.rollouts.len();

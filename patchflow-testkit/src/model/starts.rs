@@ -191,7 +191,9 @@ impl Model {
             Some(Standing::Has) => return Some(Event::Skipped),
             Some(Standing::NotApplicable) | None => return Some(Event::Removed),
         }
-        if self.newer_is_there(rollout.candidate, member.endpoint) {
+        if self.newer_is_there(rollout.candidate, member.endpoint)
+            || self.superseder_is_there(rollout.candidate, member.endpoint)
+        {
             return Some(if again { Event::Cancelled } else { Event::Skipped });
         }
         let waived =
@@ -334,9 +336,9 @@ impl Model {
     }
 
     fn precedence(&self, r: usize) -> Rank {
-        let candidate = &self.candidates[self.rollouts[r].candidate];
-        let urgency = (self.rollouts[r].emergency, candidate.priority);
-        (Reverse(urgency), candidate.due, r)
+        let c = self.rollouts[r].candidate;
+        let urgency = (self.rollouts[r].emergency, self.candidates[c].priority);
+        (Reverse(urgency), self.due_of(c), r)
     }
 
     /// Whoever may start, starts at once.

@@ -2,7 +2,7 @@
 
 use crate::histories::live;
 use crate::knobs::{Knobs, knobs};
-use crate::pair::{Happens, calm, happens};
+use crate::pair::{Happens, calm, happens, replacing};
 use patchflow_testkit::model::Mutation;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -18,7 +18,6 @@ const RARE: &[Mutation] = &[
     Mutation::RevisionsKeepTheGates,
     Mutation::NewcomersNeverWait,
     Mutation::NewcomersDoNotReopen,
-    Mutation::LeavesTheSuperseded,
     Mutation::OldStagingsCount,
     Mutation::TakesBackWhatWasReplaced,
     Mutation::OtherContentIsNotHeld,
@@ -31,7 +30,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
     let plain = |knobs: &mut Knobs| {
         (knobs.schedule, knobs.approval, knobs.trial, knobs.start, knobs.rings) = (0, 0, 0, 0, 0);
         (knobs.deploy, knobs.more, knobs.staging) = ([0; 4], [0; 12], [0; 4]);
-        knobs.later = [0; 2];
+        (knobs.later, knobs.replaced) = ([0; 2], 0);
     };
     match mutation {
         M::ShareIsAlwaysOfTheMembers => {
@@ -142,6 +141,24 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
             plain(knobs);
             (knobs.retry, knobs.limits, knobs.rings, knobs.production) = ([1, 0, 0], [0; 8], 5, 0);
         }
+        M::LeavesTheSuperseded
+        | M::HidesBeforeApproval
+        | M::ReplacesOnlyWhatItNames
+        | M::TheReplacedStaysAway
+        | M::NobodyFinishes
+        | M::NobodyMoves
+        | M::PutsBackWhatWasReplaced => {
+            let of = match mutation {
+                M::NobodyFinishes | M::PutsBackWhatWasReplaced => 1,
+                M::NobodyMoves => 2,
+                _ => 0,
+            };
+            let approval = knobs.approval;
+            plain(knobs);
+            knobs.replaced = of;
+            knobs.deploy[0] = 1;
+            knobs.approval = if mutation == M::HidesBeforeApproval { approval.max(2) } else { 0 };
+        }
         M::OnePersonIsAQuorum => (plain(knobs), knobs.approval = 2).0,
         _ => {}
     }
@@ -155,7 +172,8 @@ fn every_wrong_rule_is_found() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let story = |it| prop::collection::vec(it, 1..80usize);
-    let strategy = (knobs(), prop_oneof![story(happens().boxed()), story(calm().boxed())]);
+    let kinds = prop_oneof![story(happens().boxed()), story(calm().boxed()), story(replacing().boxed())];
+    let strategy = (knobs(), kinds);
     let all: Vec<(Knobs, Vec<Happens>)> =
         (0..histories).map(|_| strategy.new_tree(&mut runner).expect("a history").current()).collect();
     let (mut alive, mut found) = (Vec::new(), Vec::new());

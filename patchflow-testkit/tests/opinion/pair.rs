@@ -1,6 +1,6 @@
 //! The engine and the model side by side, and the histories that both live through.
 
-use crate::knobs::{Knobs, seen, some_patch, start};
+use crate::knobs::{Knobs, PATCHES, seen, some_patch, start};
 use patchflow_core::fleet::{Command, EndpointSeen, Fleet, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, OrderId, RolloutId};
 use patchflow_core::inventory::ScopePath;
@@ -84,8 +84,8 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         2 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
         1 => any::<u8>().prop_map(Goes),
-        1 => (0u8..9).prop_map(Publishes),
-        1 => (0u8..6).prop_map(VendorPulls),
+        2 => (0..PATCHES).prop_map(Publishes),
+        1 => (0..PATCHES).prop_map(VendorPulls),
         2 => (any::<u8>(), 0u8..3, any::<bool>()).prop_map(|(c, by, y)| Approves(c, by, y)),
         1 => any::<u8>().prop_map(Alerts),
         6 => (0u8..21, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
@@ -117,6 +117,26 @@ pub(crate) fn calm() -> impl Strategy<Value = Happens> {
         // Starts, pauses and resumes, promotions, retries, removals, holds that are cleared.
         1 => (7u8..12, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         2 => (15u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+    ]
+}
+
+/// Histories in which patches replace each other, and little else goes wrong.
+pub(crate) fn replacing() -> impl Strategy<Value = Happens> {
+    use Happens::*;
+    prop_oneof![
+        4 => (0u32..4_000).prop_map(Passes),
+        8 => any::<u8>().prop_map(GoesWell),
+        2 => Just(HooksEnd),
+        2 => Just(StagesAll),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(o, k)| Fails(o, k)),
+        1 => any::<u8>().prop_map(Acknowledges),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(e, n)| Needs(e, n)),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
+        5 => (0..PATCHES).prop_map(Publishes),
+        2 => (0..PATCHES).prop_map(VendorPulls),
+        // Approvals, rejections, revocations, withdrawals, starts, pauses, halts and what ends them.
+        5 => (2u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        3 => (Just(2u8), any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
     ]
 }
 
