@@ -91,6 +91,10 @@ impl Model {
     /// The first rule that matches decides; nothing matches means a person does.
     fn way(&self, c: usize, policy: &Policy, evidence: &Evidence) -> Way {
         let patch = &self.candidates[c].patch;
+        if self.candidates[c].reconsidered && !self.bent(Mutation::RulesApproveWhatWasTurnedDown) {
+            // What a person turned down is for people to decide.
+            return Way::Asked(policy.otherwise.clone());
+        }
         let Some(rule) = policy.approval.iter().find(|rule| rule.when.matches(patch)) else {
             return Way::Asked(policy.otherwise.clone());
         };

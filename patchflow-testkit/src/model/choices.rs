@@ -20,6 +20,8 @@ pub struct Choices {
     pub(super) ended: Vec<usize>,
     /// Candidates that something else takes the place of, and what.
     pub(super) superseded: Vec<(usize, usize)>,
+    /// Candidates that are open again.
+    pub(super) reopened: Vec<usize>,
     /// Who is rebooted.
     pub(super) reboots: Vec<(usize, usize)>,
     /// Whose content is asked for, or found too old.
@@ -60,6 +62,7 @@ impl Choices {
                     RichFact::CandidateSuperseded { candidate, by } => {
                         choices.superseded.push((candidate.index(), by.index()));
                     }
+                    RichFact::CandidateReopened { candidate, .. } => choices.reopened.push(candidate.index()),
                     RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
                     _ => {}
                 },

@@ -60,6 +60,7 @@ impl Model {
             trial_failed,
             deployed,
             waived_by,
+            reconsidered,
             look,
         } = candidate;
         let evidence = |evidence: &Evidence| match evidence {
@@ -76,7 +77,10 @@ impl Model {
             Stage::Withdrawn => "withdrawn".to_owned(),
         };
         let ask = ask.as_ref().map(|Ask { id: _, from, votes }| (&from.role, from.quorum, votes));
-        let _ = write!(key, "{stage} {ask:?} {trial:?} {trial_failed} {deployed} {waived_by:?} {look};");
+        let _ = write!(
+            key,
+            "{stage} {ask:?} {trial:?} {trial_failed} {deployed} {waived_by:?} {reconsidered} {look};"
+        );
         for (endpoint, Need { standing, present, path, path_until }) in needs {
             let path_until = path_until.map(|until| self.ahead(until));
             let _ = write!(key, "{endpoint} {standing:?} {present:?} {path:?} {path_until:?},");

@@ -185,6 +185,7 @@ impl Model {
                 break;
             }
         }
+        self.nobody_stays_replaced()?;
         self.nobody_keeps_harm()?;
         self.nobody_lacks_content()?;
         self.nobody_was_left_out()

@@ -134,6 +134,8 @@ mutations! {
     RevocationTakesNothingBack,
     /// S8: a revocation rolls back over what has replaced it since.
     TakesBackWhatWasReplaced,
+    /// S8: a rule approves what a person had turned down.
+    RulesApproveWhatWasTurnedDown,
     /// S9: a failed trial concludes all the same.
     FailedTrialsPass,
     /// S10: no hold after a rollback.
@@ -176,6 +178,8 @@ mutations! {
     NoBudgetOfTheFleet,
     /// S12: the budgets of scopes bound nothing.
     NoBudgetOfScopes,
+    /// S12: after a revision a ring goes by whatever stands at its place in the policy.
+    RingsGoByTheirPlace,
     /// S12: the budgets of rings bound nothing.
     NoBudgetOfRings,
     /// S12: any number may start in a time.

@@ -111,6 +111,16 @@ impl Model {
                 (candidate.stage, candidate.ask, candidate.look) = (Stage::Rejected, None, true);
                 done()
             }
+            Command::Reconsider { candidate, reason } => {
+                let c = granted!(self.known(candidate.index()));
+                granted!(said_why(reason));
+                if self.candidates[c].stage != Stage::Rejected {
+                    return refused(WRONG_STATE);
+                }
+                self.reopen(c);
+                self.candidates[c].reconsidered = true;
+                done()
+            }
             Command::Revoke { candidate, reason } => {
                 let c = granted!(self.known(candidate.index()));
                 granted!(said_why(reason));

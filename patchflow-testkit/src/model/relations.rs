@@ -119,7 +119,9 @@ impl Model {
                 self.move_all(&moves, by)?;
                 Ok(true)
             }
-            Stage::Superseded { by } if self.is_bereft(c, by) => {
+            // Of several that come back at one instant the first may be approved, and replace another, before that one is
+            // looked at.
+            Stage::Superseded { by } if self.is_bereft(c, by) && self.choices.reopened.contains(&c) => {
                 self.reopen(c);
                 Ok(true)
             }
@@ -138,6 +140,16 @@ impl Model {
             && gone
             && self.approved_superseder(c).is_none()
             && !self.bent(Mutation::TheReplacedStaysAway)
+    }
+
+    /// Whatever nothing replaces any more is open again at once.
+    pub(super) fn nobody_stays_replaced(&self) -> Result<(), Illegal> {
+        for (c, candidate) in self.candidates.iter().enumerate() {
+            if matches!(candidate.stage, Stage::Superseded { by } if self.is_bereft(c, by)) {
+                return Err(Illegal(format!("nothing replaces c{c} any more, and it is not open again")));
+            }
+        }
+        Ok(())
     }
 
     /// Its way begins anew, and a trial that has come to its end still counts.

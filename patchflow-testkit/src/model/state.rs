@@ -114,6 +114,8 @@ pub(super) struct Candidate {
     pub(super) deployed: bool,
     /// Who waived its trial, whatever became of the waiver.
     pub(super) waived_by: Option<String>,
+    /// A person opened it again after it had been turned down.
+    pub(super) reconsidered: bool,
     /// Whether it is to be looked at: a comparison was told, or something about it has changed.
     pub(super) look: bool,
 }

@@ -154,6 +154,7 @@ impl Model {
             trial_failed: false,
             deployed: false,
             waived_by: None,
+            reconsidered: false,
             look: false,
         });
         // A hold is about a version, whatever its content.

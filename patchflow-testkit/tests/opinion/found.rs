@@ -85,7 +85,7 @@ fn a_halted_trial_that_a_person_cancels_leaves_what_is_done() {
         more: [0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0],
         ..Knobs::default()
     };
-    let begins = [GoesWell(64), Passes(4_000), Passes(0), VendorPulls(0), Asks(20, 0, 0)];
+    let begins = [GoesWell(64), Passes(4_000), Passes(0), VendorPulls(0), Asks(21, 0, 0)];
     agree(&knobs, &[&begins[..], &[GoesWell(224)]].concat());
 }
 
@@ -141,4 +141,12 @@ fn a_predecessor_comes_back_when_the_latest_content_of_what_replaced_it_is_withd
 fn only_the_latest_content_of_a_patch_comes_back() {
     let story = [Publishes(16), Publishes(2), Publishes(8), VendorPulls(16), AdoptsPolicy(false)];
     agree(&Knobs::default(), &story);
+}
+
+/// Another rollout's order there was asked after in vain, and nobody brought the content that this one needs now.
+#[test]
+fn what_was_asked_after_in_vain_keeps_nobody_elses_content_away() {
+    let knobs =
+        Knobs { rings: 1, limits: [0, 0, 0, 0, 3, 0, 0, 2], staging: [4, 0, 0, 1], ..Knobs::default() };
+    agree(&knobs, &[Asks(7, 0, 10), GoesWell(193), GoesWell(202), Passes(0), Passes(2_400)]);
 }

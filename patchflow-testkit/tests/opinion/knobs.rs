@@ -121,6 +121,16 @@ impl Knobs {
             ..self.clone()
         }
         .policy();
+        if matches!(self.later[0], 1 | 2) {
+            // Its rings stand in another order under their names, and only the first has a budget and other gates.
+            let names: Vec<_> = policy.rings.iter().rev().map(|ring| ring.name.clone()).collect();
+            for (i, (ring, name)) in policy.rings.iter_mut().zip(names).enumerate() {
+                ring.name = name;
+                if i > 0 {
+                    (ring.gate, ring.in_flight_max) = (self.limits(), None);
+                }
+            }
+        }
         let more = match self.later[0] {
             0..=2 => return policy,
             3 => Freeze { from: start(), until: start().plus_secs(5_000) },

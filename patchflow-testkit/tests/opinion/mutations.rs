@@ -159,6 +159,8 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
             knobs.deploy[0] = 1;
             knobs.approval = if mutation == M::HidesBeforeApproval { approval.max(2) } else { 0 };
         }
+        M::RulesApproveWhatWasTurnedDown => plain(knobs),
+        M::RingsGoByTheirPlace => (plain(knobs), knobs.later = [1, 0], knobs.production = 6).0,
         M::OnePersonIsAQuorum => (plain(knobs), knobs.approval = 2).0,
         _ => {}
     }

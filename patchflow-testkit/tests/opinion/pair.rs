@@ -88,7 +88,7 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         1 => (0..PATCHES).prop_map(VendorPulls),
         2 => (any::<u8>(), 0u8..3, any::<bool>()).prop_map(|(c, by, y)| Approves(c, by, y)),
         1 => any::<u8>().prop_map(Alerts),
-        6 => (0u8..21, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        6 => (0u8..22, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(AsksAgain),
     ]
 }
@@ -137,6 +137,7 @@ pub(crate) fn replacing() -> impl Strategy<Value = Happens> {
         // Approvals, rejections, revocations, withdrawals, starts, pauses, halts and what ends them.
         5 => (2u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         3 => (Just(2u8), any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        2 => (Just(20u8), any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
     ]
 }
 
@@ -413,6 +414,7 @@ impl Player {
             17 => Command::Remove { rollout, endpoint },
             18 => Command::ClearHold { candidate, endpoint },
             19 => Command::AllowReboots { endpoint, reason },
+            20 => Command::Reconsider { candidate, reason },
             _ => Command::Cancel { rollout, reason },
         };
         self.pair.ask(actor(b), ask);
