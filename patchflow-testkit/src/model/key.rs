@@ -96,6 +96,12 @@ impl Model {
             back,
             unreachable,
             stale,
+            away_since,
+            reboot_pending,
+            machine,
+            machine_before,
+            quarantined,
+            owned,
             reboots,
             reboots_stopped,
             post,
@@ -105,10 +111,12 @@ impl Model {
         let day = -24 * 3_600;
         let reboots: Vec<i64> =
             reboots.iter().map(|reboot| self.ahead(*reboot)).filter(|ago| *ago > day).collect();
+        let away = away_since.map(|since| self.ahead(since));
+        let who = (machine, machine_before, quarantined, owned, &seen.managed_by, reboot_pending, away);
         let (environment, calendar, group) = (seen.environment, &seen.calendar, &seen.group);
         let _ = write!(
             key,
-            "{environment:?} {calendar:?} {group:?} {gone} {broken} {back} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained};"
+            "{environment:?} {calendar:?} {group:?} {gone} {broken} {back} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained} {who:?};"
         );
     }
 

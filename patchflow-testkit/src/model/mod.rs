@@ -24,6 +24,7 @@ mod hooks;
 mod inspections;
 mod key;
 mod live;
+mod machines;
 mod mutation;
 mod pair;
 mod people;

@@ -94,6 +94,16 @@ mutations! {
     CatchUpNeverStops,
     /// S5: orders what was not read since it came back.
     OrdersTheUnread,
+    /// S5: what two machines report under is ordered all the same.
+    ClonesAreOrdered,
+    /// S5: every other machine under the name is a re-image of a silent one.
+    EveryCloneIsAReimage,
+    /// S5: what was verified on the machine before a re-image stays verified.
+    ReimagesKeepWhatWasVerified,
+    /// S5: another patch manager holds nothing.
+    ManagersHoldNothing,
+    /// S6: a reboot that is pending there blocks no order.
+    PendingRebootsBlockNothing,
     /// S6: an order that was never acknowledged counts as an attempt.
     ExpiryIsAnAttempt,
     /// S6: an order that was never acknowledged is a failure.

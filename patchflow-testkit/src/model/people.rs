@@ -274,6 +274,16 @@ impl Model {
                 }
                 done()
             }
+            Command::ClearQuarantine { endpoint, reason } => {
+                granted!(said_why(reason));
+                let Some(e) = self.endpoint_named(endpoint.as_str()) else { return refused(NOT_FOUND) };
+                if self.clear_quarantine(e) { done() } else { refused(WRONG_STATE) }
+            }
+            Command::DeclareOwnership { endpoint, reason } => {
+                granted!(said_why(reason));
+                let Some(e) = self.endpoint_named(endpoint.as_str()) else { return refused(NOT_FOUND) };
+                if self.declare_ownership(e) { done() } else { refused(WRONG_STATE) }
+            }
             Command::SkipRing { rollout, ring, reason } => {
                 granted!(said_why(reason));
                 let states = [RolloutState::Running, RolloutState::Paused];
@@ -297,7 +307,7 @@ impl Model {
     }
 
     /// A person lets it try again: with all its attempts.
-    fn release(&mut self, at: (usize, usize)) {
+    pub(super) fn release(&mut self, at: (usize, usize)) {
         self.content_anew(at);
         self.rollouts[at.0].members[at.1].attempts = 0;
         debug_assert_ne!(super::state::class(self.phase(at)), Class::Verified, "nothing to try again");

@@ -138,6 +138,9 @@ impl Model {
             Window::Shut { .. } => return Fate::Waits,
         }
         let leaves = self.endpoints[member.endpoint].gone || self.is_taken_over((r, m));
+        if !leaves && member.phase == Phase::Waiting && self.is_held_there(member.endpoint) {
+            return Fate::Settles(Event::Held);
+        }
         if !leaves && self.is_kept(member.endpoint) {
             return Fate::Waits;
         }
@@ -156,8 +159,14 @@ impl Model {
         }
         let waits = self.is_busy(member.endpoint)
             || self.endpoints[member.endpoint].post.is_some()
+            || self.waits_for_reboot(member.endpoint)
             || self.is_full((r, m));
         if waits { Fate::Waits } else { Fate::Starts }
+    }
+
+    /// S6: a pending reboot blocks new orders.
+    pub(super) fn waits_for_reboot(&self, endpoint: usize) -> bool {
+        self.endpoints[endpoint].reboot_pending && !self.bent(Mutation::PendingRebootsBlockNothing)
     }
 
     pub(super) fn stands_nothing_against(&self, at: (usize, usize)) -> bool {
