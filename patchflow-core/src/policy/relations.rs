@@ -13,7 +13,7 @@ pub struct RelationPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnSuperseded {
-    /// It is rolled out to its end, and replaced afterwards.
+    /// It is rolled out to its end, and replaced afterwards. A halt is no end.
     Finish,
     /// Nothing new starts; the rest waits for the successor's own rollout.
     Stop,

@@ -56,7 +56,9 @@ impl Model {
     pub(super) fn ring_policy(&self, (r, m): (usize, usize)) -> Option<&RingPolicy> {
         let rollout = &self.rollouts[r];
         let ring = &rollout.rings[rollout.members[m].ring];
-        let found = rollout.policy.rings.iter().find(|policy| policy.name == ring.name);
+        let named = rollout.policy.rings.iter().find(|policy| policy.name == ring.name);
+        let by_place = rollout.policy.rings.get(rollout.members[m].ring);
+        let found = if self.bent(Mutation::RingsGoByTheirPlace) { by_place } else { named };
         found.filter(|_| rollout.kind == RolloutKind::Deployment)
     }
 

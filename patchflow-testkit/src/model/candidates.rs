@@ -26,6 +26,11 @@ impl Model {
     /// The next step of the first candidate that may move on. Whether anything moved.
     pub(super) fn step_candidates(&mut self) -> Result<bool, Illegal> {
         for c in 0..self.candidates.len() {
+            if self.step_kin(c)? {
+                return Ok(true);
+            }
+        }
+        for c in 0..self.candidates.len() {
             let timer = self.candidate_due(c).is_some_and(|at| at <= self.now) && self.resync.is_none();
             let look = std::mem::take(&mut self.candidates[c].look) || timer;
             if look && self.step_candidate(c)? {
@@ -86,6 +91,10 @@ impl Model {
     /// The first rule that matches decides; nothing matches means a person does.
     fn way(&self, c: usize, policy: &Policy, evidence: &Evidence) -> Way {
         let patch = &self.candidates[c].patch;
+        if self.candidates[c].reconsidered && !self.bent(Mutation::RulesApproveWhatWasTurnedDown) {
+            // What a person turned down is for people to decide.
+            return Way::Asked(policy.otherwise.clone());
+        }
         let Some(rule) = policy.approval.iter().find(|rule| rule.when.matches(patch)) else {
             return Way::Asked(policy.otherwise.clone());
         };
@@ -130,12 +139,6 @@ impl Model {
         candidate.stage = Stage::Approved { evidence, expires };
         (candidate.ask, candidate.look) = (None, true);
         self.take_back(c, false);
-        // S11: the newest approved superseder replaces what it supersedes.
-        for older in self.candidates[c].patch.relations.supersedes.clone() {
-            if let Some(o) = self.candidate_of(older.as_str()).filter(|o| *o != c) {
-                self.supersede(o, c);
-            }
-        }
     }
 
     /// The latest candidate of a patch.

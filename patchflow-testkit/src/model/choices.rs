@@ -18,6 +18,10 @@ pub struct Choices {
     pub(super) reverts: Vec<(usize, usize)>,
     /// Rollouts that come to their end.
     pub(super) ended: Vec<usize>,
+    /// Candidates that something else takes the place of, and what.
+    pub(super) superseded: Vec<(usize, usize)>,
+    /// Candidates that are open again.
+    pub(super) reopened: Vec<usize>,
     /// Who is rebooted.
     pub(super) reboots: Vec<(usize, usize)>,
     /// Whose content is asked for, or found too old.
@@ -55,6 +59,10 @@ impl Choices {
                     RichFact::RolloutStarted { rollout, plan, .. } => {
                         choices.plans.insert(rollout.index(), plan.clone());
                     }
+                    RichFact::CandidateSuperseded { candidate, by } => {
+                        choices.superseded.push((candidate.index(), by.index()));
+                    }
+                    RichFact::CandidateReopened { candidate, .. } => choices.reopened.push(candidate.index()),
                     RichFact::RolloutEnded { rollout, .. } => choices.ended.push(rollout.index()),
                     _ => {}
                 },

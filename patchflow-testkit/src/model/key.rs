@@ -60,6 +60,7 @@ impl Model {
             trial_failed,
             deployed,
             waived_by,
+            reconsidered,
             look,
         } = candidate;
         let evidence = |evidence: &Evidence| match evidence {
@@ -76,7 +77,10 @@ impl Model {
             Stage::Withdrawn => "withdrawn".to_owned(),
         };
         let ask = ask.as_ref().map(|Ask { id: _, from, votes }| (&from.role, from.quorum, votes));
-        let _ = write!(key, "{stage} {ask:?} {trial:?} {trial_failed} {deployed} {waived_by:?} {look};");
+        let _ = write!(
+            key,
+            "{stage} {ask:?} {trial:?} {trial_failed} {deployed} {waived_by:?} {reconsidered} {look};"
+        );
         for (endpoint, Need { standing, present, path, path_until }) in needs {
             let path_until = path_until.map(|until| self.ahead(until));
             let _ = write!(key, "{endpoint} {standing:?} {present:?} {path:?} {path_until:?},");
@@ -92,6 +96,12 @@ impl Model {
             back,
             unreachable,
             stale,
+            away_since,
+            reboot_pending,
+            machine,
+            machine_before,
+            quarantined,
+            owned,
             reboots,
             reboots_stopped,
             post,
@@ -101,10 +111,12 @@ impl Model {
         let day = -24 * 3_600;
         let reboots: Vec<i64> =
             reboots.iter().map(|reboot| self.ahead(*reboot)).filter(|ago| *ago > day).collect();
+        let away = away_since.map(|since| self.ahead(since));
+        let who = (machine, machine_before, quarantined, owned, &seen.managed_by, reboot_pending, away);
         let (environment, calendar, group) = (seen.environment, &seen.calendar, &seen.group);
         let _ = write!(
             key,
-            "{environment:?} {calendar:?} {group:?} {gone} {broken} {back} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained};"
+            "{environment:?} {calendar:?} {group:?} {gone} {broken} {back} {unreachable} {stale} {reboots:?} {reboots_stopped} {post:?} {drained} {who:?};"
         );
     }
 

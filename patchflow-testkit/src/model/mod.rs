@@ -24,6 +24,7 @@ mod hooks;
 mod inspections;
 mod key;
 mod live;
+mod machines;
 mod mutation;
 mod pair;
 mod people;
@@ -185,6 +186,7 @@ impl Model {
                 break;
             }
         }
+        self.nobody_stays_replaced()?;
         self.nobody_keeps_harm()?;
         self.nobody_lacks_content()?;
         self.nobody_was_left_out()

@@ -94,6 +94,16 @@ mutations! {
     CatchUpNeverStops,
     /// S5: orders what was not read since it came back.
     OrdersTheUnread,
+    /// S5: what two machines report under is ordered all the same.
+    ClonesAreOrdered,
+    /// S5: every other machine under the name is a re-image of a silent one.
+    EveryCloneIsAReimage,
+    /// S5: what was verified on the machine before a re-image stays verified.
+    ReimagesKeepWhatWasVerified,
+    /// S5: another patch manager holds nothing.
+    ManagersHoldNothing,
+    /// S6: a reboot that is pending there blocks no order.
+    PendingRebootsBlockNothing,
     /// S6: an order that was never acknowledged counts as an attempt.
     ExpiryIsAnAttempt,
     /// S6: an order that was never acknowledged is a failure.
@@ -134,6 +144,8 @@ mutations! {
     RevocationTakesNothingBack,
     /// S8: a revocation rolls back over what has replaced it since.
     TakesBackWhatWasReplaced,
+    /// S8: a rule approves what a person had turned down.
+    RulesApproveWhatWasTurnedDown,
     /// S9: a failed trial concludes all the same.
     FailedTrialsPass,
     /// S10: no hold after a rollback.
@@ -154,6 +166,18 @@ mutations! {
     RollbackNeverNeedsAnOperator,
     /// S11: an approved superseder leaves its predecessor alone.
     LeavesTheSuperseded,
+    /// S11: what is not approved yet hides its predecessor.
+    HidesBeforeApproval,
+    /// S11: replaces what it names, and nothing through others.
+    ReplacesOnlyWhatItNames,
+    /// S11: what was replaced stays away though what replaced it was withdrawn.
+    TheReplacedStaysAway,
+    /// S11: no rollout of what is replaced comes to its end, whatever the policy says.
+    NobodyFinishes,
+    /// S11: no rollout of what is replaced moves to the successor, whatever the policy says.
+    NobodyMoves,
+    /// S11: what was replaced is put over what replaced it.
+    PutsBackWhatWasReplaced,
     /// S12: one place more than allowed.
     OnePlaceMore,
     /// S3: passes over the only ring that is left.
@@ -164,6 +188,8 @@ mutations! {
     NoBudgetOfTheFleet,
     /// S12: the budgets of scopes bound nothing.
     NoBudgetOfScopes,
+    /// S12: after a revision a ring goes by whatever stands at its place in the policy.
+    RingsGoByTheirPlace,
     /// S12: the budgets of rings bound nothing.
     NoBudgetOfRings,
     /// S12: any number may start in a time.

@@ -111,6 +111,16 @@ impl Model {
                 (candidate.stage, candidate.ask, candidate.look) = (Stage::Rejected, None, true);
                 done()
             }
+            Command::Reconsider { candidate, reason } => {
+                let c = granted!(self.known(candidate.index()));
+                granted!(said_why(reason));
+                if self.candidates[c].stage != Stage::Rejected {
+                    return refused(WRONG_STATE);
+                }
+                self.reopen(c);
+                self.candidates[c].reconsidered = true;
+                done()
+            }
             Command::Revoke { candidate, reason } => {
                 let c = granted!(self.known(candidate.index()));
                 granted!(said_why(reason));
@@ -138,7 +148,9 @@ impl Model {
             }
             Command::Start { draft } => {
                 let c = granted!(self.known(draft.candidate.index()));
-                if !matches!(self.candidates[c].stage, Stage::Approved { .. }) {
+                // What is replaced may come to its end, and is not begun anew.
+                let stage = &self.candidates[c].stage;
+                if !matches!(stage, Stage::Approved { .. }) || self.approved_superseder(c).is_some() {
                     return refused(WRONG_STATE);
                 }
                 let r = self.rollouts.len();
@@ -262,6 +274,16 @@ impl Model {
                 }
                 done()
             }
+            Command::ClearQuarantine { endpoint, reason } => {
+                granted!(said_why(reason));
+                let Some(e) = self.endpoint_named(endpoint.as_str()) else { return refused(NOT_FOUND) };
+                if self.clear_quarantine(e) { done() } else { refused(WRONG_STATE) }
+            }
+            Command::DeclareOwnership { endpoint, reason } => {
+                granted!(said_why(reason));
+                let Some(e) = self.endpoint_named(endpoint.as_str()) else { return refused(NOT_FOUND) };
+                if self.declare_ownership(e) { done() } else { refused(WRONG_STATE) }
+            }
             Command::SkipRing { rollout, ring, reason } => {
                 granted!(said_why(reason));
                 let states = [RolloutState::Running, RolloutState::Paused];
@@ -285,7 +307,7 @@ impl Model {
     }
 
     /// A person lets it try again: with all its attempts.
-    fn release(&mut self, at: (usize, usize)) {
+    pub(super) fn release(&mut self, at: (usize, usize)) {
         self.content_anew(at);
         self.rollouts[at.0].members[at.1].attempts = 0;
         debug_assert_ne!(super::state::class(self.phase(at)), Class::Verified, "nothing to try again");

@@ -164,7 +164,7 @@ impl Model {
     }
 
     /// Takes the engine's deal over after checking it.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         candidate: usize,
         kind: RolloutKind,

@@ -94,7 +94,8 @@ impl Model {
                     }
                     Window::Shut { .. } => self.bent(Mutation::RebootsAtAnyTime),
                 };
-                let away = self.endpoints[self.member(at).endpoint].unreachable;
+                let endpoint = &self.endpoints[self.member(at).endpoint];
+                let away = endpoint.unreachable || endpoint.quarantined;
                 if self.member(at).operations > 252 || !open || away {
                     return false;
                 }
@@ -453,6 +454,7 @@ impl Model {
             };
             match member.phase {
                 Phase::RebootPending if self.endpoints[member.endpoint].unreachable => {}
+                Phase::RebootPending if self.endpoints[member.endpoint].quarantined => {}
                 Phase::RebootPending => looks.extend(opens(reserve)),
                 Phase::Waiting | Phase::Backoff
                     if starts
@@ -460,6 +462,7 @@ impl Model {
                         // Who waits for the endpoint is told when it is free.
                         && self.active(member.endpoint).is_none()
                         && !self.is_kept(member.endpoint)
+                        && !self.waits_for_reboot(member.endpoint)
                         && self.endpoints[member.endpoint].post.is_none()
                         && !self.is_full((r, m))
                         // Who lacks its content, or its way back, is told when that is there.

@@ -138,6 +138,9 @@ impl Model {
             Window::Shut { .. } => return Fate::Waits,
         }
         let leaves = self.endpoints[member.endpoint].gone || self.is_taken_over((r, m));
+        if !leaves && member.phase == Phase::Waiting && self.is_held_there(member.endpoint) {
+            return Fate::Settles(Event::Held);
+        }
         if !leaves && self.is_kept(member.endpoint) {
             return Fate::Waits;
         }
@@ -156,8 +159,14 @@ impl Model {
         }
         let waits = self.is_busy(member.endpoint)
             || self.endpoints[member.endpoint].post.is_some()
+            || self.waits_for_reboot(member.endpoint)
             || self.is_full((r, m));
         if waits { Fate::Waits } else { Fate::Starts }
+    }
+
+    /// S6: a pending reboot blocks new orders.
+    pub(super) fn waits_for_reboot(&self, endpoint: usize) -> bool {
+        self.endpoints[endpoint].reboot_pending && !self.bent(Mutation::PendingRebootsBlockNothing)
     }
 
     pub(super) fn stands_nothing_against(&self, at: (usize, usize)) -> bool {
@@ -191,7 +200,9 @@ impl Model {
             Some(Standing::Has) => return Some(Event::Skipped),
             Some(Standing::NotApplicable) | None => return Some(Event::Removed),
         }
-        if self.newer_is_there(rollout.candidate, member.endpoint) {
+        if self.newer_is_there(rollout.candidate, member.endpoint)
+            || self.superseder_is_there(rollout.candidate, member.endpoint)
+        {
             return Some(if again { Event::Cancelled } else { Event::Skipped });
         }
         let waived =
@@ -334,9 +345,9 @@ impl Model {
     }
 
     fn precedence(&self, r: usize) -> Rank {
-        let candidate = &self.candidates[self.rollouts[r].candidate];
-        let urgency = (self.rollouts[r].emergency, candidate.priority);
-        (Reverse(urgency), candidate.due, r)
+        let c = self.rollouts[r].candidate;
+        let urgency = (self.rollouts[r].emergency, self.candidates[c].priority);
+        (Reverse(urgency), self.due_of(c), r)
     }
 
     /// Whoever may start, starts at once.

@@ -51,6 +51,17 @@ pub(super) struct Endpoint {
     pub(super) unreachable: bool,
     /// What is known of it is too old to go by: it is read before it is ordered anything.
     pub(super) stale: bool,
+    /// Since when it is out of contact.
+    pub(super) away_since: Option<Timestamp>,
+    /// It waits for a reboot that is no order's.
+    pub(super) reboot_pending: bool,
+    /// What tells the machine that reports under its name, and the one before its re-image.
+    pub(super) machine: Option<String>,
+    pub(super) machine_before: Option<String>,
+    /// Two machines report under its name, and no person has cleared that.
+    pub(super) quarantined: bool,
+    /// A person declared that it is ours, whatever other patch manager is active there.
+    pub(super) owned: bool,
     /// When it was ordered to reboot.
     pub(super) reboots: Vec<Timestamp>,
     /// Too many reboots: it is not rebooted any more until a person allows it.
@@ -114,6 +125,8 @@ pub(super) struct Candidate {
     pub(super) deployed: bool,
     /// Who waived its trial, whatever became of the waiver.
     pub(super) waived_by: Option<String>,
+    /// A person opened it again after it had been turned down.
+    pub(super) reconsidered: bool,
     /// Whether it is to be looked at: a comparison was told, or something about it has changed.
     pub(super) look: bool,
 }

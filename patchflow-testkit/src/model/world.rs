@@ -20,18 +20,25 @@ impl Model {
                 Ok(true)
             }
             Observation::EndpointGone { endpoint } => Ok(self.endpoint_gone(endpoint.index())),
-            Observation::Unreachable { endpoints, .. } => {
-                Ok(self.present_of(endpoints, |it| it.unreachable = true))
+            Observation::Unreachable { endpoints, since } => {
+                let since = (*since).min(self.now);
+                Ok(self.present_of(endpoints, |it| {
+                    it.unreachable = true;
+                    it.away_since.get_or_insert(since);
+                }))
             }
             // Whoever comes back is read before it is ordered anything.
             Observation::Reachable { endpoints } => Ok(self.present_of(endpoints, |it| {
                 it.stale |= it.unreachable;
-                it.unreachable = false;
+                (it.unreachable, it.away_since) = (false, None);
             })),
-            Observation::Stale { endpoints } => Ok(self.present_of(endpoints, |it| it.stale = true)),
-            Observation::Read { endpoints } => {
-                Ok(self.present_of(endpoints, |it| (it.unreachable, it.stale) = (false, false)))
+            Observation::RebootsPending { endpoints, pending } => {
+                Ok(self.reboots_pending(endpoints, *pending))
             }
+            Observation::Stale { endpoints } => Ok(self.present_of(endpoints, |it| it.stale = true)),
+            Observation::Read { endpoints } => Ok(self.present_of(endpoints, |it| {
+                (it.unreachable, it.stale, it.away_since) = (false, false, None);
+            })),
             Observation::Published { patch } => {
                 self.published(patch);
                 Ok(true)
@@ -81,20 +88,27 @@ impl Model {
 
     /// S5: out of contact, or not read: it is ordered nothing.
     pub(super) fn is_kept(&self, endpoint: usize) -> bool {
-        let endpoint = &self.endpoints[endpoint];
-        endpoint.unreachable || endpoint.stale && !self.bent(super::Mutation::OrdersTheUnread)
+        let at = &self.endpoints[endpoint];
+        let quarantined = at.quarantined && !self.bent(super::Mutation::ClonesAreOrdered);
+        let unread = at.stale && !self.bent(super::Mutation::OrdersTheUnread);
+        at.unreachable || unread || quarantined || self.is_anothers(endpoint)
     }
 
     fn endpoint(&mut self, seen: &EndpointSeen) {
         match self.endpoint_named(seen.id.as_str()) {
+            Some(known) if self.other_machine(known, seen) => {}
             Some(known) => {
                 let back = &mut self.endpoints[known];
                 // What it had when it left says nothing any more.
                 back.stale |= back.gone;
-                (back.seen, back.gone) = (seen.clone(), false);
+                let was_managed = back.seen.managed_by.is_some();
+                back.take_over(seen);
+                if was_managed && seen.managed_by.is_none() {
+                    self.let_go(known);
+                }
             }
             None => {
-                let seen = seen.clone();
+                let (seen, machine) = (seen.clone(), seen.fingerprint.clone());
                 self.endpoints.push(Endpoint {
                     seen,
                     gone: false,
@@ -103,6 +117,12 @@ impl Model {
                     back: false,
                     unreachable: false,
                     stale: false,
+                    away_since: None,
+                    reboot_pending: false,
+                    machine,
+                    machine_before: None,
+                    quarantined: false,
+                    owned: false,
                     reboots: vec![],
                     reboots_stopped: false,
                     post: None,
@@ -129,6 +149,8 @@ impl Model {
         let left = &mut self.endpoints[endpoint];
         (left.gone, left.post, left.drained, left.reboots_stopped) = (true, None, false, false);
         (left.unreachable, left.stale) = (false, false);
+        (left.away_since, left.reboot_pending, left.machine_before) = (None, false, None);
+        (left.quarantined, left.owned, left.seen.managed_by) = (false, false, None);
         self.candidates.iter_mut().for_each(|candidate| {
             candidate.needs.remove(&endpoint);
         });
@@ -154,6 +176,7 @@ impl Model {
             trial_failed: false,
             deployed: false,
             waived_by: None,
+            reconsidered: false,
             look: false,
         });
         // A hold is about a version, whatever its content.

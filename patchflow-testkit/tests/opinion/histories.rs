@@ -1,7 +1,7 @@
 //! Random histories: the engine and the model must agree after every input.
 
 use crate::knobs::{Knobs, knobs};
-use crate::pair::{Happens, Player, calm, happens};
+use crate::pair::{Happens, Player, calm, happens, machines, replacing};
 use patchflow_testkit::model::Mutation;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -20,7 +20,7 @@ pub(crate) fn live(knobs: &Knobs, story: &[Happens], mutation: Option<Mutation>)
 
 pub(crate) fn stories(len: usize) -> impl Strategy<Value = Vec<Happens>> {
     let of = |it: BoxedStrategy<Happens>| prop::collection::vec(it, 1..len);
-    prop_oneof![of(happens().boxed()), of(calm().boxed())]
+    prop_oneof![of(happens().boxed()), of(calm().boxed()), of(replacing().boxed()), of(machines().boxed())]
 }
 
 /// `PATCHFLOW_HISTORIES=n` lives through n histories that nobody has seen before; an ordinary run through the same few

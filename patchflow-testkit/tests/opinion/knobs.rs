@@ -6,10 +6,12 @@ use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::EndpointSeen;
 use patchflow_core::gate::{LimitScope, Limits, OnMaxHold, Percent, ShareOf};
+use patchflow_core::ids::PatchId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::policy::{
-    Amount, Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, PersonApproval, Policy, RingPolicy,
-    RingSize, RiskFilter, ScopeBudget, Selector, StagingPolicy, StartMode, StartsMax, WaiverByName,
+    Amount, Approval, ApprovalRule, OnFailure, OnHalt, OnRevoke, OnSuperseded, PersonApproval, Policy,
+    RingPolicy, RingSize, RiskFilter, ScopeBudget, Selector, StagingPolicy, StartMode, StartsMax,
+    WaiverByName,
 };
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
 use patchflow_core::time::Timestamp;
@@ -45,13 +47,15 @@ pub(crate) struct Knobs {
     pub(crate) staging: [u8; 4],
     /// What another policy changes: a freeze; and what a revocation does.
     pub(crate) later: [u8; 2],
+    /// What becomes of a rollout whose patch is replaced.
+    pub(crate) replaced: u8,
 }
 
 pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
     let fleet = (0..4u64, 0..7u8, 0..3u8, 0..6u8);
     let gate = prop::array::uniform8(0..4u8);
     let rest = (prop::array::uniform4(0..4u8), prop::array::uniform3(0..4u8), prop::array::uniform3(0..4u8));
-    let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8, 0..3u8);
+    let people = (0..8u8, 0..5u8, 0..3u8, 0..3u8, 0..3u8, 0..3u8);
     let more = (prop::array::uniform12(0..8u8), prop::array::uniform4(0..6u8), prop::array::uniform2(0..6u8));
     (fleet, gate, rest, people, more).prop_map(
         |(
@@ -61,7 +65,7 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
             people,
             (more, staging, later),
         )| {
-            let (schedule, approval, trial, start, patch) = people;
+            let (schedule, approval, trial, start, patch, replaced) = people;
             Knobs {
                 seed,
                 production,
@@ -80,6 +84,7 @@ pub(crate) fn knobs() -> impl Strategy<Value = Knobs> {
                 more,
                 staging,
                 later,
+                replaced,
             }
         },
     )
@@ -112,9 +117,20 @@ impl Knobs {
                 more[2] = 3;
                 more
             },
+            replaced: self.replaced + u8::from(self.later[1] % 2 == 1),
             ..self.clone()
         }
         .policy();
+        if matches!(self.later[0], 1 | 2) {
+            // Its rings stand in another order under their names, and only the first has a budget and other gates.
+            let names: Vec<_> = policy.rings.iter().rev().map(|ring| ring.name.clone()).collect();
+            for (i, (ring, name)) in policy.rings.iter_mut().zip(names).enumerate() {
+                ring.name = name;
+                if i > 0 {
+                    (ring.gate, ring.in_flight_max) = (self.limits(), None);
+                }
+            }
+        }
         let more = match self.later[0] {
             0..=2 => return policy,
             3 => Freeze { from: start(), until: start().plus_secs(5_000) },
@@ -243,6 +259,8 @@ impl Knobs {
         policy.rollback.on_revoke = if self.later[1] >= 3 { OnRevoke::RollBack } else { OnRevoke::List };
         policy.rollback.without_path =
             (self.rollback[2] == 3).then(|| WaiverByName { by: "ada".into(), reason: "so".into() });
+        policy.relations.superseded =
+            pick(&[OnSuperseded::Stop, OnSuperseded::Finish, OnSuperseded::Move], self.replaced);
         policy.schedule = self.schedule();
         let nights = WeeklyWindow { day: Weekday::Saturday, opens_minute: 9 * 60, open_minutes: 45 };
         let nights = Schedule::Weekly { windows: vec![nights], freezes: vec![] };
@@ -317,8 +335,14 @@ pub(crate) fn seen(i: u32, production: bool, grouped: bool) -> EndpointSeen {
     }
 }
 
-/// One of a few patches: of other urgency, with and without reboot, in more than one version.
+/// So many patches there are.
+pub(crate) const PATCHES: u8 = 18;
+
+/// One of a few patches: of other urgency, with and without reboot, in more than one version, and some that replace others.
 pub(crate) fn some_patch(which: u8) -> Patch {
+    if which >= 9 {
+        return replacing(which % PATCHES);
+    }
     let mut update = patch(
         ["lib", "tool", "kernel"][usize::from(which % 3)],
         ["2.0", "2.1", "2.0"][usize::from(which / 3) % 3],
@@ -331,6 +355,31 @@ pub(crate) fn some_patch(which: u8) -> Patch {
     }
     if which / 3 == 2 {
         // The same patch with other content takes the place of the first.
+        update.content = Digest::of(b"built anew");
+    }
+    update
+}
+
+/// One that replaces others: of the same package and of another, in a chain, and with two below it.
+fn replacing(which: u8) -> Patch {
+    let (package, version, older): (_, _, &[&str]) = match which {
+        9 | 15 => ("lib", "2.2", &["lib=2.0", "lib=2.1"]),
+        10 => ("tool", "2.2", &["tool=2.0", "tool=2.1"]),
+        11 => ("kernel", "2.2", &["kernel=2.0"]),
+        12 | 17 => ("suite", "1.0", &["lib=2.0", "tool=2.0"]),
+        13 => ("lib", "2.3", &["lib=2.2"]),
+        14 => ("suite", "1.1", &["suite=1.0", "lib=2.2"]),
+        _ => ("platform", "1.0", &["kernel=2.0", "kernel=2.2"]),
+    };
+    let mut update = patch(package, version);
+    update.released = Some(start());
+    update.relations.supersedes = older.iter().map(|older| PatchId::from(*older)).collect();
+    match which % 3 {
+        1 => (update.category, update.severity) = (Category::Bugfix, Severity::Low),
+        2 => (update.severity, update.reboot) = (Severity::Moderate, RebootBehaviour::Possible),
+        _ => {}
+    }
+    if which == 15 || which == 17 {
         update.content = Digest::of(b"built anew");
     }
     update

@@ -2,7 +2,7 @@
 
 use crate::histories::live;
 use crate::knobs::{Knobs, knobs};
-use crate::pair::{Happens, calm, happens};
+use crate::pair::{Happens, calm, happens, machines, replacing};
 use patchflow_testkit::model::Mutation;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -18,7 +18,6 @@ const RARE: &[Mutation] = &[
     Mutation::RevisionsKeepTheGates,
     Mutation::NewcomersNeverWait,
     Mutation::NewcomersDoNotReopen,
-    Mutation::LeavesTheSuperseded,
     Mutation::OldStagingsCount,
     Mutation::TakesBackWhatWasReplaced,
     Mutation::OtherContentIsNotHeld,
@@ -31,7 +30,7 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
     let plain = |knobs: &mut Knobs| {
         (knobs.schedule, knobs.approval, knobs.trial, knobs.start, knobs.rings) = (0, 0, 0, 0, 0);
         (knobs.deploy, knobs.more, knobs.staging) = ([0; 4], [0; 12], [0; 4]);
-        knobs.later = [0; 2];
+        (knobs.later, knobs.replaced) = ([0; 2], 0);
     };
     match mutation {
         M::ShareIsAlwaysOfTheMembers => {
@@ -85,7 +84,11 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
         M::RevocationTakesNothingBack | M::TakesBackWhatWasReplaced => (plain(knobs), knobs.later = [0, 3]).0,
         M::AdoptedFreezesWait | M::AdoptedFreezesRecallNothing => (plain(knobs), knobs.later = [3, 0]).0,
         M::EndedPathsPass => (plain(knobs), knobs.limits = [0, 0, 0, 0, 0, 0, 2, 0]).0,
-        M::StartsOnEndedPaths => (plain(knobs), knobs.deploy[0] = 1).0,
+        M::StartsOnEndedPaths => {
+            plain(knobs);
+            // Those that wait for the end of a freeze wait long enough for a way back to end.
+            (knobs.deploy, knobs.limits, knobs.schedule, knobs.rings) = ([1, 2, 0, 0], [0; 8], 1, 5);
+        }
         M::InstallsOverTheNewer => (plain(knobs), knobs.patch = 3).0,
         M::OtherContentIsNotHeld => {
             plain(knobs);
@@ -142,12 +145,68 @@ fn focus(mutation: Mutation, knobs: &mut Knobs) {
             plain(knobs);
             (knobs.retry, knobs.limits, knobs.rings, knobs.production) = ([1, 0, 0], [0; 8], 5, 0);
         }
+        M::LeavesTheSuperseded
+        | M::HidesBeforeApproval
+        | M::ReplacesOnlyWhatItNames
+        | M::TheReplacedStaysAway
+        | M::NobodyFinishes
+        | M::NobodyMoves
+        | M::PutsBackWhatWasReplaced => {
+            let of = match mutation {
+                M::NobodyFinishes | M::PutsBackWhatWasReplaced => 1,
+                M::NobodyMoves => 2,
+                _ => 0,
+            };
+            let approval = knobs.approval;
+            plain(knobs);
+            knobs.replaced = of;
+            knobs.deploy[0] = 1;
+            knobs.approval = if mutation == M::HidesBeforeApproval { approval.max(2) } else { 0 };
+        }
+        M::ClonesAreOrdered
+        | M::EveryCloneIsAReimage
+        | M::ReimagesKeepWhatWasVerified
+        | M::ManagersHoldNothing
+        | M::PendingRebootsBlockNothing => (plain(knobs), knobs.deploy[0] = 1, knobs.limits = [0; 8]).0,
+        M::RulesApproveWhatWasTurnedDown => plain(knobs),
+        M::RingsGoByTheirPlace => (plain(knobs), knobs.later = [1, 0], knobs.production = 6).0,
         M::OnePersonIsAQuorum => (plain(knobs), knobs.approval = 2).0,
         _ => {}
     }
 }
 
-/// `PATCHFLOW_HISTORIES=n` looks for all of them, the rare ones included, in n histories each.
+/// Wrong rules about what replaces what.
+fn is_about_kin(mutation: Mutation) -> bool {
+    use Mutation as M;
+    [
+        M::LeavesTheSuperseded,
+        M::HidesBeforeApproval,
+        M::ReplacesOnlyWhatItNames,
+        M::TheReplacedStaysAway,
+        M::NobodyFinishes,
+        M::NobodyMoves,
+        M::PutsBackWhatWasReplaced,
+        M::RulesApproveWhatWasTurnedDown,
+    ]
+    .contains(&mutation)
+}
+
+/// Wrong rules about what the host knows of endpoints and their machines.
+fn is_about_contact(mutation: Mutation) -> bool {
+    use Mutation as M;
+    [
+        M::OrdersTheUnread,
+        M::ClonesAreOrdered,
+        M::EveryCloneIsAReimage,
+        M::ReimagesKeepWhatWasVerified,
+        M::ManagersHoldNothing,
+        M::PendingRebootsBlockNothing,
+    ]
+    .contains(&mutation)
+}
+
+/// `PATCHFLOW_HISTORIES=n` looks for all of them, the rare ones included, in n histories each; `PATCHFLOW_MUTATION=name`
+/// for that one alone.
 #[test]
 fn every_wrong_rule_is_found() {
     let wanted = std::env::var("PATCHFLOW_HISTORIES").ok().and_then(|n| n.parse::<u32>().ok());
@@ -155,12 +214,19 @@ fn every_wrong_rule_is_found() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let story = |it| prop::collection::vec(it, 1..80usize);
-    let strategy = (knobs(), prop_oneof![story(happens().boxed()), story(calm().boxed())]);
-    let all: Vec<(Knobs, Vec<Happens>)> =
-        (0..histories).map(|_| strategy.new_tree(&mut runner).expect("a history").current()).collect();
+    let mut some = |kind: BoxedStrategy<Happens>, n: u32| -> Vec<(Knobs, Vec<Happens>)> {
+        let strategy = (knobs(), story(kind));
+        (0..n).map(|_| strategy.new_tree(&mut runner).expect("a history").current()).collect()
+    };
+    // Every other one is calm.
+    let (wild, calm) = (some(happens().boxed(), histories / 2), some(calm().boxed(), histories / 2));
+    let usual: Vec<_> = wild.into_iter().zip(calm).flat_map(|(wild, calm)| [wild, calm]).collect();
+    let (replacing, machines) = (some(replacing().boxed(), histories), some(machines().boxed(), histories));
+    let alone = std::env::var("PATCHFLOW_MUTATION").ok();
     let (mut alive, mut found) = (Vec::new(), Vec::new());
     for mutation in Mutation::ALL {
-        if wanted.is_none() && RARE.contains(mutation) {
+        let other = alone.as_ref().is_some_and(|alone| *alone != format!("{mutation:?}"));
+        if other || alone.is_none() && wanted.is_none() && RARE.contains(mutation) {
             continue;
         }
         // Only a history on which the right model agrees says something about a wrong one.
@@ -168,10 +234,19 @@ fn every_wrong_rule_is_found() {
             let mut knobs = knobs.clone();
             focus(*mutation, &mut knobs);
             // Endpoints that nobody reads are ordered nothing, and show nothing of the other rules.
-            let about_contact = *mutation == Mutation::OrdersTheUnread;
-            let tells = |it: &&Happens| about_contact || !matches!(it, Happens::Keeps(..));
+            let about_contact = is_about_contact(*mutation);
+            let tells = |it: &&Happens| {
+                about_contact
+                    || !matches!(it, Happens::Keeps(..) | Happens::Reports(..) | Happens::RebootsPend(..))
+            };
             let story: Vec<Happens> = story.iter().filter(tells).cloned().collect();
             live(&knobs, &story, Some(*mutation)).is_err() && live(&knobs, &story, None).is_ok()
+        };
+        let about_kin = is_about_kin(*mutation);
+        let all = match (about_kin, is_about_contact(*mutation)) {
+            (true, _) => &replacing,
+            (_, true) => &machines,
+            _ => &usual,
         };
         match all.iter().position(finds) {
             Some(n) => found.push((n, *mutation)),

@@ -1,9 +1,9 @@
 //! The engine and the model side by side, and the histories that both live through.
 
-use crate::knobs::{Knobs, seen, some_patch, start};
+use crate::knobs::{Knobs, PATCHES, seen, some_patch, start};
 use patchflow_core::fleet::{Command, EndpointSeen, Fleet, Observation};
 use patchflow_core::ids::{Actor, AskId, CandidateId, EndpointIx, OrderId, RolloutId};
-use patchflow_core::inventory::ScopePath;
+use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision, RolloutDraft};
 use patchflow_core::policy::{Policy, Selector};
 use patchflow_core::rollout::{Failure, Report, ReportKind};
@@ -48,6 +48,12 @@ pub(crate) enum Happens {
     Moves(u8, bool),
     /// An endpoint goes out of contact, comes back, is stale, or is read.
     Keeps(u8, u8),
+    /// An endpoint waits for a reboot that is no order's, or waits no more.
+    RebootsPend(u8, bool),
+    /// Some machine reports under an endpoint's name, with or without another patch manager on it.
+    Reports(u8, u8),
+    /// An endpoint is read: what it needs is told for every candidate.
+    Reads(u8),
     Goes(u8),
     Publishes(u8),
     VendorPulls(u8),
@@ -84,11 +90,14 @@ pub(crate) fn happens() -> impl Strategy<Value = Happens> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
         2 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
         1 => any::<u8>().prop_map(Goes),
-        1 => (0u8..9).prop_map(Publishes),
-        1 => (0u8..6).prop_map(VendorPulls),
+        2 => (0..PATCHES).prop_map(Publishes),
+        1 => (0..PATCHES).prop_map(VendorPulls),
         2 => (any::<u8>(), 0u8..3, any::<bool>()).prop_map(|(c, by, y)| Approves(c, by, y)),
         1 => any::<u8>().prop_map(Alerts),
-        6 => (0u8..21, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| RebootsPend(e, p)),
+        1 => (any::<u8>(), 0u8..8).prop_map(|(e, n)| Reports(e, n)),
+        1 => any::<u8>().prop_map(Reads),
+        6 => (0u8..24, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         1 => any::<u8>().prop_map(AsksAgain),
     ]
 }
@@ -117,6 +126,48 @@ pub(crate) fn calm() -> impl Strategy<Value = Happens> {
         // Starts, pauses and resumes, promotions, retries, removals, holds that are cleared.
         1 => (7u8..12, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
         2 => (15u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+    ]
+}
+
+/// Histories in which patches replace each other, and little else goes wrong.
+pub(crate) fn replacing() -> impl Strategy<Value = Happens> {
+    use Happens::*;
+    prop_oneof![
+        4 => (0u32..4_000).prop_map(Passes),
+        8 => any::<u8>().prop_map(GoesWell),
+        2 => Just(HooksEnd),
+        2 => Just(StagesAll),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(o, k)| Fails(o, k)),
+        1 => any::<u8>().prop_map(Acknowledges),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(e, n)| Needs(e, n)),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| Moves(e, p)),
+        5 => (0..PATCHES).prop_map(Publishes),
+        2 => (0..PATCHES).prop_map(VendorPulls),
+        // Approvals, rejections, revocations, withdrawals, starts, pauses, halts and what ends them.
+        5 => (2u8..16, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        3 => (Just(2u8), any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        2 => (Just(20u8), any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+    ]
+}
+
+/// Histories in which machines change under their names, and wait for reboots of their own.
+pub(crate) fn machines() -> impl Strategy<Value = Happens> {
+    use Happens::*;
+    prop_oneof![
+        4 => (0u32..4_000).prop_map(Passes),
+        8 => any::<u8>().prop_map(GoesWell),
+        2 => Just(HooksEnd),
+        2 => Just(StagesAll),
+        1 => (any::<u8>(), 0u8..6).prop_map(|(o, k)| Fails(o, k)),
+        1 => any::<u8>().prop_map(Acknowledges),
+        3 => (any::<u8>(), any::<bool>()).prop_map(|(e, p)| RebootsPend(e, p)),
+        6 => (any::<u8>(), 0u8..8).prop_map(|(e, n)| Reports(e, n)),
+        4 => any::<u8>().prop_map(Reads),
+        3 => (any::<u8>(), 0u8..6).prop_map(|(e, how)| Keeps(e, how)),
+        1 => any::<u8>().prop_map(Goes),
+        1 => (0..PATCHES).prop_map(Publishes),
+        2 => (7u8..20, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
+        4 => (22u8..24, any::<u8>(), any::<u8>()).prop_map(|(c, a, b)| Asks(c, a, b)),
     ]
 }
 
@@ -316,6 +367,30 @@ impl Player {
                     _ => Observation::Read { endpoints },
                 });
             }
+            Happens::RebootsPend(e, pending) => {
+                let endpoints = Cow::Owned(vec![self.endpoint(e)]);
+                self.see(Observation::RebootsPending { endpoints, pending });
+            }
+            Happens::Reports(e, n) => {
+                let name = u32::from(e) % 8;
+                let production = self
+                    .fleet()
+                    .endpoints()
+                    .nth(name as usize)
+                    .map(|it| it.environment() == Environment::Production);
+                let mut seen = seen(name, production.unwrap_or(true), self.grouped);
+                seen.fingerprint = (n % 4 > 0).then(|| format!("machine {}", n % 4));
+                seen.managed_by = (n >= 6).then(|| "another".to_owned());
+                if e >= 128
+                    && let Some(ix) = self.fleet().endpoint_ix(seen.id.as_str())
+                {
+                    // The machine before it was silent for long.
+                    let since = Timestamp::from_secs(self.pair.now.as_secs() - 7_200);
+                    self.see(Observation::Unreachable { endpoints: Cow::Owned(vec![ix]), since });
+                }
+                self.endpoints(vec![seen]);
+            }
+            Happens::Reads(e) => self.reads(e),
             Happens::Goes(e) => {
                 let endpoint = self.endpoint(e);
                 self.see(Observation::EndpointGone { endpoint });
@@ -347,6 +422,17 @@ impl Player {
             }
             Happens::Asks(command, a, b) => self.asks(command, a, b),
         }
+    }
+
+    /// An endpoint is read: what it needs is told for every candidate, and that it was read.
+    fn reads(&mut self, e: u8) {
+        let endpoint = self.endpoint(e);
+        for candidate in 0..self.fleet().candidates().count() as u32 {
+            let (candidate, needs) = (CandidateId(candidate), Cow::Owned(vec![need(endpoint, 0)]));
+            self.see(Observation::Needs { candidate, needs });
+        }
+        self.see(Observation::Read { endpoints: Cow::Owned(vec![endpoint]) });
+        self.see(Observation::Identified);
     }
 
     /// Every endpoint that was asked to brings its content. Answers may come twice.
@@ -393,6 +479,9 @@ impl Player {
             17 => Command::Remove { rollout, endpoint },
             18 => Command::ClearHold { candidate, endpoint },
             19 => Command::AllowReboots { endpoint, reason },
+            20 => Command::Reconsider { candidate, reason },
+            22 => Command::ClearQuarantine { endpoint, reason },
+            23 => Command::DeclareOwnership { endpoint, reason },
             _ => Command::Cancel { rollout, reason },
         };
         self.pair.ask(actor(b), ask);

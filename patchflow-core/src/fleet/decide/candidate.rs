@@ -146,7 +146,10 @@ fn own_step(
             }
             let is_started = entry.deployments.len() > entry.deployments_before
                 || state.rollouts_of(id).any(|r| r.kind() == RolloutKind::Deployment && !r.is_over());
-            if policy.deploy.start == StartMode::WhenApproved && !is_started {
+            if policy.deploy.start == StartMode::WhenApproved
+                && !is_started
+                && !super::kin::take_over(state, id, facts)
+            {
                 let draft = RolloutDraft::of(id);
                 match state.plan(approved, &draft) {
                     Ok(plan) => {

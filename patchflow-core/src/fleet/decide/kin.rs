@@ -3,8 +3,8 @@
 use super::Facts;
 use super::join::stop_catch_up;
 use crate::candidate::Candidate;
-use crate::fleet::RichFact;
 use crate::fleet::state::{CandidateEntry, State};
+use crate::fleet::{Fact, RichFact};
 use crate::ids::{CandidateId, RolloutId};
 use crate::inventory::Environment;
 use crate::plan::{RolloutPlan, Starter};
@@ -41,11 +41,13 @@ pub(super) fn step(state: &State, id: CandidateId, entry: &CandidateEntry, facts
     }
 }
 
-/// Why nothing replaces a candidate any more that something replaced before.
+/// Why nothing replaces a candidate any more that something replaced before. Only the latest content of a patch comes
+/// back, and only the latest content of what replaced it says whether it may.
 fn bereft(state: &State, entry: &CandidateEntry, by: CandidateId) -> Option<String> {
-    let other = state.candidate(by)?.candidate.identified().patch();
-    let own = &entry.candidate.identified().patch().id;
-    let gone = match &state.candidate(by)?.candidate {
+    let (id, own) = (entry.candidate.identified().id(), &entry.candidate.identified().patch().id);
+    let other = &state.candidate(by)?.candidate.identified().patch().id;
+    let latest = state.by_patch.get(other).copied().unwrap_or(by);
+    let gone = match &state.candidate(latest)?.candidate {
         Candidate::Rejected(_) => "was turned down",
         Candidate::Withdrawn(_) => "was withdrawn",
         Candidate::Identified(_)
@@ -55,16 +57,18 @@ fn bereft(state: &State, entry: &CandidateEntry, by: CandidateId) -> Option<Stri
             return None;
         }
     };
-    let replaced = other.id == *own || state.approved_superseder(entry.candidate.identified().id()).is_some();
-    (!replaced).then(|| format!("{}, which had replaced it, {gone}", other.id))
+    let is_latest = state.by_patch.get(own) == Some(&id);
+    let replaced = other == own || !is_latest || state.approved_superseder(id).is_some();
+    (!replaced).then(|| format!("{other}, which had replaced it, {gone}"))
 }
 
-/// Whether a rollout of it is under way whose policy lets it come to its end.
+/// Whether a rollout of it has not come to its end whose policy lets it. A halt is no end: a person may lift it, and whom
+/// it takes back is taken back.
 fn is_finishing(state: &State, id: CandidateId) -> bool {
     state.rollouts_of(id).any(|rollout| {
         rollout.kind() == RolloutKind::Deployment
             && rollout.policy().relations.superseded == OnSuperseded::Finish
-            && matches!(rollout.state(), RolloutState::Running | RolloutState::Paused)
+            && !matches!(rollout.state(), RolloutState::Completed | RolloutState::Ended)
     })
 }
 
@@ -88,6 +92,30 @@ pub(super) fn supersede(state: &State, older: CandidateId, by: CandidateId, fact
         }
     }
     move_all(state, &moves, by, facts);
+}
+
+/// What a candidate replaces is replaced before it starts by itself, so that rollouts that move to it do so whichever of
+/// the two was published first. Whether any did.
+pub(super) fn take_over(state: &State, id: CandidateId, facts: &mut Facts) -> bool {
+    let moves = |older: CandidateId| {
+        state.rollouts_of(older).any(|rollout| {
+            let kept = rollout.policy().relations.superseded == OnSuperseded::Move;
+            rollout.kind() == RolloutKind::Deployment && kept && !rollout.is_over()
+        })
+    };
+    let mut replaced = state.replaced_by(id);
+    replaced.sort_unstable();
+    for older in replaced.into_iter().filter(|older| moves(*older) && !is_finishing(state, *older)) {
+        if !state.is_live(older) || state.approved_superseder(older) != Some(id) {
+            continue;
+        }
+        supersede(state, older, id, facts);
+        let started = |fact: &Fact| matches!(fact, Fact::Rich(rich) if matches!(**rich, RichFact::RolloutStarted { .. }));
+        if facts.iter().any(started) {
+            return true;
+        }
+    }
+    false
 }
 
 /// A rollout of the successor for each one that moves, over its rings; none when the successor has one already.

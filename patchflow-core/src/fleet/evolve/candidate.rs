@@ -42,9 +42,12 @@ impl State {
         self.candidates.get_mut(id.index()).ok_or_else(|| "there is no such candidate".to_string())
     }
 
-    /// What a candidate replaces looks at it again.
+    /// What a candidate replaces looks at it again. What is only identified waits for the next comparison all the same,
+    /// unless it is replaced now.
     pub(super) fn rethink_kin_of(&mut self, id: CandidateId) {
-        let replaced = self.replaced_by(id);
+        let mut replaced = self.replaced_by(id);
+        let waits = |older: CandidateId| self.candidate(older).is_some_and(CandidateEntry::awaits_comparison);
+        replaced.retain(|older| !waits(*older) || self.approved_superseder(*older).is_some());
         self.cache.candidate_agenda.extend(replaced);
     }
 

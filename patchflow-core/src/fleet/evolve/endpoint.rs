@@ -118,6 +118,10 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
+        if event == Event::StayedSilent && self.cache.live && !self.cache.stage_turns.is_empty() {
+            // Nobody goes by an order of which nothing will be heard any more: they need content of their own.
+            self.wake_stages(endpoint);
+        }
         self.after_operation(at, (id, member), [from, to]);
         if let Some(before) = health {
             self.group_changed(endpoint, [from, to], before);

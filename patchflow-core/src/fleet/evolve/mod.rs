@@ -386,6 +386,7 @@ impl State {
                     started.emergency.clone_from(emergency);
                     started.bundle.clone_from(bundle);
                 }
+                self.note_left_out(*rollout);
                 self.put_on_agenda(*rollout);
             }
             RichFact::MembersJoined { rollout, ring, levels, members } => {
@@ -442,10 +443,12 @@ impl State {
                 }
                 let text = self.policies.get(policy).ok_or("its policy was never adopted")?.clone();
                 let rollout = self.touched(*id)?;
-                let before = rollout.policy_digest;
+                let (before, candidate) = (rollout.policy_digest, rollout.candidate);
                 if !rollout.revise(plan, text, *policy) {
                     return Err("its rings do not take the revision".into());
                 }
+                // Its policy says whether it goes on when its patch is replaced.
+                self.cache.candidate_agenda.insert(candidate);
                 if self.cache.live && before != *policy {
                     self.count_all_waiting(*id, None);
                 }

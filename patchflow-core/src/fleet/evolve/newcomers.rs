@@ -5,6 +5,7 @@
 use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
 use crate::ids::{CandidateId, EndpointIx, RolloutId};
+use crate::inventory::Environment;
 use crate::policy::Onboarding;
 use crate::rollout::{Phase, Rollout, RolloutKind, RolloutState};
 use alloc::collections::BTreeSet;
@@ -43,6 +44,28 @@ impl State {
         if !newcomers.is_empty() {
             self.rollouts[id.index()].queue.newcomers.extend(newcomers);
             self.put_on_agenda(id);
+        }
+    }
+
+    /// A rollout has started: over the rings of one that it replaces it left out whoever was not in those.
+    pub(super) fn note_left_out(&mut self, id: RolloutId) {
+        let Some(rollout) = self.rollouts.get(id.index()).filter(|rollout| may_take(rollout)) else { return };
+        let Some(entry) = self.candidates.get(rollout.candidate().index()).filter(|_| self.cache.live) else {
+            return;
+        };
+        let in_production = |ix: EndpointIx| {
+            self.endpoints
+                .slot(ix)
+                .is_some_and(|slot| !slot.gone && slot.environment == Environment::Production)
+        };
+        let needs =
+            entry.needs.iter().filter(|(ix, need)| need.standing == Standing::Needs && in_production(*ix));
+        let needs: Vec<_> = needs.map(|(ix, _)| ix).collect();
+        // A plan of its own has all of them, or means a part.
+        if needs.len() > rollout.members().len() {
+            let out = needs.into_iter().filter(|ix| rollout.present_member_of(*ix).is_none());
+            let out: Vec<_> = out.filter(|ix| self.is_newcomer(rollout, *ix)).collect();
+            self.rollouts[id.index()].queue.newcomers.extend(out);
         }
     }
 
