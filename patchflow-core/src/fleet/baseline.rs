@@ -533,12 +533,13 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         .map(|(ix, standing, path, level, day)| (ix, Need { standing, path, level, day }));
     let mut sorted = Needs::default();
     sorted.extend(needs);
-    CandidateEntry {
+    let mut entry = CandidateEntry {
         candidate,
         target,
         revision: snapshot.revision,
         needs: sorted,
         levels: snapshot.levels,
+        higher: Vec::new(),
         paths_until: snapshot.paths_until.into_iter().collect(),
         whys: snapshot.whys.into_iter().collect(),
         ask: snapshot.ask,
@@ -550,5 +551,7 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         held: snapshot.held,
         reconsidered: snapshot.reconsidered,
         waived_by: snapshot.waived_by,
-    }
+    };
+    entry.compare_levels();
+    entry
 }

@@ -109,8 +109,7 @@ impl Fleet {
     fn await_kin(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        let (urgency, due, rollout) = self.state.rank(rollout);
-        self.state.cache.turns.entry(endpoint).or_default().insert((urgency, due, rollout, member));
+        self.state.cache.turns.wait(endpoint, rollout, member);
     }
 }
 
@@ -190,7 +189,7 @@ impl State {
                 let (urgency, due, id) = rank;
                 self.cache.groups.wait(number, (urgency, due, id, member));
                 // Should the endpoint itself fail meanwhile, the group no longer stands in its way.
-                self.cache.turns.entry(endpoint).or_default().insert((urgency, due, id, member));
+                self.cache.turns.wait(endpoint, id, member);
             }
         }
     }

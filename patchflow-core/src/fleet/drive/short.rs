@@ -199,7 +199,7 @@ impl Fleet {
         }
         let endpoint = member.endpoint;
         let turns = &state.cache.turns;
-        let waited_for = !turns.is_empty() && turns.contains_key(&endpoint);
+        let waited_for = !turns.is_empty() && turns.is_waited_for(endpoint);
         if waited_for || state.waits_with_content(endpoint) {
             return None;
         }

@@ -15,3 +15,4 @@ pub(super) mod reboots;
 pub(super) mod rescue;
 pub(super) mod rounds;
 pub(super) mod timers;
+pub(super) mod turns;
