@@ -38,20 +38,17 @@ impl State {
         if self.cache.turns.is_empty() || !self.cache.stage_turns.is_empty() {
             return self.wake(endpoint);
         }
-        let mut last = None;
-        loop {
-            let next = self.cache.turns.of(endpoint).find(|waits| Some(*waits) > last);
-            let Some(waits) = next else { break };
-            if !self.waits_for_nothing_else(waits) {
-                return self.wake(endpoint);
-            }
-            last = next;
+        let line = self.cache.turns.line(endpoint);
+        if line.iter().all(|(rollout, member)| self.waits_for_nothing_else(*rollout, *member)) {
+            self.call_first(endpoint, &line, None);
+        } else {
+            self.wake(endpoint);
         }
-        self.call_next(endpoint, None);
+        self.cache.turns.keep(line);
     }
 
     /// Whether a member waits for its endpoint to be free, and whatever else happens there means nothing to it.
-    fn waits_for_nothing_else(&mut self, (id, ix): (RolloutId, MemberIx)) -> bool {
+    fn waits_for_nothing_else(&mut self, id: RolloutId, ix: MemberIx) -> bool {
         let Some(rollout) = self.rollouts.get(id.index()) else { return false };
         let Some(entry) = self.candidates.get(rollout.candidate().index()) else { return false };
         let member = rollout.members().get(ix.index());
@@ -76,16 +73,16 @@ impl State {
         alone
     }
 
-    /// Calls the first of those who wait for an endpoint, or the first who stands behind `after`.
-    fn call_next(&mut self, endpoint: EndpointIx, after: Option<Turn>) {
-        let waiting = self.cache.turns.of(endpoint).map(|(id, member)| {
-            let (urgency, due, id) = self.rank(id);
-            (urgency, due, id, member)
+    /// Calls the first of a line, or the first in it who stands behind `after`.
+    fn call_first(&mut self, endpoint: EndpointIx, line: &[(RolloutId, MemberIx)], after: Option<Turn>) {
+        let turns = line.iter().map(|(id, member)| {
+            let (urgency, due, id) = self.rank(*id);
+            (urgency, due, id, *member)
         });
-        let Some(first) = waiting.filter(|turn| Some(*turn) > after).min() else { return };
+        let Some(first) = turns.filter(|turn| Some(*turn) > after).min() else { return };
         let (urgency, due, id, member) = first;
         self.cache.turns.leave(endpoint, id, member);
-        if self.cache.turns.is_waited_for(endpoint) {
+        if line.len() > 1 {
             self.cache.turns.call(id, endpoint, first);
         }
         if let Some(rollout) = self.rollouts.get_mut(id.index()) {
@@ -102,7 +99,9 @@ impl State {
             let is_taken =
                 slot.is_some_and(|slot| slot.active().is_some()) || self.posts.contains_key(&endpoint);
             if !is_taken {
-                self.call_next(endpoint, Some(turn));
+                let line = self.cache.turns.line(endpoint);
+                self.call_first(endpoint, &line, Some(turn));
+                self.cache.turns.keep(line);
             }
         }
     }

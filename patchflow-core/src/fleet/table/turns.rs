@@ -14,6 +14,8 @@ pub(crate) struct Turns {
     /// Of each rollout, the free endpoints to which a member of it was called before others that wait there, and how it
     /// stood to them.
     called: BTreeMap<RolloutId, Vec<(EndpointIx, Turn)>>,
+    /// The room of the last line.
+    line: Vec<(RolloutId, MemberIx)>,
 }
 
 impl Turns {
@@ -38,6 +40,19 @@ impl Turns {
         let first = (endpoint, RolloutId(0), MemberIx(0));
         let of = self.waiting.range(first..).take_while(move |(at, _, _)| *at == endpoint);
         of.map(|(_, rollout, member)| (*rollout, *member))
+    }
+
+    /// Those who wait for an endpoint, to be given back with [`keep`](Self::keep) so that its room serves the next.
+    pub(crate) fn line(&mut self, endpoint: EndpointIx) -> Vec<(RolloutId, MemberIx)> {
+        let mut line = core::mem::take(&mut self.line);
+        line.clear();
+        line.extend(self.of(endpoint));
+        line
+    }
+
+    /// Takes a line's room back.
+    pub(crate) fn keep(&mut self, line: Vec<(RolloutId, MemberIx)>) {
+        self.line = line;
     }
 
     /// The first of them, who waits no more.
