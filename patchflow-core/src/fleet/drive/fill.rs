@@ -94,9 +94,8 @@ impl Fleet {
     pub(in crate::fleet) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        let is_free = |slot: &crate::fleet::table::endpoints::Slot| {
-            slot.active().is_none() && slot.conditions.is_empty()
-        };
+        let is_free =
+            |slot: &crate::fleet::table::slot::Slot| slot.active().is_none() && slot.conditions.is_empty();
         if self.state.endpoints.slot(endpoint).is_none_or(is_free)
             && !self.state.posts.contains_key(&endpoint)
         {

@@ -4,7 +4,7 @@ use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
 use crate::fleet::table::conditions::Bits;
-use crate::fleet::table::endpoints::Slot;
+use crate::fleet::table::slot::Slot;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
@@ -71,7 +71,7 @@ impl State {
         let waits = to == Phase::Waiting;
         let begins = matches!(event, Event::Ordered | Event::RebootOrdered | Event::HookAsked);
         if begins && rollout.queue.windowed && self.cache.live {
-            let calendar = self.endpoints.slot(endpoint).map_or(0, |slot| slot.calendar);
+            let calendar = self.endpoints.calendar_of(endpoint);
             rollout.queue.watch_work(calendar);
         }
         if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {

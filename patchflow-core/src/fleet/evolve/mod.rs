@@ -134,7 +134,7 @@ impl State {
                 if let Some(post) = self.posts.remove(endpoint)
                     && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
                 {
-                    (slot.broken, slot.back) = (post.broken, post.back);
+                    slot.set_broken(post.broken, post.back);
                 }
             }
             RichFact::EndpointsWentUnreachable { endpoints, since } => {
