@@ -8,13 +8,14 @@ use super::message::observation::Standing;
 use super::replay::Replay;
 use super::state::{Ask, CandidateEntry, Clock, Follower, Post, Resync, State};
 use super::table::conditions::Condition;
-use super::table::endpoints::{Endpoints, SLOT_BYTES as SLOT, Slot};
+use super::table::endpoints::Endpoints;
 use super::table::needs::{Need, Needs};
 use super::table::pace::Pace;
 use super::table::patience::{Deferrals, Patience};
 use super::table::reboots::RebootLog;
 use super::table::rescue::{Call, Way};
 use super::table::rounds::Rounds;
+use super::table::slot::{SLOT_BYTES as SLOT, Slot};
 use super::{Outcome, Recorded};
 use crate::candidate::{ApprovedBy, Candidate, Evidence, Identified};
 use crate::catalog::Patch;
@@ -247,7 +248,7 @@ impl State {
         bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&text);
         bytes.extend_from_slice(&(self.endpoints.len() as u64).to_le_bytes());
-        self.endpoints.slots.iter().for_each(|slot| bytes.extend_from_slice(&slot.packed()));
+        self.endpoints.all().for_each(|(slot, profile)| bytes.extend_from_slice(&slot.packed(profile)));
         for rollout in &self.rollouts {
             bytes.extend_from_slice(&(rollout.members().len() as u64).to_le_bytes());
             rollout.members().iter().for_each(|member| bytes.extend_from_slice(&member.packed()));
@@ -483,7 +484,8 @@ fn restore_endpoints(
     let mut endpoints = Endpoints::default();
     endpoints.restore_attributes(attributes);
     for (id, slot) in ids.into_iter().zip(reader.take(n * SLOT, "its endpoints")?.as_chunks::<SLOT>().0) {
-        endpoints.push(id, Slot::unpacked(slot));
+        let (slot, profile) = Slot::unpacked(slot);
+        endpoints.push(id, slot, profile);
     }
     Ok(endpoints)
 }
@@ -538,12 +540,13 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         .map(|(ix, standing, path, level, day)| (ix, Need { standing, path, level, day }));
     let mut sorted = Needs::default();
     sorted.extend(needs);
-    CandidateEntry {
+    let mut entry = CandidateEntry {
         candidate,
         target,
         revision: snapshot.revision,
         needs: sorted,
         levels: snapshot.levels,
+        higher: Vec::new(),
         paths_until: snapshot.paths_until.into_iter().collect(),
         whys: snapshot.whys.into_iter().collect(),
         ask: snapshot.ask,
@@ -555,5 +558,7 @@ fn restore_candidate(id: CandidateId, snapshot: CandidateSnapshot) -> CandidateE
         held: snapshot.held,
         reconsidered: snapshot.reconsidered,
         waived_by: snapshot.waived_by,
-    }
+    };
+    entry.compare_levels();
+    entry
 }

@@ -325,6 +325,8 @@ impl Fleet {
             } else if let Some(rollout) = self.state.next_to_fill(now) {
                 self.fill(now, rollout, &mut facts, out);
                 self.look_ahead(now, rollout);
+                self.state.pass_on(rollout);
+            } else if self.state.pass_on_any() {
             } else if self.state.is_near(now) {
                 self.fire_nears(now, &mut facts, out);
             } else {

@@ -344,14 +344,15 @@ impl Fleet {
     #[must_use]
     pub fn endpoint(&self, ix: EndpointIx) -> Option<EndpointView<'_>> {
         let endpoints = &self.state.endpoints;
-        let slot = endpoints.slot(ix)?;
+        let (slot, profile) = (endpoints.slot(ix)?, endpoints.profile(ix)?);
         Some(EndpointView {
             ix,
             id: endpoints.id(ix)?,
             slot,
+            profile,
             attributes: endpoints.attributes(ix)?,
-            group: endpoints.group(endpoints.slot(ix)?.group),
-            calendar: endpoints.calendar(slot.calendar),
+            group: endpoints.group(profile.group),
+            calendar: endpoints.calendar(profile.calendar),
             condition: endpoints.condition(ix),
         })
     }
@@ -482,7 +483,8 @@ impl Fleet {
     /// Who of a group is unavailable and why; beyond the first ones they are counted.
     fn down_in(&self, number: u32) -> String {
         const SHOWN: usize = 3;
-        let of_group = |it: &EndpointView<'_>| it.slot.group == number && !it.slot.gone && it.slot.is_down();
+        let of_group =
+            |it: &EndpointView<'_>| it.profile.group == number && !it.slot.gone && it.slot.is_down();
         let why = |it: &EndpointView<'_>| {
             let at = it.active().and_then(|(rollout, member)| self.state.member(rollout, member));
             match at {

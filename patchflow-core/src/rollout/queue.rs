@@ -40,6 +40,8 @@ pub(crate) struct Queue {
     pub(crate) waits: BTreeMap<u32, Wait>,
     /// Calendars for which somebody waits and whose next window is not watched yet.
     pub(crate) unwatched: Vec<u32>,
+    /// Whether nothing else in the catalogue has to do with its patch, and as of which change of relations.
+    pub(crate) alone: Option<(u32, bool)>,
     /// Where what is known of openings stands, by the seconds that an operation needs.
     pub(crate) books: Vec<(u64, u32)>,
 }

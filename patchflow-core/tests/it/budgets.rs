@@ -270,6 +270,40 @@ fn who_waits_for_a_busy_endpoint_gets_it_by_priority() {
 }
 
 #[test]
+fn who_cannot_take_a_free_endpoint_leaves_it_to_the_next() {
+    let mut world = World::new(1, 0, at_once());
+    world.publish(rated("first", Severity::Low));
+    let low = world.publish(rated("editor", Severity::Low));
+    let critical = world.publish(rated("openssl", Severity::Critical));
+    let high = world.publish(rated("kernel", Severity::High));
+    let rollout = world.deployment_of(critical);
+    world.ask("olga", &[], Command::Pause { rollout }).unwrap();
+    world.pass(62);
+    let orders = |world: &World| [critical, high, low].map(|c| orders_of(world, c));
+    assert_eq!(orders(&world), [0, 1, 0], "the first in line is paused");
+    world.ask("olga", &[], Command::Resume { rollout }).unwrap();
+    assert_eq!(orders(&world), [0, 1, 0], "the endpoint is taken");
+    world.pass(62);
+    assert_eq!(orders(&world), [1, 1, 0], "it is first again");
+    world.pass(62);
+    assert_eq!(orders(&world), [1, 1, 1], "and nobody is forgotten");
+}
+
+#[test]
+fn a_free_endpoint_costs_one_look_however_many_wait_for_it() {
+    let reviews = |waiting: usize| {
+        let mut world = World::new(1, 0, at_once());
+        world.publish(rated("first", Severity::Critical));
+        (0..waiting).for_each(|i| _ = world.publish(rated(&format!("editor-{i}"), Severity::Low)));
+        let before = world.fleet.reviews();
+        world.pass(62);
+        assert_eq!(world.orders.len(), 2, "one of them has started");
+        world.fleet.reviews() - before
+    };
+    assert_eq!(reviews(3), reviews(30));
+}
+
+#[test]
 fn budgets_of_zero_are_findings() {
     let mut bad = at_once();
     bad.budgets.in_flight_max = Some(count(0));

@@ -4,8 +4,9 @@ use super::{At, Facts, Start};
 use crate::error::FailureKind;
 use crate::fleet::state::State;
 use crate::fleet::table::conditions::Bits;
-use crate::fleet::table::endpoints::{Slot, fingerprint_hash};
+use crate::fleet::table::endpoints::fingerprint_hash;
 use crate::fleet::table::rounds::turns_for;
+use crate::fleet::table::slot::{Profile, Slot};
 use crate::fleet::{EndpointFact, EndpointSeen, EndpointSet, Fact, RichFact};
 use crate::ids::{EndpointIx, MemberIx};
 use crate::policy::EndpointPolicy;
@@ -163,11 +164,13 @@ pub(super) fn read_for_candidate(state: &State, facts: &mut Facts) {
     }
 }
 
-/// Whether a member's endpoint must be read before this order, and has not been.
-pub(super) fn is_unread(state: &State, now: Timestamp, slot: &Slot, at: At<'_>) -> bool {
+/// Whether a member's endpoint must be read before this order, and has not been: lately, or since an instant (in seconds
+/// since the epoch, 0 for none).
+pub(super) fn is_unread(state: &State, now: Timestamp, at: At<'_>, since: u32) -> bool {
     let policy = &at.rollout.policy().endpoints;
-    policy.scan_before_order
-        && (slot.read_at == 0 || state.secs(now).saturating_sub(slot.read_at) > policy.stale_after_secs)
+    let read_at = || state.endpoints.profile(at.member.endpoint).map_or(0, |profile| profile.read_at);
+    let is_old = |read_at| read_at == 0 || state.secs(now).saturating_sub(read_at) > policy.stale_after_secs;
+    policy.scan_before_order && is_old(read_at()) || since > 0 && read_at() < since
 }
 
 /// Scans that were not answered in time: asked again, or given up.
@@ -195,7 +198,8 @@ pub(super) fn other_machine(
 ) -> bool {
     let Some(slot) = state.endpoints.slot(ix) else { return false };
     let told = seen.fingerprint.as_deref().map(fingerprint_hash);
-    let (Some(told), Some(known)) = (told, slot.fingerprint()) else { return false };
+    let known = state.endpoints.profile(ix).and_then(Profile::fingerprint);
+    let (Some(told), Some(known)) = (told, known) else { return false };
     if told == known {
         return false;
     }

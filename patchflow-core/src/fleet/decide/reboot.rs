@@ -7,7 +7,7 @@ use crate::error::FailureKind;
 use crate::fleet::RichFact;
 use crate::fleet::state::State;
 use crate::fleet::table::conditions::Bits;
-use crate::fleet::table::endpoints::Slot;
+use crate::fleet::table::slot::Slot;
 use crate::ids::EndpointIx;
 use crate::rollout::{Event, Phase, RecallAnswer};
 use crate::time::Timestamp;

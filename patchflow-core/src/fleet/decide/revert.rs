@@ -8,7 +8,7 @@ use crate::error::FailureKind;
 use crate::fleet::Fact;
 use crate::fleet::message::observation::Standing;
 use crate::fleet::state::State;
-use crate::fleet::table::endpoints::Slot;
+use crate::fleet::table::slot::Slot;
 use crate::plan::RollbackPath;
 use crate::policy::{OnFailure, OnHalt};
 use crate::rollout::{Event, Phase, RolloutKind, RolloutState};
@@ -134,6 +134,7 @@ pub(crate) fn full_for_revert(state: &State, at: At<'_>) -> Option<Full> {
     if !at.rollout.ring_takes_back(at.member.ring) {
         return Some(Full::Ring { ring: at.member.ring, retries: false });
     }
-    let slot = state.endpoints.slot(endpoint).filter(|slot| slot.group != 0 && !slot.is_down())?;
-    (!state.cache.groups.takes_back(slot.group)).then_some(Full::Group(slot.group))
+    let slot = state.endpoints.slot(endpoint).filter(|slot| slot.is_grouped() && !slot.is_down());
+    let group = slot.map(|_| state.endpoints.group_of(endpoint))?;
+    (!state.cache.groups.takes_back(group)).then_some(Full::Group(group))
 }

@@ -180,7 +180,7 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if slot.conditions.has(Bits::REBOOT_PENDING) {
         return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
     }
-    if is_unread(state, now, slot, at) || slot.read_at < read_since {
+    if is_unread(state, now, at, read_since) {
         return if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
@@ -198,8 +198,9 @@ pub(crate) fn full(state: &State, at: At<'_>) -> Option<Full> {
         return Some(Full::Ring { ring, retries });
     }
     // What is unavailable already does not become so: it is the one that must be brought back first.
-    let slot = state.endpoints.slot(at.member.endpoint).filter(|slot| slot.group != 0 && !slot.is_down())?;
-    (!state.cache.groups.has_room(slot.group)).then_some(Full::Group(slot.group))
+    let slot = state.endpoints.slot(at.member.endpoint).filter(|slot| slot.is_grouped() && !slot.is_down());
+    let group = slot.map(|_| state.endpoints.group_of(at.member.endpoint))?;
+    (!state.cache.groups.has_room(group)).then_some(Full::Group(group))
 }
 
 /// What keeps the member from starting for good, looked at again for every attempt.

@@ -94,9 +94,8 @@ impl Fleet {
     pub(in crate::fleet) fn await_turn(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        let is_free = |slot: &crate::fleet::table::endpoints::Slot| {
-            slot.active().is_none() && slot.conditions.is_empty()
-        };
+        let is_free =
+            |slot: &crate::fleet::table::slot::Slot| slot.active().is_none() && slot.conditions.is_empty();
         if self.state.endpoints.slot(endpoint).is_none_or(is_free)
             && !self.state.posts.contains_key(&endpoint)
         {
@@ -109,8 +108,7 @@ impl Fleet {
     fn await_kin(&mut self, rollout: RolloutId, member: MemberIx) {
         let Some(at) = self.state.member(rollout, member) else { return };
         let endpoint = at.member.endpoint();
-        let (urgency, due, rollout) = self.state.rank(rollout);
-        self.state.cache.turns.entry(endpoint).or_default().insert((urgency, due, rollout, member));
+        self.state.cache.turns.wait(endpoint, rollout, member);
     }
 }
 
@@ -190,7 +188,7 @@ impl State {
                 let (urgency, due, id) = rank;
                 self.cache.groups.wait(number, (urgency, due, id, member));
                 // Should the endpoint itself fail meanwhile, the group no longer stands in its way.
-                self.cache.turns.entry(endpoint).or_default().insert((urgency, due, id, member));
+                self.cache.turns.wait(endpoint, id, member);
             }
         }
     }

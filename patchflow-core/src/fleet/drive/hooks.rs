@@ -130,7 +130,7 @@ impl State {
         self.drained.remove(&endpoint);
         let slot = self.endpoints.slot(endpoint);
         let before = self.posts.get(&endpoint).copied();
-        let known = slot.map_or((false, false), |slot| (slot.broken, slot.back));
+        let known = slot.map_or((false, false), |slot| (slot.is_broken(), slot.is_back()));
         let (broken, back) = before.map_or(known, |before| (before.broken, before.back));
         self.posts.insert(endpoint, Post { order, due, broken, back });
         if self.cache.live {
@@ -172,10 +172,10 @@ impl State {
         self.posts.remove(&endpoint);
         if let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) {
             let before = slot.health();
-            slot.broken = (failed && slot.group != 0) || post.broken;
-            slot.back = post.back && !failed;
+            slot.set_broken((failed && slot.is_grouped()) || post.broken, post.back && !failed);
+            let after = slot.health();
             if self.cache.live {
-                self.cache.groups.count(slot.group, [before, slot.health()]);
+                self.cache.groups.count(self.endpoints.group_of(endpoint), [before, after]);
             }
         }
         if self.cache.live {

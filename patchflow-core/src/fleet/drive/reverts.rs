@@ -74,7 +74,7 @@ impl State {
                 let (urgency, due, id) = rank;
                 self.cache.groups.wait_to_revert(number, (urgency, due, id, member));
                 // Should the endpoint itself fail meanwhile, the group no longer stands in its way.
-                self.cache.turns.entry(endpoint).or_default().insert((urgency, due, id, member));
+                self.cache.turns.wait(endpoint, id, member);
             }
         }
     }

@@ -199,7 +199,7 @@ impl Fleet {
         }
         let endpoint = member.endpoint;
         let turns = &state.cache.turns;
-        let waited_for = !turns.is_empty() && turns.contains_key(&endpoint);
+        let waited_for = !turns.is_empty() && turns.is_waited_for(endpoint);
         if waited_for || state.waits_with_content(endpoint) {
             return None;
         }
@@ -337,12 +337,11 @@ impl Fleet {
                 found += 1;
             }
         }
-        // What else is said about an endpoint stands in its slot's other half.
-        let told = self.state.endpoints.is_anything_told();
-        for slot in endpoints.iter().take(found).filter_map(|ix| self.state.endpoints.slots.get(*ix as usize))
-        {
-            near ^= slot.fence ^ if told { u32::from(slot.broken) } else { 0 };
-        }
+        let slots = &self.state.endpoints.slots;
+        near ^= endpoints
+            .iter()
+            .take(found)
+            .fold(0, |near, ix| near ^ slots.get(*ix as usize).map_or(0, |slot| slot.fence));
         core::hint::black_box(near);
     }
 }

@@ -253,7 +253,7 @@ impl State {
             ring.and_then(|ring| rings.get(usize::from(ring))).map_or(0..members.len(), |it| it.range());
         for member in members.get(range).unwrap_or_default() {
             let opened = rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some());
-            let calendar = || self.endpoints.slot(member.endpoint).map_or(0, |slot| slot.calendar);
+            let calendar = || self.endpoints.calendar_of(member.endpoint);
             if member.phase == Phase::Waiting && opened {
                 queue.count_waiting(calendar(), true);
             } else if decide::works_in_a_window(member) {
@@ -271,8 +271,7 @@ impl State {
         }
         let first = members.len().saturating_sub(n);
         for member in &members[first..] {
-            let slot = self.endpoints.slot(member.endpoint);
-            queue.count_waiting(slot.map_or(0, |slot| slot.calendar), true);
+            queue.count_waiting(self.endpoints.calendar_of(member.endpoint), true);
         }
     }
 

@@ -109,8 +109,8 @@ impl State {
         let secs = self.secs(at);
         self.conditions_change(endpoints, |known| (known.stale_since, known.scan) = (None, None))?;
         for ix in endpoints.iter() {
-            if let Some(slot) = self.endpoints.slots.get_mut(ix.index()) {
-                slot.read_at = secs;
+            if let Some(profile) = self.endpoints.profile_mut(ix) {
+                profile.read_at = secs;
             }
         }
         Ok(())
@@ -123,7 +123,7 @@ impl State {
         ix: EndpointIx,
         seen: &EndpointSeen,
     ) -> Result<(), Misfit> {
-        let earlier = self.endpoints.slot(ix).ok_or("there is no such endpoint")?.fingerprint();
+        let earlier = self.endpoints.profile(ix).ok_or("there is no such endpoint")?.fingerprint();
         self.attributes_change(ix, seen);
         self.candidates.iter_mut().for_each(|entry| entry.needs.remove(ix));
         self.condition_changes(ix, |known| {
@@ -148,7 +148,7 @@ impl State {
         let was_gone = self.endpoints.slot(ix).is_none_or(|slot| slot.gone);
         let scope = self.cache.budgets.scope_of(&self.endpoints, ix);
         let staged_in = self.cache.stagings.scope_of(&self.endpoints, ix);
-        let group = self.endpoints.slot(ix).map_or(0, |slot| slot.group);
+        let group = self.endpoints.group_of(ix);
         let environment = |state: &Self| state.endpoints.slot(ix).map(|slot| slot.environment);
         let before = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
         let environment_before = environment(self);
@@ -224,8 +224,8 @@ impl State {
 
     /// The machine that reports next is the endpoint; it is read before it is ordered anything.
     pub(super) fn quarantine_cleared(&mut self, at: Timestamp, ix: EndpointIx) -> Result<(), Misfit> {
-        let slot = self.endpoints.slots.get_mut(ix.index()).ok_or("there is no such endpoint")?;
-        slot.forget_fingerprint();
+        let profile = self.endpoints.profile_mut(ix).ok_or("there is no such endpoint")?;
+        profile.forget_fingerprint();
         self.candidates.iter_mut().for_each(|entry| entry.needs.remove(ix));
         self.condition_changes(ix, |known| {
             (known.quarantine, known.earlier, known.scan) = (None, None, None);

@@ -4,7 +4,7 @@ use super::Misfit;
 use crate::fleet::EndpointFact;
 use crate::fleet::state::State;
 use crate::fleet::table::conditions::Bits;
-use crate::fleet::table::endpoints::Slot;
+use crate::fleet::table::slot::Slot;
 use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Event, Phase, RolloutKind};
 use crate::time::Timestamp;
@@ -71,7 +71,7 @@ impl State {
         let waits = to == Phase::Waiting;
         let begins = matches!(event, Event::Ordered | Event::RebootOrdered | Event::HookAsked);
         if begins && rollout.queue.windowed && self.cache.live {
-            let calendar = self.endpoints.slot(endpoint).map_or(0, |slot| slot.calendar);
+            let calendar = self.endpoints.calendar_of(endpoint);
             rollout.queue.watch_work(calendar);
         }
         if rollout.queue.windowed && self.cache.live && waits != (from == Phase::Waiting) {
@@ -94,7 +94,7 @@ impl State {
             slot.set_active(occupies.then_some((id, member)).or(mate));
             let onboarding = slot.conditions.has(Bits::ONBOARDING);
             if !occupies {
-                self.wake(endpoint);
+                self.becomes_free(endpoint);
             }
             if onboarding && self.cache.live && !occupies {
                 self.cache.onboarding.insert(endpoint);
@@ -189,30 +189,6 @@ impl State {
                 rollout.queue.again.insert(ix);
                 self.put_on_agenda(other);
             }
-        }
-    }
-
-    /// Lets everybody look again who waits for an endpoint. Rare: relations have changed.
-    pub(super) fn wake_all(&mut self) {
-        let waited_for: alloc::vec::Vec<_> = self.cache.turns.keys().copied().collect();
-        waited_for.into_iter().for_each(|endpoint| self.wake(endpoint));
-    }
-
-    /// Lets those who wait for an endpoint look again.
-    pub(in crate::fleet) fn wake(&mut self, endpoint: EndpointIx) {
-        if !self.cache.stage_turns.is_empty() {
-            self.wake_stages(endpoint);
-        }
-        if self.cache.turns.is_empty() {
-            return;
-        }
-        let Some(turns) = self.cache.turns.remove(&endpoint) else { return };
-        for (_, _, rollout, member) in turns {
-            if let Some(rollout) = self.rollouts.get_mut(rollout.index()) {
-                rollout.queue.again.insert(member);
-            }
-            self.cache.tending.push((rollout, member));
-            self.put_on_agenda(rollout);
         }
     }
 }

@@ -134,7 +134,7 @@ impl State {
                 if let Some(post) = self.posts.remove(endpoint)
                     && let Some(slot) = self.endpoints.slots.get_mut(endpoint.index())
                 {
-                    (slot.broken, slot.back) = (post.broken, post.back);
+                    slot.set_broken(post.broken, post.back);
                 }
             }
             RichFact::EndpointsWentUnreachable { endpoints, since } => {
@@ -235,10 +235,12 @@ impl State {
             RichFact::NeedsChanged { candidate, needs } => {
                 let days = self.first_days(at, *candidate, needs);
                 let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
-                let CandidateEntry { needs: known, levels, paths_until, whys, .. } = entry;
+                let CandidateEntry { needs: known, levels, paths_until, .. } = entry;
                 let paths_change = !paths_until.is_empty();
                 let days = needs.iter().zip(days);
                 known.extend(days.map(|(need, day)| Self::pack_need(levels, need, day)));
+                entry.compare_levels();
+                let CandidateEntry { paths_until, whys, .. } = entry;
                 for need in needs {
                     self.lapsed.remove(&(*candidate, need.endpoint));
                     match need.path_valid_until {

@@ -8,7 +8,7 @@ use super::condition::keep_quiet;
 use crate::error::CorruptJournal;
 use crate::fleet::state::{State, secs_since};
 use crate::fleet::table::conditions::Bits;
-use crate::fleet::table::endpoints::Slot;
+use crate::fleet::table::slot::Slot;
 use crate::fleet::{EndpointFact, Fact};
 use crate::ids::{MemberIx, RolloutId};
 use crate::rollout::{Event, Member, Phase, RolloutKind};
@@ -70,7 +70,7 @@ impl State {
         let starts_count = limits || rollout.is_staged_first();
         let members = &mut rollout.members;
         let slots = &mut endpoints.slots;
-        let told = |slot: &Slot| grouped && (slot.group != 0 || slot.broken);
+        let told = |slot: &Slot| grouped && (slot.is_grouped() || slot.is_broken());
         let done = if event == Event::Acknowledged {
             run(facts, members, |_, fact, member| {
                 let is_plain = member.phase == Phase::Ordered;
@@ -135,7 +135,7 @@ impl State {
         let alone = rollout.bundle.is_empty() && deploy.hooks.post.is_none();
         let quiet_secs = deploy.quiet_reserve_secs;
         let slot = self.endpoints.slots.get_mut(endpoint.index())?;
-        let told = told && (slot.group != 0 || slot.broken || slot.conditions.has(Bits::ONBOARDING));
+        let told = told && (slot.is_grouped() || slot.is_broken() || slot.conditions.has(Bits::ONBOARDING));
         if !alone || rollout.kind != RolloutKind::Deployment || told {
             return None;
         }

@@ -175,7 +175,7 @@ impl State {
     }
 
     /// Something happened on an endpoint: whoever waits for that with their content is looked at again.
-    pub(super) fn wake_stages(&mut self, endpoint: EndpointIx) {
+    pub(in crate::fleet) fn wake_stages(&mut self, endpoint: EndpointIx) {
         let woken: alloc::vec::Vec<_> = self.cache.stage_turns.range(of(endpoint)).copied().collect();
         for entry in woken {
             self.cache.stage_turns.remove(&entry);

@@ -1,7 +1,7 @@
 //! Keeping the counts of shared budgets and availability groups, as facts change what they count.
 
 use crate::fleet::state::State;
-use crate::fleet::table::endpoints::Health;
+use crate::fleet::table::slot::Health;
 use crate::gate::Class;
 use crate::ids::{EndpointIx, RolloutId};
 use crate::policy::Amount;
@@ -71,8 +71,8 @@ impl State {
         let Self { cache, endpoints, policy, .. } = self;
         let joined = (first.0..endpoints.len() as u32).map(EndpointIx);
         if !endpoints.groups_are_unused() {
-            for slot in joined.clone().filter_map(|endpoint| endpoints.slot(endpoint)) {
-                cache.groups.count_endpoint(slot.group, true);
+            for group in joined.clone().map(|endpoint| endpoints.group_of(endpoint)) {
+                cache.groups.count_endpoint(group, true);
             }
         }
         let Some((policy, _)) = policy else { return };
@@ -96,9 +96,10 @@ impl State {
                 counted.count_endpoint(counted.scope_of(endpoints, endpoint), false);
             }
         }
-        if let Some(slot) = self.endpoints.slot(endpoint).filter(|slot| slot.group != 0) {
-            self.cache.groups.count(slot.group, [slot.health(), Health::Up]);
-            self.cache.groups.count_endpoint(slot.group, false);
+        if let Some(slot) = self.endpoints.slot(endpoint).filter(|slot| slot.is_grouped()) {
+            let group = self.endpoints.group_of(endpoint);
+            self.cache.groups.count(group, [slot.health(), Health::Up]);
+            self.cache.groups.count_endpoint(group, false);
         }
     }
 
@@ -192,9 +193,9 @@ impl State {
         if self.endpoints.groups_are_unused() {
             return;
         }
-        for slot in self.endpoints.slots.iter().filter(|slot| slot.group != 0 && !slot.gone) {
-            self.cache.groups.count_endpoint(slot.group, true);
-            self.cache.groups.count(slot.group, [Health::Up, slot.health()]);
+        for (slot, profile) in self.endpoints.all().filter(|(slot, _)| slot.is_grouped() && !slot.gone) {
+            self.cache.groups.count_endpoint(profile.group, true);
+            self.cache.groups.count(profile.group, [Health::Up, slot.health()]);
         }
     }
 
@@ -208,10 +209,10 @@ impl State {
         let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()) else { return };
         let was_operated = matches!(from.class(), Class::InFlight | Class::Failed | Class::Unknown);
         let post = self.posts.get_mut(&endpoint);
-        let known = post.as_ref().map_or((slot.broken, slot.back), |post| (post.broken, post.back));
+        let known = post.as_ref().map_or((slot.is_broken(), slot.is_back()), |post| (post.broken, post.back));
         let (mut broken, mut back) = known;
         if to.class() == Class::Failed || to == Phase::Backoff {
-            (broken, back) = (slot.group != 0, to == Phase::RolledBack);
+            (broken, back) = (slot.is_grouped(), to == Phase::RolledBack);
         } else if to == Phase::Verified || (to == Phase::Removed && was_operated) {
             // Taking a failed endpoint out of its rollout is how a person says that it is looked after.
             broken = false;
@@ -220,18 +221,20 @@ impl State {
             // Until its post hook has resumed it, it is not back.
             Some(post) => {
                 (post.broken, post.back) = (broken, back && broken);
-                (slot.broken, slot.back) = (slot.group != 0, false);
+                slot.set_broken(slot.is_grouped(), false);
             }
-            None => (slot.broken, slot.back) = (broken, back && broken),
+            None => slot.set_broken(broken, back && broken),
         }
+        let after = slot.health();
         if self.cache.live {
-            self.cache.groups.count(slot.group, [before, slot.health()]);
+            self.cache.groups.count(self.endpoints.group_of(endpoint), [before, after]);
         }
     }
 
     /// A person vouches for an endpoint that was rolled back.
     pub(in crate::fleet) fn mended(&mut self, endpoint: EndpointIx) {
-        let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()).filter(|slot| slot.broken) else {
+        let Some(slot) = self.endpoints.slots.get_mut(endpoint.index()).filter(|slot| slot.is_broken())
+        else {
             return;
         };
         if let Some(post) = self.posts.get_mut(&endpoint) {
@@ -239,19 +242,21 @@ impl State {
             return;
         }
         let before = slot.health();
-        (slot.broken, slot.back) = (false, false);
+        slot.set_broken(false, false);
+        let after = slot.health();
         if self.cache.live {
-            self.cache.groups.count(slot.group, [before, slot.health()]);
+            self.cache.groups.count(self.endpoints.group_of(endpoint), [before, after]);
         }
     }
 
     /// An endpoint changed its group, or came back: it is counted where it is now.
     pub(in crate::fleet) fn count_regrouped(&mut self, endpoint: EndpointIx, was_gone: bool, before: u32) {
         let Some(slot) = self.endpoints.slot(endpoint).copied() else { return };
-        if !was_gone && before == slot.group {
+        let after = self.endpoints.group_of(endpoint);
+        if !was_gone && before == after {
             return;
         }
-        for (group, more) in [(before, false), (slot.group, true)] {
+        for (group, more) in [(before, false), (after, true)] {
             if more || !was_gone {
                 self.cache.groups.count_endpoint(group, more);
                 let (up, now) = (Health::Up, slot.health());

@@ -321,22 +321,30 @@ impl State {
     /// by the inventory, and by what rollouts verified since it was read. Only a rollback goes to a lower version.
     pub(crate) fn newer_there(&self, entry: &CandidateEntry, endpoint: EndpointIx) -> Option<Newer> {
         let target = &*entry.target;
-        let present = entry.needs.get(endpoint).and_then(|need| entry.level(need));
-        match present.and_then(|present| target.compare_present(present)) {
-            Some(Err(bad)) => {
-                return Some(Newer::Unknown(format!("{bad}, and so nobody knows which is newer")));
-            }
-            Some(Ok(Ordering::Greater)) => return Some(Newer::Present),
-            Some(Ok(Ordering::Less | Ordering::Equal)) | None => {}
+        let present = entry.needs.get(endpoint).and_then(|need| entry.level_in_the_way(need));
+        if let Some((level, is_higher)) = present {
+            let unknown = is_higher.is_none().then(|| target.compare_present(level)?.err()).flatten();
+            return Some(unknown.map_or(Newer::Present, |bad| {
+                Newer::Unknown(format!("{bad}, and so nobody knows which is newer"))
+            }));
         }
-        let others = self.kin.by_package.get(&target.package).filter(|all| all.len() > 1)?;
         let own = entry.candidate.identified().id();
+        let others = self.kin.of_package(own, &target.package)?;
         let newer = others.iter().filter(|other| **other != own).any(|other| {
             let version = self.candidate(*other).map(|other| other.target.version.as_str());
             let order = version.and_then(|version| target.compare_present(version));
             matches!(order, Some(Ok(Ordering::Greater))) && self.presence(*other, endpoint) == Presence::There
         });
         newer.then_some(Newer::Present)
+    }
+
+    /// Whether another candidate has to do with this one: its package, or a relation in either direction.
+    pub(crate) fn has_relatives(&self, entry: &CandidateEntry) -> bool {
+        let identified = entry.candidate.identified();
+        let patch = identified.patch();
+        self.has_kin(entry)
+            || self.kin.superseded_by.contains_key(&patch.id)
+            || self.kin.of_package(identified.id(), &patch.target.package).is_some()
     }
 
     /// Whether anything at all is said about a candidate that a start must look at.

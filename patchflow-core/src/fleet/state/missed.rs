@@ -57,7 +57,7 @@ impl State {
         }
         let Rollout { members, rings, windows, queue, .. } = rollout;
         let opened = |ring: u8| rings.get(usize::from(ring)).is_some_and(|ring| ring.opened_at.is_some());
-        let goes_by = |endpoint| self.endpoints.slot(endpoint).map_or(0, |slot| slot.calendar) == calendar;
+        let goes_by = |endpoint| self.endpoints.calendar_of(endpoint) == calendar;
         let waits = (0..).map(MemberIx).zip(members.iter()).filter(|(_, member)| {
             member.phase == Phase::Waiting && opened(member.ring) && goes_by(member.endpoint)
         });

@@ -9,13 +9,14 @@ pub(super) mod openings;
 mod recover;
 pub(super) mod rescue;
 pub(super) mod rounds;
+mod turns;
 
 use crate::candidate::{Candidate, Identified};
 use crate::catalog::Target;
 use crate::digest::Digest;
 use crate::fleet::message::need::NeedFact;
 use crate::fleet::message::observation::Standing;
-use crate::fleet::table::budget::{Budgets, Turn};
+use crate::fleet::table::budget::Budgets;
 use crate::fleet::table::endpoints::Endpoints;
 use crate::fleet::table::groups::Groups;
 use crate::fleet::table::kin::Kin;
@@ -28,6 +29,7 @@ use crate::fleet::table::reboots::RebootLog;
 use crate::fleet::table::rescue::{Call, Way};
 use crate::fleet::table::rounds::Rounds;
 use crate::fleet::table::timers::{Alarms, Deadlines, Timers};
+use crate::fleet::table::turns::Turns;
 use crate::fleet::{Outcome, RichFact};
 use crate::ids::{
     AskId, CandidateId, EndpointIx, FleetId, MemberIx, OrderId, PatchId, RequestId, Revision, RolloutId, Seq,
@@ -40,6 +42,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 /// Requests whose outcome is remembered. A repeated id older than this many requests is a new request.
 pub(crate) const REQUESTS_MAX: usize = 4096;
@@ -53,6 +56,9 @@ pub(crate) struct CandidateEntry {
     pub(crate) revision: Revision,
     pub(crate) needs: Needs,
     pub(crate) levels: Vec<Arc<str>>,
+    /// Whether each of these is a higher version than the target; `None` where that cannot be said. Worked out once for
+    /// a version and not for every endpoint that has it.
+    pub(super) higher: Vec<Option<bool>>,
     /// Until when ways back hold that do not hold for ever. Rare, so beside the needs.
     pub(crate) paths_until: BTreeMap<EndpointIx, Timestamp>,
     /// Why it does not apply where there is more to say than that. Rare as well.
@@ -85,6 +91,7 @@ impl CandidateEntry {
             revision: Revision(1),
             needs: Needs::default(),
             levels: Vec::new(),
+            higher: Vec::new(),
             paths_until: BTreeMap::new(),
             whys: BTreeMap::new(),
             ask: None,
@@ -140,6 +147,23 @@ impl CandidateEntry {
 
     pub(crate) fn level(&self, need: Need) -> Option<&Arc<str>> {
         self.levels.get(usize::from(need.level).checked_sub(1)?)
+    }
+
+    /// Compares versions that have become known with the target.
+    pub(crate) fn compare_levels(&mut self) {
+        let new = self.levels.get(self.higher.len()..).unwrap_or_default();
+        let is_higher = |level: &Arc<str>| match self.target.compare_present(level) {
+            None => Some(false),
+            Some(order) => order.ok().map(Ordering::is_gt),
+        };
+        self.higher.extend(new.iter().map(is_higher));
+    }
+
+    /// The version that is there, when it is higher than the target or cannot be compared with it (`None`).
+    pub(crate) fn level_in_the_way(&self, need: Need) -> Option<(&Arc<str>, Option<bool>)> {
+        let at = usize::from(need.level).checked_sub(1)?;
+        let is_higher = *self.higher.get(at)?;
+        (is_higher != Some(false)).then_some((self.levels.get(at)?, is_higher))
     }
 }
 
@@ -247,7 +271,8 @@ pub(crate) struct Cache {
     /// The endpoint whose post hook the last fact asked for.
     pub(crate) resumes: Option<EndpointIx>,
     pub(crate) posts_due: BTreeSet<(u32, EndpointIx)>,
-    pub(crate) turns: BTreeMap<EndpointIx, BTreeSet<Turn>>,
+    /// Members that wait for their endpoints.
+    pub(crate) turns: Turns,
     /// Rollouts that wait for questions to the inventory to be answered before they may ask for more.
     pub(crate) unread_rollouts: BTreeSet<RolloutId>,
     /// Endpoints of open turns that have not been read.

@@ -52,7 +52,7 @@ impl State {
 
     /// The number of an endpoint's calendar.
     pub(crate) fn calendar_of(&self, endpoint: EndpointIx) -> u32 {
-        self.endpoints.slot(endpoint).map_or(0, |slot| slot.calendar)
+        self.endpoints.calendar_of(endpoint)
     }
 
     /// The opening in which an operation fits, now or next.

@@ -34,7 +34,7 @@ impl State {
     /// Those of a turn that were not answered for and are not known to be stale already.
     pub(crate) fn missed(&self, open: OpenTurn) -> EndpointSet {
         let missed = |ix: &EndpointIx| {
-            let is_stale = |slot: &crate::fleet::table::endpoints::Slot| slot.conditions.has(Bits::STALE);
+            let is_stale = |slot: &crate::fleet::table::slot::Slot| slot.conditions.has(Bits::STALE);
             self.cache.awaited.contains(ix) && !self.endpoints.slot(*ix).is_some_and(is_stale)
         };
         self.of_turn(open.turn, open.turns).filter(missed).collect()

@@ -97,7 +97,7 @@ impl Budgets {
 
     /// The innermost scope budget of an endpoint.
     pub(crate) fn scope_of(&self, endpoints: &Endpoints, endpoint: EndpointIx) -> Option<u16> {
-        let code = endpoints.slot(endpoint)?.attributes();
+        let code = endpoints.profile(endpoint)?.attributes;
         self.innermost.get(code as usize).copied().filter(|scope| *scope != NO_SCOPE)
     }
 

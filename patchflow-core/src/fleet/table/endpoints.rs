@@ -1,9 +1,10 @@
-//! The endpoints of a fleet: dense slots, names beside them.
+//! The endpoints of a fleet: dense slots, profiles and names beside them.
 
 use crate::candidate::{NonProduction, Production};
 use crate::fleet::message::observation::EndpointSeen;
 use crate::fleet::table::conditions::{Bits, Condition, Conditions};
 use crate::fleet::table::names::Names;
+use crate::fleet::table::slot::{Profile, Slot};
 use crate::ids::{EndpointId, EndpointIx, Fence, MemberIx, RolloutId};
 use crate::inventory::{Attributes, EndOfLife, Environment};
 use crate::time::Timestamp;
@@ -13,143 +14,11 @@ use alloc::vec::Vec;
 use core::hash::Hasher;
 use hashbrown::HashTable;
 
-const NOBODY: u32 = u32::MAX;
-
-/// One endpoint, as far as decisions need it: at most 48 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    /// Index into the table of attributes.
-    attributes: u32,
-    active_rollout: u32,
-    active_member: u32,
-    pub(crate) fence: u32,
-    /// 1 + index into the table of calendars; 0 for the policy's own schedule.
-    pub(crate) calendar: u32,
-    /// 1 + index into the table of groups; 0 for none.
-    pub(crate) group: u32,
-    /// The fingerprint it reports under, in two halves so that a slot needs no padding; 0 when it told none.
-    fingerprint: [u32; 2],
-    /// When it was last read because an order waited for that, in seconds since the fleet's epoch; 0 for never.
-    pub(crate) read_at: u32,
-    /// What stands against it, for a look without the table.
-    pub(crate) conditions: Bits,
-    pub(crate) environment: Environment,
-    pub(crate) gone: bool,
-    /// Whether it failed, or was rolled back, and was not verified since; kept only for endpoints of groups.
-    pub(crate) broken: bool,
-    /// Whether it is broken only in that it was rolled back: its old level was seen.
-    pub(crate) back: bool,
-}
-
-/// How an endpoint fares, as its group counts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Health {
-    /// It is available.
-    Up,
-    /// It was rolled back, and nobody has looked at it since: unavailable to whoever wants to start.
-    Back,
-    /// It is unavailable.
-    Down,
-}
-
-const _: () = assert!(size_of::<Slot>() <= 48);
-
-/// How long a slot is in a baseline.
-pub(in crate::fleet) const SLOT_BYTES: usize = 38;
-
-impl Slot {
-    /// Whether its group counts it as unavailable.
-    pub(crate) fn is_down(&self) -> bool {
-        self.broken || self.active().is_some()
-    }
-
-    /// How its group counts it.
-    pub(crate) fn health(&self) -> Health {
-        match (self.is_down(), self.back && self.active().is_none()) {
-            (false, _) => Health::Up,
-            (true, true) => Health::Back,
-            (true, false) => Health::Down,
-        }
-    }
-
-    /// The number of its attributes.
-    pub(crate) fn attributes(&self) -> u32 {
-        self.attributes
-    }
-
-    /// The member whose operation has the endpoint.
-    pub(crate) fn active(&self) -> Option<(RolloutId, MemberIx)> {
-        (self.active_rollout != NOBODY)
-            .then_some((RolloutId(self.active_rollout), MemberIx(self.active_member)))
-    }
-
-    pub(crate) fn set_active(&mut self, active: Option<(RolloutId, MemberIx)>) {
-        (self.active_rollout, self.active_member) = active.map_or((NOBODY, NOBODY), |(r, m)| (r.0, m.0));
-    }
-
-    pub(crate) fn fence(&self) -> Fence {
-        Fence(self.fence)
-    }
-
-    /// The fingerprint it reports under.
-    pub(crate) fn fingerprint(&self) -> Option<u64> {
-        let [low, high] = self.fingerprint.map(u64::from);
-        Some(high << 32 | low).filter(|fingerprint| *fingerprint != 0)
-    }
-
-    fn set_fingerprint(&mut self, fingerprint: Option<u64>) {
-        let fingerprint = fingerprint.unwrap_or(0);
-        self.fingerprint = [fingerprint as u32, (fingerprint >> 32) as u32];
-    }
-
-    pub(crate) fn forget_fingerprint(&mut self) {
-        self.fingerprint = [0; 2];
-    }
-
-    pub(crate) fn packed(&self) -> [u8; SLOT_BYTES] {
-        let mut bytes = [0; SLOT_BYTES];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip([
-            self.attributes,
-            self.active_rollout,
-            self.active_member,
-            self.fence,
-            self.calendar,
-            self.group,
-            self.fingerprint[0],
-            self.fingerprint[1],
-            self.read_at,
-        ]) {
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes[36] = u8::from(self.environment == Environment::NonProduction);
-        bytes[37] = u8::from(self.gone) | u8::from(self.broken) << 1 | u8::from(self.back) << 2;
-        bytes
-    }
-
-    pub(crate) fn unpacked(bytes: &[u8; SLOT_BYTES]) -> Self {
-        let word = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
-        Self {
-            attributes: word(0),
-            active_rollout: word(4),
-            active_member: word(8),
-            fence: word(12),
-            calendar: word(16),
-            group: word(20),
-            fingerprint: [word(24), word(28)],
-            read_at: word(32),
-            conditions: Bits::default(),
-            environment: if bytes[36] == 1 { Environment::NonProduction } else { Environment::Production },
-            gone: bytes[37] & 1 != 0,
-            broken: bytes[37] & 2 != 0,
-            back: bytes[37] & 4 != 0,
-        }
-    }
-}
-
 /// The endpoints of a fleet.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     pub(crate) slots: Vec<Slot>,
+    profiles: Vec<Profile>,
     ids: Names,
     by_id: HashTable<u32>,
     attributes: Vec<Attributes>,
@@ -217,8 +86,32 @@ impl Endpoints {
         self.slots.get(ix.index())
     }
 
+    /// What an endpoint is.
+    pub(crate) fn profile(&self, ix: EndpointIx) -> Option<&Profile> {
+        self.profiles.get(ix.index())
+    }
+
+    pub(crate) fn profile_mut(&mut self, ix: EndpointIx) -> Option<&mut Profile> {
+        self.profiles.get_mut(ix.index())
+    }
+
+    /// The number of its calendar; 0 for the policy's own schedule.
+    pub(crate) fn calendar_of(&self, ix: EndpointIx) -> u32 {
+        self.profile(ix).map_or(0, |profile| profile.calendar)
+    }
+
+    /// The number of its availability group; 0 for none.
+    pub(crate) fn group_of(&self, ix: EndpointIx) -> u32 {
+        self.profile(ix).map_or(0, |profile| profile.group)
+    }
+
+    /// Both parts of every endpoint.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Slot, &Profile)> + '_ {
+        self.slots.iter().zip(&self.profiles)
+    }
+
     pub(crate) fn attributes(&self, ix: EndpointIx) -> Option<&Attributes> {
-        self.attributes.get(self.slots.get(ix.index())?.attributes as usize)
+        self.attributes.get(self.profile(ix)?.attributes as usize)
     }
 
     fn intern(&mut self, seen: &EndpointSeen) -> u32 {
@@ -284,49 +177,37 @@ impl Endpoints {
         let attributes = self.intern(seen);
         let calendar = number(&mut self.calendars, &mut self.calendars_known, seen.calendar.as_ref());
         let group = number(&mut self.groups, &mut self.groups_known, seen.group.as_ref());
-        let mut slot = Slot {
-            attributes,
-            active_rollout: NOBODY,
-            active_member: NOBODY,
-            fence: 0,
-            calendar,
-            group,
-            fingerprint: [0; 2],
-            read_at: 0,
-            conditions: Bits::default(),
-            environment: seen.environment,
-            gone: false,
-            broken: false,
-            back: false,
-        };
-        slot.set_fingerprint(seen.fingerprint.as_deref().map(fingerprint_hash));
+        let mut profile = Profile { attributes, calendar, group, ..Profile::default() };
+        profile.set_fingerprint(seen.fingerprint.as_deref().map(fingerprint_hash));
         let ix = EndpointIx(self.slots.len() as u32);
-        self.push(seen.id.clone(), slot);
+        self.push(seen.id.clone(), Slot::new(seen.environment), profile);
         self.take_conditions(ix, seen);
     }
 
-    pub(crate) fn push(&mut self, id: EndpointId, slot: Slot) {
+    pub(crate) fn push(&mut self, id: EndpointId, mut slot: Slot, profile: Profile) {
         let Self { ids, by_id, .. } = self;
         let ix = ids.len() as u32;
         by_id.insert_unique(name_hash(id.as_str()), ix, |i| {
             ids.get(EndpointIx(*i)).map_or(0, |known| name_hash(known.as_str()))
         });
         ids.push(id);
+        slot.set_grouped(profile.group != 0);
         self.slots.push(slot);
+        self.profiles.push(profile);
     }
 
     pub(crate) fn change(&mut self, ix: EndpointIx, seen: &EndpointSeen) {
         let attributes = self.intern(seen);
         let calendar = number(&mut self.calendars, &mut self.calendars_known, seen.calendar.as_ref());
         let group = number(&mut self.groups, &mut self.groups_known, seen.group.as_ref());
-        if let Some(slot) = self.slots.get_mut(ix.index()) {
-            slot.attributes = attributes;
-            slot.calendar = calendar;
-            slot.group = group;
+        let Self { slots, profiles, .. } = self;
+        if let (Some(slot), Some(profile)) = (slots.get_mut(ix.index()), profiles.get_mut(ix.index())) {
+            (profile.attributes, profile.calendar, profile.group) = (attributes, calendar, group);
+            slot.set_grouped(group != 0);
             slot.environment = seen.environment;
             slot.gone = false;
             if let Some(fingerprint) = &seen.fingerprint {
-                slot.set_fingerprint(Some(fingerprint_hash(fingerprint)));
+                profile.set_fingerprint(Some(fingerprint_hash(fingerprint)));
             }
         }
         self.take_conditions(ix, seen);
@@ -374,12 +255,13 @@ impl Endpoints {
 
     /// What rollouts choose an endpoint by: its environment, and which attributes it has.
     pub(crate) fn selection(&self, ix: EndpointIx) -> Option<(Environment, u32)> {
-        self.slot(ix).map(|slot| (slot.environment, slot.attributes))
+        Some((self.slot(ix)?.environment, self.profile(ix)?.attributes))
     }
 
     /// Whether an endpoint is known exactly like this.
     pub(crate) fn is_known(&self, ix: EndpointIx, seen: &EndpointSeen) -> bool {
-        let (Some(slot), Some(attributes)) = (self.slot(ix), self.attributes(ix)) else { return false };
+        let (Some(slot), Some(profile)) = (self.slot(ix), self.profile(ix)) else { return false };
+        let Some(attributes) = self.attributes(ix) else { return false };
         let condition = self.condition(ix);
         !slot.gone
             && slot.environment == seen.environment
@@ -387,14 +269,14 @@ impl Endpoints {
             && attributes.tags == seen.tags
             && (attributes.criticality, attributes.exposure) == (seen.criticality, seen.exposure)
             && attributes.end_of_life == seen.end_of_life
-            && self.calendar(slot.calendar) == seen.calendar.as_ref()
-            && self.group(slot.group) == seen.group.as_ref()
+            && self.calendar(profile.calendar) == seen.calendar.as_ref()
+            && self.group(profile.group) == seen.group.as_ref()
             && condition.and_then(|known| known.manager.as_ref()) == seen.managed_by.as_ref()
             && condition.is_some_and(|known| known.onboarding) == seen.onboarding
             && seen
                 .fingerprint
                 .as_deref()
-                .is_none_or(|told| slot.fingerprint() == Some(fingerprint_hash(told)))
+                .is_none_or(|told| profile.fingerprint() == Some(fingerprint_hash(told)))
     }
 
     pub(crate) fn all_attributes(&self) -> &[Attributes] {
@@ -417,6 +299,7 @@ pub struct EndpointView<'a> {
     pub(in crate::fleet) ix: EndpointIx,
     pub(in crate::fleet) id: &'a EndpointId,
     pub(in crate::fleet) slot: &'a Slot,
+    pub(in crate::fleet) profile: &'a Profile,
     pub(in crate::fleet) attributes: &'a Attributes,
     pub(in crate::fleet) calendar: Option<&'a Arc<str>>,
     pub(in crate::fleet) group: Option<&'a Arc<str>>,
@@ -473,7 +356,7 @@ impl<'a> EndpointView<'a> {
     /// since. Always `false` without a group.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.slot.group != 0 && self.slot.is_down()
+        self.slot.is_grouped() && self.slot.is_down()
     }
 
     /// The calendar it names; `None` when it goes by the policy's schedule.

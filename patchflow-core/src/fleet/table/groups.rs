@@ -7,7 +7,7 @@
 //! from being rolled back: its old level was seen, so it works, and the others are to come back as well.
 
 use super::budget::Turn;
-use super::endpoints::Health;
+use super::slot::Health;
 use crate::ids::{MemberIx, RolloutId};
 use crate::policy::Amount;
 use alloc::collections::BTreeSet;

@@ -14,6 +14,9 @@ pub(crate) struct Kin {
     pub(crate) by_package: BTreeMap<PackageName, BTreeSet<CandidateId>>,
     /// Candidates that stand on floors, by package.
     pub(crate) floored: BTreeMap<PackageName, BTreeSet<CandidateId>>,
+    /// Candidates whose package others are about, or were.
+    shared: BTreeSet<CandidateId>,
+    changes: u32,
 }
 
 impl Kin {
@@ -22,6 +25,23 @@ impl Kin {
         self.each(patch, |set| {
             set.insert(id);
         });
+        let all = self.by_package.get(&patch.target.package).filter(|all| all.len() > 1);
+        self.shared.extend(all.into_iter().flatten());
+    }
+
+    /// How often relations have changed.
+    pub(crate) fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    /// The candidates of a package, its own among them, when there is another one.
+    pub(crate) fn of_package(
+        &self,
+        id: CandidateId,
+        package: &PackageName,
+    ) -> Option<&BTreeSet<CandidateId>> {
+        // Nearly all stand alone, and names are long.
+        self.shared.contains(&id).then(|| self.by_package.get(package).filter(|all| all.len() > 1))?
     }
 
     /// Forgets them, before others take their place.
@@ -32,6 +52,7 @@ impl Kin {
     }
 
     fn each(&mut self, patch: &Patch, mut act: impl FnMut(&mut BTreeSet<CandidateId>)) {
+        self.changes = self.changes.wrapping_add(1);
         let Relations { supersedes, requires: _, conflicts, floors } = &patch.relations;
         supersedes.iter().for_each(|other| act(self.superseded_by.entry(other.clone()).or_default()));
         conflicts.iter().for_each(|other| act(self.conflicted_by.entry(other.clone()).or_default()));

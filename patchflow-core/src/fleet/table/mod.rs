@@ -14,4 +14,6 @@ pub(super) mod reasons;
 pub(super) mod reboots;
 pub(super) mod rescue;
 pub(super) mod rounds;
+pub(super) mod slot;
 pub(super) mod timers;
+pub(super) mod turns;

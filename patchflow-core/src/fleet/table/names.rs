@@ -4,14 +4,16 @@ use crate::ids::{EndpointId, EndpointIx};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// How many names a piece holds; a piece that is shared is copied when a name is added to it.
+/// How many names a piece holds.
 const PIECE: usize = 256;
 
 /// Names by index. A copy shares its pieces and can be brought up to date by what was added.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
-    pieces: Vec<Arc<Vec<EndpointId>>>,
-    len: usize,
+    /// Pieces that are full: whoever looks for a name waits for memory once.
+    full: Vec<Arc<[EndpointId]>>,
+    /// The names after them; copied when one is added while it is shared.
+    rest: Arc<Vec<EndpointId>>,
     /// The same for a table and its copies only.
     table: Arc<()>,
 }
@@ -19,25 +21,26 @@ pub(crate) struct Names {
 impl Names {
     #[inline]
     pub(crate) fn get(&self, ix: EndpointIx) -> Option<&EndpointId> {
-        self.pieces.get(ix.index() / PIECE)?.get(ix.index() % PIECE)
+        match self.full.get(ix.index() / PIECE) {
+            Some(piece) => piece.get(ix.index() % PIECE),
+            None => self.rest.get(ix.index().checked_sub(self.full.len() * PIECE)?),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.full.len() * PIECE + self.rest.len()
     }
 
     pub(crate) fn push(&mut self, id: EndpointId) {
-        if self.len.is_multiple_of(PIECE) {
-            self.pieces.push(Arc::new(Vec::new()));
-        }
-        if let Some(last) = self.pieces.last_mut() {
-            Arc::make_mut(last).push(id);
-            self.len += 1;
+        let rest = Arc::make_mut(&mut self.rest);
+        rest.push(id);
+        if rest.len() == PIECE {
+            self.full.push(rest.drain(..).collect());
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &EndpointId> + '_ {
-        self.pieces.iter().flat_map(|piece| piece.iter())
+        self.full.iter().flat_map(|piece| piece.iter()).chain(self.rest.iter())
     }
 
     /// Whether this is a copy of `of`, whatever was added to that since.
@@ -47,9 +50,8 @@ impl Names {
 
     /// Takes over what was added to the table that this is a copy of.
     pub(crate) fn catch_up(&mut self, of: &Self) {
-        self.pieces.truncate(self.len / PIECE);
-        self.pieces.extend_from_slice(&of.pieces[self.pieces.len()..]);
-        self.len = of.len;
+        self.full.extend_from_slice(of.full.get(self.full.len()..).unwrap_or_default());
+        self.rest = of.rest.clone();
     }
 }
 
