@@ -7,7 +7,6 @@ mod newcomers;
 mod plain;
 mod stage;
 
-use super::message::observation::Standing;
 use super::state::{Ask, CandidateEntry, Clock, Resync, State};
 use super::table::conditions::{Condition, RebootStop};
 use super::table::rescue::Call;
@@ -232,37 +231,7 @@ impl State {
             RichFact::CandidateReopened { candidate, by, reason: _ } => {
                 self.reopen(*candidate, by.is_some())?;
             }
-            RichFact::NeedsChanged { candidate, needs } => {
-                let days = self.first_days(at, *candidate, needs);
-                let entry = self.candidates.get_mut(candidate.index()).ok_or("there is no such candidate")?;
-                let CandidateEntry { needs: known, levels, paths_until, .. } = entry;
-                let paths_change = !paths_until.is_empty();
-                let days = needs.iter().zip(days);
-                known.extend(days.map(|(need, day)| Self::pack_need(levels, need, day)));
-                entry.compare_levels();
-                let CandidateEntry { paths_until, whys, .. } = entry;
-                for need in needs {
-                    self.lapsed.remove(&(*candidate, need.endpoint));
-                    match need.path_valid_until {
-                        Some(until) => drop(paths_until.insert(need.endpoint, until)),
-                        None if paths_until.is_empty() => {}
-                        None => drop(paths_until.remove(&need.endpoint)),
-                    }
-                    match &need.why {
-                        Some(why) => drop(whys.insert(need.endpoint, why.clone())),
-                        None => drop(whys.remove(&need.endpoint)),
-                    }
-                }
-                self.renew_paths(*candidate, needs);
-                if paths_change {
-                    self.look_at_gates(*candidate);
-                }
-                self.due_dates_come(*candidate, needs);
-                // Some may have waited for this to be there.
-                needs.iter().for_each(|need| self.wake(need.endpoint));
-                let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
-                self.note_needs(*candidate, needing.map(|need| need.endpoint));
-            }
+            RichFact::NeedsChanged { candidate, needs } => self.needs_change(at, *candidate, needs)?,
             RichFact::TrialConcluded { candidate, evidence } => {
                 let entry = self.transition(*candidate, |state| match state {
                     Candidate::Identified(identified) => {
