@@ -322,10 +322,8 @@ impl Fleet {
                 self.apply_all(now, &mut facts, out);
             } else if let Some(rollout) = self.state.next_to_stage(now) {
                 self.stage(now, rollout, &mut facts, out);
-            } else if let Some(rollout) = self.state.next_to_fill(now) {
-                self.fill(now, rollout, &mut facts, out);
-                self.look_ahead(now, rollout);
-                self.state.pass_on(rollout);
+            } else if let Some(rank) = self.state.next_to_fill(now) {
+                self.fill(now, rank, &mut facts, out);
             } else if self.state.pass_on_any() {
             } else if self.state.is_near(now) {
                 self.fire_nears(now, &mut facts, out);
@@ -521,7 +519,7 @@ impl Fleet {
     }
 
     /// Notes when time alone may change something for a rollout.
-    fn look_ahead(&mut self, now: Timestamp, id: RolloutId) {
+    pub(in crate::fleet) fn look_ahead(&mut self, now: Timestamp, id: RolloutId) {
         self.state.watch(now, id);
         let look =
             decide::next_look(&self.state, now, &self.state.rollouts[id.index()]).filter(|look| *look > now);

@@ -150,3 +150,19 @@ fn what_was_asked_after_in_vain_keeps_nobody_elses_content_away() {
         Knobs { rings: 1, limits: [0, 0, 0, 0, 3, 0, 0, 2], staging: [4, 0, 0, 1], ..Knobs::default() };
     agree(&knobs, &[Asks(7, 0, 10), GoesWell(193), GoesWell(202), Passes(0), Passes(2_400)]);
 }
+
+/// Its approval had expired while stagings waited for a place, and was given again: nobody asked for them any more.
+#[test]
+fn stagings_that_waited_for_a_place_go_on_under_a_new_approval() {
+    let knobs = Knobs {
+        seed: 1,
+        production: 3,
+        non_production: 2,
+        deploy: [0, 2, 0, 0],
+        approval: 1,
+        staging: [4, 5, 2, 0],
+        ..Knobs::default()
+    };
+    let begins = [Asks(2, 0, 45), Passes(1_808), Passes(3_883), Passes(909), Asks(15, 0, 8)];
+    agree(&knobs, &[&begins[..], &[Passes(1_463), Passes(937), Asks(2, 0, 0)]].concat());
+}

@@ -1,5 +1,6 @@
 //! Who starts next: members take places while their window, their rollout and every budget allow it.
 
+use super::reverts;
 use crate::fleet::decide::{self, Facts, Full, Start};
 use crate::fleet::state::State;
 use crate::fleet::state::openings::Turn;
@@ -12,15 +13,20 @@ use crate::time::Timestamp;
 use core::cmp::Reverse;
 
 impl Fleet {
-    /// Starts members of one rollout while places are free.
-    pub(in crate::fleet) fn fill(
-        &mut self,
-        now: Timestamp,
-        id: RolloutId,
-        facts: &mut Facts,
-        out: &mut Outbox,
-    ) {
+    /// Rolls back and starts members of one rollout while places are free. Whoever came first in line to roll somebody
+    /// back starts nobody for that: it stands in line for its starts again.
+    pub(in crate::fleet) fn fill(&mut self, now: Timestamp, rank: Rank, facts: &mut Facts, out: &mut Outbox) {
+        let (_, _, id) = rank;
         self.take_back(now, id, facts, out);
+        if rank == reverts::rank(id) && self.state.want(now, id) {
+            return;
+        }
+        self.start_some(now, id, facts, out);
+        self.look_ahead(now, id);
+        self.state.pass_on(id);
+    }
+
+    fn start_some(&mut self, now: Timestamp, id: RolloutId, facts: &mut Facts, out: &mut Outbox) {
         if !decide::starts_now(&self.state, now, &self.state.rollouts[id.index()]) {
             return;
         }
@@ -141,8 +147,8 @@ impl State {
         wants
     }
 
-    /// The next rollout to fill: the first in line of those that may find a place.
-    pub(in crate::fleet) fn next_to_fill(&mut self, now: Timestamp) -> Option<RolloutId> {
+    /// The next rollout to fill, and how it stands: the first in line of those that may find a place.
+    pub(in crate::fleet) fn next_to_fill(&mut self, now: Timestamp) -> Option<Rank> {
         for ((urgency, due, id, member), reverts) in self.cache.groups.next() {
             if reverts {
                 self.look_at_revert(id, member);

@@ -100,11 +100,12 @@ impl State {
     pub(in crate::fleet) fn next_to_stage(&mut self, now: Timestamp) -> Option<RolloutId> {
         let is_open = self.cache.stagings.somebody_waits() && self.staging_is_open(now);
         let Self { cache, rollouts, .. } = self;
-        cache.stagings.next(is_open, |rollout, lane| {
+        let next = cache.stagings.next(is_open, |rollout, lane| {
             if let Some(rollout) = rollouts.get_mut(rollout.index()) {
                 rollout.queue.staging.parked.open(lane);
             }
-        })
+        });
+        next.map(|(_, _, rollout)| rollout)
     }
 
     /// Whether the fleet's own bounds let anything be staged now.

@@ -179,6 +179,10 @@ impl State {
             if let Some(rollout) = self.rollouts.get_mut(deployment.index()) {
                 rollout.takes_back = takes_back;
                 rollout.queue.sweep |= takes_back;
+                if !takes_back {
+                    // Whoever came up for staging without an approval was passed over.
+                    rollout.stage_anew();
+                }
             }
             self.put_on_agenda(deployment);
         }

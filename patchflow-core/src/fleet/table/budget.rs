@@ -208,13 +208,13 @@ impl Budgets {
         !self.waiting.is_empty()
     }
 
-    /// The next rollout to fill. Lanes of scopes in which a place became free are handed to `open` first: the first in
+    /// The next rollout to fill, and how it stands. Lanes of scopes in which a place became free are handed to `open` first: the first in
     /// line of each, so that whoever is first of all comes first.
     pub(crate) fn next(
         &mut self,
         fleet_is_open: bool,
         mut open: impl FnMut(RolloutId, Lane),
-    ) -> Option<RolloutId> {
+    ) -> Option<Rank> {
         if self.fleet_has_room()
             && let Some(first) = self.reverting.pop_first()
         {
@@ -239,7 +239,7 @@ impl Budgets {
             }
             !scope.waiting.is_empty()
         });
-        self.ready.pop_first().map(|(_, _, rollout)| rollout)
+        self.ready.pop_first()
     }
 }
 
