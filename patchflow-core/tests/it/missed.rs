@@ -126,6 +126,31 @@ fn whoever_does_not_check_in_is_not_started() {
 }
 
 #[test]
+fn whoever_catches_up_is_not_rebooted_either_before_it_has_checked_in() {
+    for waits in [false, true] {
+        let mut policy = laptops();
+        policy.reboot.preflight = true;
+        // Until Tuesday at 09:00; it was read before that when it came back.
+        policy.calendars.grace_secs = (2 * DAY + 20 * HOUR) as u32;
+        let (mut world, _) = back_at(policy, "2026-11-23T20:00:00Z", false);
+        world.unread.insert("prod-1".into());
+        world.pass(12 * HOUR);
+        if waits {
+            let endpoints = one(&world, "prod-1");
+            world.see(Observation::RebootsPending { endpoints, pending: true });
+        }
+        world.pass(3 * HOUR);
+        let orders =
+            |world: &World| world.orders.iter().filter(|it| it.endpoint().as_str() == "prod-1").count();
+        assert_eq!(orders(&world), 0, "{waits}");
+        world.unread.clear();
+        world.see(Observation::Read { endpoints: one(&world, "prod-1") });
+        world.pass(60);
+        assert!(orders(&world) > 0, "{waits}");
+    }
+}
+
+#[test]
 fn whoever_missed_no_window_goes_by_the_windows() {
     let (mut world, candidate) = back_at(laptops(), "2026-11-23T10:00:00Z", false);
     // It joins on Monday.

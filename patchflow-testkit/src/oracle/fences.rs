@@ -3,9 +3,9 @@
 //! What was begun is remembered by the machine. One that comes under the name of another which left has no such memory,
 //! and takes what is late for the other; what leaves the host rises all the same.
 
-use super::{Ledger, Oracle, rich_fact};
+use super::{Ledger, Oracle};
 use crate::sim::Sight;
-use patchflow_core::fleet::{Effect, RichFact};
+use patchflow_core::fleet::Effect;
 use patchflow_core::ids::{Fence, OrderId};
 use patchflow_core::rollout::Order;
 use std::collections::BTreeMap;
@@ -36,15 +36,14 @@ impl Oracle for Fences {
         "fences rise"
     }
 
-    fn see(&mut self, sight: Sight<'_>, ledger: &Ledger, says: &mut dyn FnMut(String)) {
-        if let Some((RichFact::EndpointLeft { endpoint }, _)) = rich_fact(&sight)
-            && let Some(left) = ledger.endpoint(*endpoint)
-        {
-            self.begun.remove(left.id.as_str());
-        }
+    fn see(&mut self, sight: Sight<'_>, _: &Ledger, says: &mut dyn FnMut(String)) {
         let (name, order, done) = match sight {
             Sight::Left(Effect::Submit(order)) => {
                 (order.endpoint().as_str(), order, rises(&mut self.left, order.endpoint().as_str(), order))
+            }
+            Sight::Replaced(name) => {
+                self.begun.remove(name);
+                return;
             }
             Sight::Began(name, order) => (name, order, rises(&mut self.begun, name, order)),
             _ => return,
@@ -63,7 +62,6 @@ impl Oracle for Fences {
 mod tests {
     use super::*;
     use crate::oracle::synthetic::{Stage, orders};
-    use patchflow_core::ids::EndpointIx;
 
     #[test]
     fn a_lower_fence_is_caught() {
@@ -81,10 +79,9 @@ mod tests {
     #[test]
     fn a_machine_that_comes_under_the_name_of_another_remembers_nothing() {
         let mut stage = Stage::with(Box::new(Fences::default()));
-        stage.endpoints(2);
         let [first, second] = orders();
         stage.sight(Sight::Began("e0", &second)).sight(Sight::Began("e1", &second));
-        stage.rich(RichFact::EndpointLeft { endpoint: EndpointIx(0) });
+        stage.sight(Sight::Replaced("e0"));
         stage.sight(Sight::Began("e0", &first));
         assert!(stage.caught().is_empty(), "{:?}", stage.caught());
         stage.sight(Sight::Began("e1", &first));

@@ -25,6 +25,8 @@ pub enum Sight<'a> {
     Began(&'a str, &'a Order),
     /// An endpoint ends an operation, and how.
     Ended(&'a str, &'a Order, &'a Stage),
+    /// Another machine comes under the name of one that left, and remembers nothing of it.
+    Replaced(&'a str),
     /// The journal could not be replayed.
     ReplayFailed(&'a CorruptJournal),
     /// The engine promises a deadline and does not move on when it is told that it has come.

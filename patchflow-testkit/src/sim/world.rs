@@ -274,7 +274,12 @@ impl World {
         for machine in machines {
             seen.push(machine.seen());
             match self.names.get(&machine.id) {
-                Some(at) => self.machines[*at as usize] = machine,
+                Some(at) => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.see(self.now, Sight::Replaced(machine.id.as_str()));
+                    }
+                    self.machines[*at as usize] = machine;
+                }
                 None => {
                     self.names.insert(machine.id.clone(), self.machines.len() as u32);
                     self.machines.push(machine);

@@ -177,11 +177,16 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
     if !ready && let Some(full) = full(state, at) {
         return Start::Full(full);
     }
+    let read = || if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
+    // Whoever catches up is not rebooted either before it has checked in.
+    if read_since > 0 && is_unread(state, now, at, read_since) {
+        return read();
+    }
     if slot.conditions.has(Bits::REBOOT_PENDING) {
         return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
     }
-    if is_unread(state, now, at, read_since) {
-        return if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
+    if is_unread(state, now, at, 0) {
+        return read();
     }
     let acknowledge_by = now.plus_secs(at.rollout.policy().deploy.acknowledge_within_secs.into());
     Start::Order { due: state.due(acknowledge_by.min(last_start).max(now)) }
