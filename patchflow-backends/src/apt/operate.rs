@@ -6,7 +6,7 @@ use super::database::{self, check_words};
 use super::failure::read_failure;
 use super::host::AptHost;
 use super::intent::{self, Change};
-use super::staged::Staged;
+use super::staged::{Approved, SPARE_BYTES, Staged};
 use super::updates::{self, Simulation};
 use super::{lock, repair, saved};
 use patchflow_core::digest::Digest;
@@ -16,9 +16,6 @@ use patchflow_core::sdk::FailureKind;
 use std::ffi::OsString;
 use std::sync::PoisonError;
 
-/// Space that must stay free beside what a package says it needs, in bytes: for dpkg's own database and logs.
-pub(super) const SPARE_BYTES: u64 = 4 << 20;
-
 /// What apt would do, and how it is told to.
 pub(super) struct Plan {
     pub(super) simulated: Simulation,
@@ -26,12 +23,6 @@ pub(super) struct Plan {
     options: Vec<String>,
     /// What staged packages take when they are unpacked, in bytes; `None` when the archive is used.
     staged_bytes: Option<u64>,
-}
-
-/// Content that was approved, and where it was staged.
-pub(super) struct Approved {
-    pub(super) content: Digest,
-    pub(super) staged: Option<Staged>,
 }
 
 impl AptHost {

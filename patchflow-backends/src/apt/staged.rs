@@ -11,7 +11,6 @@
 use super::database::{self, check_words};
 use super::failure::read_failure;
 use super::host::AptHost;
-use super::operate::{Approved, SPARE_BYTES};
 use super::updates::{self, Offer, bare};
 use super::{lock, saved};
 use crate::local::{digest_of, sync_dir};
@@ -29,6 +28,15 @@ const LIST: &str = "packages";
 
 /// How names of folders begin that are not whole, or are going.
 const ASIDE: &str = ".aside-";
+
+/// Space that must stay free beside what a package says it needs, in bytes: for dpkg's own database and logs.
+pub(super) const SPARE_BYTES: u64 = 4 << 20;
+
+/// Content that was approved, and where it was staged.
+pub(super) struct Approved {
+    pub(super) content: Digest,
+    pub(super) staged: Option<Staged>,
+}
 
 /// A folder of staged content.
 #[derive(Clone, Debug)]
