@@ -1,12 +1,12 @@
 //! Calendars of endpoints: who starts when, how starts are spread, and what a missed window leaves behind.
 
-use crate::world::{Does, World, policy};
+use crate::world::{Does, World, one_ring, policy};
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, MissedBecause, Observation, RichFact};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{Approval, Policy, RingPolicy, RingSize, Selector, StartMode, WaiverByName};
+use patchflow_core::policy::{Policy, RingPolicy, RingSize, Selector, StartMode};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Event, Phase, RolloutState};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -26,12 +26,7 @@ fn weekly(day: Weekday, opens_minute: u16, open_minutes: u16) -> Schedule {
 
 /// Everybody at once and at once, by two calendars beside the default: Saturday noon, Sunday 02:00 and Sunday 04:00.
 fn calendars() -> Policy {
-    let mut policy = policy();
-    let gate = policy.rings[0].gate.clone();
-    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
-    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
-    policy.trial.required_for.clear();
-    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    let mut policy = one_ring();
     policy.schedule = weekly(Weekday::Saturday, 12 * 60, 60);
     policy.calendars.named = [
         ("two".into(), weekly(Weekday::Sunday, 2 * 60, 120)),

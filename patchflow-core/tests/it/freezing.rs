@@ -1,12 +1,12 @@
 //! Freezes that are adopted while rollouts run (semantics S6, S8): nothing starts any more, and what has not begun is
 //! recalled.
 
-use crate::world::{Does, World, policy, start};
+use crate::world::{Does, World, one_ring, start};
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::{Command, Fact, Fleet};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::plan::RolloutDraft;
-use patchflow_core::policy::{Approval, OnSuperseded, Policy, RingPolicy, StartMode, WaiverByName};
+use patchflow_core::policy::{OnSuperseded, Policy, StartMode};
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Event, Phase, RecallAnswer, RolloutState};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -14,17 +14,6 @@ use patchflow_core::time::Timestamp;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
-
-/// Everybody at once, at any time.
-fn at_once() -> Policy {
-    let mut policy = policy();
-    let gate = policy.rings[0].gate.clone();
-    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
-    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
-    policy.trial.required_for.clear();
-    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
-    policy
-}
 
 fn after(secs: u64) -> Timestamp {
     start().plus_secs(secs)
@@ -69,7 +58,7 @@ fn under_way(policy: &Policy) -> (World, CandidateId) {
 
 #[test]
 fn a_freeze_that_is_adopted_stops_what_has_not_begun_and_lets_what_has_come_to_its_end() {
-    let policy = at_once();
+    let policy = one_ring();
     let (mut world, candidate) = under_way(&policy);
     assert_eq!(events(&world, Event::Ordered).len(), 6);
     adopt(&mut world, &policy, &[Freeze { from: after(0), until: after(5 * DAY) }]);
@@ -97,8 +86,8 @@ fn a_freeze_that_is_adopted_stops_what_has_not_begun_and_lets_what_has_come_to_i
 }
 
 #[test]
-fn a_freeze_that_is_taken_back_lets_them_go_on_at_once() {
-    let policy = at_once();
+fn a_freeze_that_is_taken_back_lets_them_go_on_one_ring() {
+    let policy = one_ring();
     let (mut world, candidate) = under_way(&policy);
     adopt(&mut world, &policy, &[Freeze { from: after(0), until: after(5 * DAY) }]);
     world.pass(HOUR);
@@ -115,7 +104,7 @@ fn a_freeze_that_is_taken_back_lets_them_go_on_at_once() {
 
 #[test]
 fn a_freeze_to_come_recalls_what_it_would_come_over_and_the_next_order_begins_early_enough() {
-    let policy = at_once();
+    let policy = one_ring();
     let needed = u64::from(policy.deploy.expected_secs);
     for (from, recalled) in [(HOUR / 2 + needed + 2, 0), (HOUR / 2 + needed - 60, 2)] {
         let (mut world, candidate) = under_way(&policy);
@@ -137,7 +126,7 @@ fn a_freeze_to_come_recalls_what_it_would_come_over_and_the_next_order_begins_ea
 #[test]
 fn a_halt_of_time_is_no_halt_of_the_rollout_and_an_emergency_may_go_on() {
     for overrides in [false, true] {
-        let mut policy = at_once();
+        let mut policy = one_ring();
         policy.deploy.start = StartMode::OnRequest;
         policy.emergency.overrides_freeze = overrides;
         let mut world = World::new(6, 0, policy.clone());
@@ -156,7 +145,7 @@ fn a_halt_of_time_is_no_halt_of_the_rollout_and_an_emergency_may_go_on() {
 
 #[test]
 fn a_freeze_of_one_calendar_freezes_nobody_elses_and_no_window_is_missed_in_it() {
-    let mut policy = at_once();
+    let mut policy = one_ring();
     let window = WeeklyWindow { day: Weekday::Saturday, opens_minute: 12 * 60, open_minutes: 120 };
     policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
     let mut world = World::new(6, 0, policy.clone());
@@ -177,7 +166,7 @@ fn a_freeze_of_one_calendar_freezes_nobody_elses_and_no_window_is_missed_in_it()
 
 #[test]
 fn a_recall_that_nobody_answers_is_asked_after() {
-    let policy = at_once();
+    let policy = one_ring();
     let (mut world, candidate) = under_way(&policy);
     world.recalls.insert("prod-0".into(), RecallAnswer::Unknown);
     adopt(&mut world, &policy, &[Freeze { from: after(0), until: after(DAY) }]);
@@ -188,7 +177,7 @@ fn a_recall_that_nobody_answers_is_asked_after() {
 
 #[test]
 fn a_rollout_that_moves_to_a_successor_under_its_older_policy_keeps_the_freeze_that_was_adopted() {
-    let mut policy = at_once();
+    let mut policy = one_ring();
     policy.relations.superseded = OnSuperseded::Move;
     policy.deploy.start = StartMode::OnRequest;
     policy.deploy.in_flight_max = 1;

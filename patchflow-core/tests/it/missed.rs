@@ -1,6 +1,6 @@
 //! Who is asked to wake before a window, and who missed one and catches up inside active hours (semantics S4).
 
-use crate::world::{Does, World, policy};
+use crate::world::{Does, World, one_ring};
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{
@@ -9,7 +9,7 @@ use patchflow_core::fleet::{
 use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::Environment;
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{Approval, Policy, RingPolicy, WaiverByName};
+use patchflow_core::policy::Policy;
 use patchflow_core::report::explain;
 use patchflow_core::rollout::{Order, Phase};
 use patchflow_core::schedule::{Freeze, Schedule, Weekday, WeeklyWindow};
@@ -26,12 +26,7 @@ fn t(text: &str) -> Timestamp {
 /// A window on Saturdays from 12:00 to 13:00; active hours from Monday to Wednesday, 09:00 to 17:00. The story begins on
 /// Saturday 2026-11-21 at 08:00.
 fn laptops() -> Policy {
-    let mut policy = policy();
-    let gate = policy.rings[0].gate.clone();
-    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
-    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
-    policy.trial.required_for.clear();
-    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    let mut policy = one_ring();
     let window = WeeklyWindow { day: Weekday::Saturday, opens_minute: 12 * 60, open_minutes: 60 };
     policy.schedule = Schedule::Weekly { windows: vec![window], freezes: vec![] };
     let windows = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday].map(|day| WeeklyWindow {

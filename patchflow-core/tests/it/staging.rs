@@ -1,6 +1,6 @@
 //! Content is staged and hashed before the window, within bounds of its own; not staged is not started (semantics S4).
 
-use crate::world::{Does, World, policy, start};
+use crate::world::{Does, World, one_ring, start};
 use patchflow_core::digest::Digest;
 use patchflow_core::doc::patch;
 use patchflow_core::error::FailureKind;
@@ -10,9 +10,7 @@ use patchflow_core::fleet::{
 use patchflow_core::ids::{CandidateId, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::{Placement, PlanRevision};
-use patchflow_core::policy::{
-    Amount, Approval, Policy, RingPolicy, ScopeBudget, StagingPolicy, StartsMax, WaiverByName,
-};
+use patchflow_core::policy::{Amount, Policy, RingPolicy, ScopeBudget, StagingPolicy, StartsMax};
 use patchflow_core::report::{StagingBundle, explain, staging_bundle};
 use patchflow_core::rollout::{Event, Phase, RolloutState, StageOutcome};
 use patchflow_core::schedule::{Schedule, Weekday, WeeklyWindow};
@@ -27,12 +25,7 @@ fn t(text: &str) -> Timestamp {
 
 /// One ring, approved by a rule at once, and content wanted there before.
 fn staged() -> Policy {
-    let mut policy = policy();
-    let gate = policy.rings[0].gate.clone();
-    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
-    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
-    policy.trial.required_for.clear();
-    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
+    let mut policy = one_ring();
     policy.staging = StagingPolicy { required: true, ..StagingPolicy::default() };
     policy
 }

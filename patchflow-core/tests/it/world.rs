@@ -13,7 +13,7 @@ use patchflow_core::ids::{
 };
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{Policy, StartMode};
+use patchflow_core::policy::{Approval, Policy, RingPolicy, StartMode, WaiverByName};
 use patchflow_core::rollout::{
     Failure, Health, Inspection, Level, Order, Phase, QueryAnswer, RecallAnswer, Report, ReportKind,
     RevertTo, StageOrder, StageOutcome,
@@ -94,6 +94,17 @@ pub(crate) fn policy() -> Policy {
     policy.deploy.start = StartMode::WhenApproved;
     policy.deploy.acknowledge_within_secs = 1800;
     policy.deploy.report_within_secs = 1200;
+    policy
+}
+
+/// The same with everybody in one ring, at any time, approved by a rule at once.
+pub(crate) fn one_ring() -> Policy {
+    let mut policy = policy();
+    let gate = policy.rings[0].gate.clone();
+    policy.rings = vec![RingPolicy { gate, ..RingPolicy::percent("all", 100) }];
+    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a test".into() });
+    policy.trial.required_for.clear();
+    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
     policy
 }
 

@@ -149,12 +149,11 @@ impl State {
         let scope = self.cache.budgets.scope_of(&self.endpoints, ix);
         let staged_in = self.cache.stagings.scope_of(&self.endpoints, ix);
         let group = self.endpoints.group_of(ix);
-        let environment = |state: &Self| state.endpoints.slot(ix).map(|slot| slot.environment);
         let before = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
-        let environment_before = environment(self);
         self.endpoints.change(ix, seen);
         let after = (self.calendar_of(ix), self.endpoints.selection(ix), self.is_onboarding(ix));
-        if (environment_before, before.2) != (environment(self), after.2) {
+        let environment = |selection: Option<(_, u32)>| selection.map(|(environment, _)| environment);
+        if (environment(before.1), before.2) != (environment(after.1), after.2) {
             self.all_due_dates_change();
         }
         if self.cache.live {

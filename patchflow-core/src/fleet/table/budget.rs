@@ -208,8 +208,8 @@ impl Budgets {
         !self.waiting.is_empty()
     }
 
-    /// The next rollout to fill, and how it stands. Lanes of scopes in which a place became free are handed to `open` first: the first in
-    /// line of each, so that whoever is first of all comes first.
+    /// The next rollout to fill, and how it stands. Lanes of scopes in which a place became free are handed to `open`
+    /// first: the first in line of each, so that whoever is first of all comes first.
     pub(crate) fn next(
         &mut self,
         fleet_is_open: bool,

@@ -6,13 +6,13 @@ mod reach;
 mod reboots;
 mod rounds;
 
-use crate::world::{World, policy};
+use crate::world::{World, one_ring};
 use patchflow_core::doc::patch;
 use patchflow_core::fleet::{EndpointSeen, NeedSeen, Observation, Standing};
 use patchflow_core::ids::{CandidateId, EndpointIx, RolloutId};
 use patchflow_core::inventory::{Environment, ScopePath};
 use patchflow_core::plan::RollbackPath;
-use patchflow_core::policy::{Approval, Policy, RingPolicy, WaiverByName};
+use patchflow_core::policy::Policy;
 use patchflow_core::report::explain;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,12 +21,8 @@ const HOUR: u64 = 3600;
 
 /// Approved at once and one ring for all, so that only the condition of an endpoint decides when it is ordered.
 pub(crate) fn direct() -> Policy {
-    let mut policy = policy();
-    policy.trial.required_for.clear();
+    let mut policy = one_ring();
     policy.trial.required_for_reboot = false;
-    policy.approval[0].approval = Approval::Automatic { requires_trial: false, delay_secs: 0 };
-    policy.rings = vec![RingPolicy { gate: policy.rings[0].gate.clone(), ..RingPolicy::percent("all", 100) }];
-    policy.single_ring = Some(WaiverByName { by: "ada".into(), reason: "a story".into() });
     policy
 }
 
