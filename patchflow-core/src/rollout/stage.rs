@@ -8,7 +8,7 @@
 //! let order: patchflow_core::rollout::StageOrder = serde_json::from_str("{}").unwrap();
 //! ```
 
-use super::{Failure, Ring, RingState, Rollout, RolloutState, StageQueue};
+use super::{Failure, Member, Phase, Ring, RingState, Rollout, RolloutState, StageQueue};
 use crate::candidate::{Approved, TrialPermit};
 use crate::catalog::{Patch, Target};
 use crate::digest::Digest;
@@ -273,6 +273,14 @@ impl Rollout {
             queue.cursor += 1;
             Some(first)
         }
+    }
+
+    /// Whether a member may take its turn to start: its ring has opened, or it is caught up with.
+    pub(crate) fn is_in_turn(&self, member: &Member) -> bool {
+        if member.phase == Phase::Deferred {
+            return self.is_catching_up();
+        }
+        self.rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some())
     }
 
     /// Everybody is looked at again for their content.

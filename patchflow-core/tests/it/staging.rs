@@ -178,6 +178,30 @@ fn a_retry_that_nothing_brings_its_content_any_more_is_over() {
 }
 
 #[test]
+fn a_retry_that_something_stands_against_ends_though_its_content_was_given_up_for_a_while() {
+    let mut policy = windowed();
+    (policy.staging.attempts_max, policy.staging.within_secs) = (1, 120);
+    (policy.staging.lead_secs, policy.staging.keep_secs) = (600, 1200);
+    (policy.retry.backoff_secs, policy.retry.backoff_secs_max) = (900, 900);
+    policy.rings[0].gate.max_failures = None;
+    let (mut world, _, rollout) = world(2, policy, &[("prod-0", Does::Fails(FailureKind::Network))]);
+    world.pass(38 * HOUR + 300);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Backoff);
+    // What is there is too old for the retry, and is not brought again for this window.
+    world.script.insert("stage".into(), Does::GoesSilent);
+    world.pass(10 * HOUR);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Backoff);
+    assert_eq!(events(&world, Event::StageGaveUp).len(), 1);
+    let seen = EndpointSeen {
+        scope: ScopePath("acme".into()),
+        ..EndpointSeen::new("prod-0", Environment::NonProduction)
+    };
+    world.see(Observation::Endpoints { endpoints: Cow::Owned(vec![seen]) });
+    world.pass(14 * HOUR);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Cancelled);
+}
+
+#[test]
 fn what_does_not_get_better_is_not_tried_again() {
     let (mut world, candidate, rollout) =
         world(1, staged(), &[("stage", Does::Fails(FailureKind::Unsupported))]);

@@ -3,7 +3,7 @@
 use super::condition::NO_ORDERS;
 use super::join::{is_caught_up, is_taken_over};
 use super::report::backoff;
-use super::start::{Start, goes_on, may_be_staged};
+use super::start::{goes_on, unneeded};
 use super::{At, Facts};
 use crate::digest::Digest;
 use crate::error::FailureKind;
@@ -30,6 +30,8 @@ pub(crate) enum Stage {
     Later(Timestamp),
     /// It is looked at again when something happens on the endpoint.
     Waits,
+    /// It will not start, and that is said when its turn comes; until then it waits.
+    Settles,
     /// Nothing: it is on its way, there, given up, or not needed.
     Nothing,
 }
@@ -70,8 +72,11 @@ pub(crate) fn stage(
     let Some(endpoint) = state.endpoints.slot(at.member.endpoint).filter(|slot| !slot.gone) else {
         return Stage::Nothing;
     };
-    if endpoint.conditions.has(NO_ORDERS) || !may_be_staged(state, now, endpoint.environment, at) {
+    if endpoint.conditions.has(NO_ORDERS) {
         return Stage::Waits;
+    }
+    if let Some(unneeded) = unneeded(state, now, endpoint.environment, at) {
+        return unneeded;
     }
     let policy = &at.rollout.policy().staging;
     match turn {
@@ -222,9 +227,4 @@ pub(crate) fn content_held(
     }
     known &= wanted;
     known
-}
-
-/// Whether the answer of a look at a member lets its content be brought: nothing keeps it from starting for good.
-pub(super) const fn lets_stage(stands_against: Option<&Start>) -> bool {
-    matches!(stands_against, None | Some(Start::Waits | Start::Lapsed))
 }

@@ -4,7 +4,7 @@ use super::At;
 use super::condition::{is_unread, keeps_back};
 use super::join::{is_caught_up, is_taken_over};
 use super::reboot::comes_first;
-use super::stage::{is_staged, lets_stage};
+use super::stage::{Stage, is_staged};
 use crate::catalog::RebootBehaviour;
 use crate::error::FailureKind;
 use crate::fleet::message::observation::Standing;
@@ -289,9 +289,13 @@ fn stands_against(state: &State, now: Timestamp, environment: Environment, at: A
     None
 }
 
-/// Whether a member may need its content: nothing keeps it from starting for good, and nobody else installs it there.
-pub(super) fn may_be_staged(state: &State, now: Timestamp, environment: Environment, at: At<'_>) -> bool {
-    lets_stage(stands_against(state, now, environment, at).as_ref()) && state.leader(at).is_none()
+/// Why a member needs no content now: something keeps it from starting, or somebody else installs it there. `None` when
+/// it may need its content.
+pub(super) fn unneeded(state: &State, now: Timestamp, environment: Environment, at: At<'_>) -> Option<Stage> {
+    match stands_against(state, now, environment, at) {
+        None | Some(Start::Waits | Start::Lapsed) => state.leader(at).map(|_| Stage::Waits),
+        Some(_) => Some(Stage::Settles),
+    }
 }
 
 /// Whether the way back of a member is a snapshot that must not be restored there (semantics S10).

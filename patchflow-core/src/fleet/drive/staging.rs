@@ -49,8 +49,12 @@ impl Fleet {
                     self.state.rollouts[id.index()].queue.staging.parked.park(lane, ix);
                     self.state.cache.stagings.wait_in(full, rank, lane);
                 }
-                Stage::Waits => {
-                    let endpoint = at.member.endpoint;
+                waits @ (Stage::Waits | Stage::Settles) => {
+                    let (endpoint, in_turn) = (at.member.endpoint, at.rollout.is_in_turn(at.member));
+                    if waits == Stage::Settles && in_turn {
+                        self.state.rollouts[id.index()].queue.again.insert(ix);
+                        self.state.put_on_agenda(id);
+                    }
                     self.state.cache.stage_turns.insert((endpoint, id, ix));
                 }
                 Stage::Nothing => {}

@@ -61,9 +61,7 @@ impl State {
     fn look_after_content(&mut self, id: RolloutId, ix: MemberIx, event: Event) {
         let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
         let Some(member) = rollout.members.get(ix.index()) else { return };
-        let opened = rollout.rings.get(usize::from(member.ring)).is_some_and(|it| it.opened_at.is_some());
-        let in_turn = if member.phase == Phase::Deferred { rollout.is_catching_up() } else { opened };
-        if event == Event::Staged && in_turn {
+        if event == Event::Staged && rollout.is_in_turn(member) {
             rollout.queue.again.insert(ix);
         } else if event == Event::StageDropped {
             rollout.queue.staging.again.insert(ix);
