@@ -2,6 +2,7 @@
 
 use crate::world::{Does, World, one_ring, policy};
 use patchflow_core::doc::patch;
+use patchflow_core::error::FailureKind;
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, MissedBecause, Observation, RichFact};
 use patchflow_core::ids::CandidateId;
 use patchflow_core::inventory::{Environment, ScopePath};
@@ -185,6 +186,22 @@ fn starts_are_spread_over_the_window_and_never_past_what_fits() {
     narrow.pass(24 * HOUR);
     let narrow = offsets(&narrow);
     assert!(narrow.len() == 6 && narrow.iter().all(|offset| *offset < 10), "{narrow:?}");
+}
+
+#[test]
+fn a_window_that_is_as_long_as_the_operation_lets_retries_start_too() {
+    let mut policy = calendars();
+    (policy.deploy.expected_secs, policy.deploy.reboot_reserve_secs) = (3600, 0);
+    policy.deploy.start_within_secs = 40 * 24 * 3600;
+    let mut world = World::new(1, 0, policy);
+    world.script.insert("prod-0".into(), Does::FailsFirst(1, FailureKind::Network));
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    let rollout = world.deployment_of(candidate);
+    world.pass(24 * HOUR);
+    assert_eq!(world.phase(rollout, "prod-0"), Phase::Backoff);
+    world.pass(7 * 24 * HOUR);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
+    assert_eq!(world.installs_of("prod-0"), 2);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What replaces what, what comes first, what cannot be beside what (semantics S11).
 
 use crate::conditions::direct;
-use crate::world::{Does, World, policy};
+use crate::world::{Does, World, one_ring, policy};
 use patchflow_core::catalog::{Category, Patch};
 use patchflow_core::doc::patch;
-use patchflow_core::error::Refusal;
+use patchflow_core::error::{FailureKind, Refusal};
 use patchflow_core::fleet::{Command, EndpointSeen, Fact, Fleet, NeedSeen, Observation, RichFact, Standing};
 use patchflow_core::ids::{CandidateId, PatchId};
 use patchflow_core::inventory::Environment;
@@ -269,6 +269,26 @@ fn a_circle_is_held_and_named_and_released_when_it_is_mended() {
 }
 
 #[test]
+fn rollouts_of_what_was_held_go_on_when_it_is_released() {
+    let mut policy = one_ring();
+    policy.deploy.in_flight_max = 1;
+    let mut world = World::new(5, 2, policy);
+    world.script.insert("prod-0".into(), Does::FailsFirst(1, FailureKind::Network));
+    let own = world.publish(superseding("1.1", &[]));
+    world.pass(90);
+    let held = Patch { title: "held".into(), ..superseding("1.1", &["1.1"]) };
+    world.publish(held);
+    world.pass(24 * HOUR);
+    let rollout = world.deployment_of(own);
+    assert!(world.fleet.rollout(rollout).unwrap().counts().waiting > 1, "held, it starts nobody");
+    // Nothing else that is remembered of it counts, either: a host that comes back finds it held.
+    world.fleet = Fleet::replay(world.journal.iter().cloned()).unwrap();
+    world.publish(Patch { title: "mended".into(), ..superseding("1.1", &[]) });
+    world.pass(24 * HOUR);
+    assert_eq!(world.fleet.rollout(rollout).unwrap().state(), RolloutState::Completed);
+}
+
+#[test]
 fn a_patch_that_replaces_itself_is_held() {
     let mut world = World::new(10, 2, policy());
     let own = world.publish(superseding("1.1", &["1.1"]));
@@ -314,7 +334,7 @@ fn a_prerequisite_that_failed_keeps_the_other_away_and_one_that_appears_lets_it_
         .iter_mut()
         .for_each(|ring| ring.gate.min_success_percent = patchflow_core::gate::Percent::whole(10));
     let mut world = World::new(40, 2, lenient);
-    world.script.insert("prod-3".into(), Does::Fails(patchflow_core::error::FailureKind::ScriptFailed));
+    world.script.insert("prod-3".into(), Does::Fails(FailureKind::ScriptFailed));
     let lower = world.publish(patch("stack", "9"));
     let mut upper = patch("agent", "2");
     upper.relations.requires = vec!["stack=9".into()];

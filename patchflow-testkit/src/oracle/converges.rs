@@ -30,7 +30,9 @@ impl Converges {
                 other.candidate == rollout.candidate
                     && other.stopped.is_some()
                     && other.members.iter().any(|of| {
-                        of.endpoint == member.endpoint && of.standing == Standing::Backoff && !of.attached
+                        of.endpoint == member.endpoint
+                            && matches!(of.standing, Standing::Backoff | Standing::WantsReboot)
+                            && !of.attached
                     })
             };
             // An endpoint of its group may stay unavailable until a person has looked at it.

@@ -141,8 +141,11 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         return Start::Nothing;
     }
     let (last_start, read_since) = match turn {
-        // An order that expires as it leaves is worth a try, and only one.
-        Turn::Open { last_start, .. } if last_start <= now && at.member.operation > 0 => {
+        // An order that expires as it leaves is worth a try, and only one. A retry has its own: should it expire, it
+        // is none any more.
+        Turn::Open { last_start, .. }
+            if last_start <= now && at.member.operation > 0 && at.member.phase != Phase::Backoff =>
+        {
             return Start::Later(now.plus_secs(1));
         }
         Turn::Open { last_start, read_since, .. } => (last_start, read_since),

@@ -173,20 +173,35 @@ impl State {
         }
     }
 
+    /// It was held, and goes on; so do its rollouts.
+    pub(super) fn released(&mut self, id: CandidateId) -> Result<(), Misfit> {
+        self.entry(id)?.held = None;
+        self.rethink_kin_of(id);
+        self.deployments_go_on(id)
+    }
+
+    /// Nothing keeps the deployments of a candidate from going on any more. Whoever came up for staging meanwhile was
+    /// passed over.
+    fn deployments_go_on(&mut self, id: CandidateId) -> Result<(), Misfit> {
+        for deployment in self.entry(id)?.deployments.clone() {
+            if let Some(rollout) = self.rollouts.get_mut(deployment.index()) {
+                rollout.stage_anew();
+            }
+            self.put_on_agenda(deployment);
+        }
+        Ok(())
+    }
+
     /// Whatever its deployments have installed is taken back, or may stay again. They look at it either way.
     pub(super) fn takes_back(&mut self, id: CandidateId, takes_back: bool) -> Result<(), Misfit> {
         for deployment in self.entry(id)?.deployments.clone() {
             if let Some(rollout) = self.rollouts.get_mut(deployment.index()) {
                 rollout.takes_back = takes_back;
                 rollout.queue.sweep |= takes_back;
-                if !takes_back {
-                    // Whoever came up for staging without an approval was passed over.
-                    rollout.stage_anew();
-                }
             }
             self.put_on_agenda(deployment);
         }
-        Ok(())
+        if takes_back { Ok(()) } else { self.deployments_go_on(id) }
     }
 
     /// Turned down or replaced before, open again now: the way begins anew, and a trial that passed still counts.

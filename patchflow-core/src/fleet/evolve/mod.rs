@@ -225,8 +225,7 @@ impl State {
                 self.rethink_kin_of(*candidate);
             }
             RichFact::CandidateReleased { candidate } => {
-                self.entry(*candidate)?.held = None;
-                self.rethink_kin_of(*candidate);
+                self.released(*candidate)?;
             }
             RichFact::CandidateReopened { candidate, by, reason: _ } => {
                 self.reopen(*candidate, by.is_some())?;
