@@ -308,14 +308,14 @@ impl Fleet {
                 self.review(now, rollout, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.candidate_agenda.pop_first() {
                 self.step(now, candidate, &mut facts, out);
+            } else if let Some(endpoint) = self.state.cache.onboarding.pop_first() {
+                decide::onboarded(&self.state, now, endpoint, &mut facts);
+                self.apply_all(now, &mut facts, out);
             } else if let Some(candidate) = self.state.cache.clock_agenda.pop_first() {
                 let Some(entry) = self.state.candidate(candidate) else { continue };
                 let first = decide::first_install(&self.state, now, entry, &mut facts);
                 let due = self.look_at_due_dates(now, candidate, &mut facts);
-                self.look_later(now, candidate, [first, due]);
-                self.apply_all(now, &mut facts, out);
-            } else if let Some(endpoint) = self.state.cache.onboarding.pop_first() {
-                decide::onboarded(&self.state, now, endpoint, &mut facts);
+                self.look_sooner(now, candidate, [first, due]);
                 self.apply_all(now, &mut facts, out);
             } else if self.state.cache.drill_look.is_some_and(|look| look <= now) {
                 decide::drills(&self.state, now, &mut facts);
@@ -506,8 +506,9 @@ impl Fleet {
         let members = (0..rollout.members.len() as u32).map(MemberIx);
         let (sweep, frozen) =
             (core::mem::take(&mut rollout.queue.sweep), core::mem::take(&mut rollout.queue.frozen));
-        if sweep {
-            members.clone().for_each(|ix| self.tend(now, id, ix, true, facts, out));
+        let recovered = core::mem::take(&mut rollout.queue.recovered);
+        if sweep || recovered {
+            members.clone().for_each(|ix| self.tend(now, id, ix, sweep, facts, out));
         }
         if frozen {
             for ix in members {
@@ -547,6 +548,13 @@ impl Fleet {
         let own = decide::step(&self.state, now, id, facts);
         self.look_later(now, id, [due, own]);
         self.apply_all(now, facts, out);
+    }
+
+    /// Its dates want to be looked at by then; whatever else does, does as before.
+    fn look_sooner(&mut self, now: Timestamp, id: CandidateId, looks: [Option<Timestamp>; 2]) {
+        let waits = self.state.candidates.get(id.index()).is_some_and(CandidateEntry::awaits_comparison);
+        let known = self.state.cache.candidate_alarms.get(id).filter(|_| !waits);
+        self.look_later(now, id, [looks.into_iter().flatten().min(), known]);
     }
 
     fn look_later(&mut self, now: Timestamp, id: CandidateId, looks: [Option<Timestamp>; 2]) {

@@ -19,8 +19,10 @@ pub(crate) struct Queue {
     pub(crate) staging: StageQueue,
     /// Members that are to be rolled back and have not been ordered to.
     pub(crate) reverts: Reverts,
-    /// Whether the members of the whole rollout must be looked at for what a halt or a crash left to do.
+    /// Whether the members of the whole rollout must be looked at for what a halt left to do.
     pub(crate) sweep: bool,
+    /// The same after a replay: what is asked once, when a halt comes, was asked.
+    pub(crate) recovered: bool,
     /// Whether what has been ordered must be looked at because a policy with other freezes was adopted.
     pub(crate) frozen: bool,
     /// Endpoints that may have become eligible since the plan was made.
@@ -113,6 +115,11 @@ pub(crate) struct Watch {
 }
 
 impl Queue {
+    /// Whether nobody must be looked at any more for what a halt or a crash left to do.
+    pub(crate) const fn is_swept(&self) -> bool {
+        !self.sweep && !self.recovered
+    }
+
     /// A member waits that was under way, or was let go.
     pub(crate) fn waits_again(&mut self, at: MemberIx) {
         self.again.insert(at);

@@ -33,6 +33,7 @@ mod journal_roundtrip;
 mod journal_samples;
 mod missed;
 mod onboarding;
+mod overlooked;
 mod package_urls;
 mod relations;
 mod replay;

@@ -63,12 +63,13 @@ pub(crate) fn is_to_be_reverted(state: &State, at: At<'_>) -> bool {
     }
 }
 
-/// Whether something else has taken its place there since: what is to be taken back is not there any more.
+/// Whether something else has taken its place there since: what is to be taken back is not there any more. So it is where
+/// nobody knows what is there, on a machine that is another since.
 pub(crate) fn is_replaced(state: &State, at: At<'_>) -> bool {
     let (candidate, endpoint) = (at.rollout.candidate(), at.member.endpoint);
     let Some(entry) = state.candidate(candidate) else { return false };
-    let present = entry.needs.get(endpoint).filter(|need| need.standing == Standing::Has);
-    let present = present.and_then(|need| entry.level(need));
+    let Some(need) = entry.needs.get(endpoint) else { return true };
+    let present = entry.level(need).filter(|_| need.standing == Standing::Has);
     state.is_replaced_there(candidate, endpoint)
         || present.is_some_and(|version| **version != *entry.target.version)
 }

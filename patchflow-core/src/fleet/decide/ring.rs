@@ -15,7 +15,7 @@ pub(crate) fn review(state: &State, now: Timestamp, rollout: &Rollout, facts: &m
         RolloutState::Running | RolloutState::Paused => review_ring(state, now, rollout, facts),
         // Not before everybody in it was looked at for what the halt leaves to do.
         RolloutState::Halted
-            if rollout.kind() == RolloutKind::Trial && rollout.moving == 0 && !rollout.queue.sweep =>
+            if rollout.kind() == RolloutKind::Trial && rollout.moving == 0 && rollout.queue.is_swept() =>
         {
             let candidate = rollout.candidate();
             facts.push(RichFact::TrialFailed { candidate, rollout: rollout.id() }.into());
@@ -25,7 +25,7 @@ pub(crate) fn review(state: &State, now: Timestamp, rollout: &Rollout, facts: &m
         RolloutState::Cancelled
             if rollout.moving == rollout.reboots_pending
                 && rollout.counts().waiting == 0
-                && !rollout.queue.sweep =>
+                && rollout.queue.is_swept() =>
         {
             facts.push(RichFact::RolloutEnded { rollout: rollout.id(), completed: false }.into());
         }

@@ -181,12 +181,16 @@ pub(crate) fn start(state: &State, now: Timestamp, at: At<'_>, turn: Turn) -> St
         return Start::Full(full);
     }
     let read = || if slot.conditions.has(Bits::ASKED) { Start::Busy } else { Start::Read };
+    let waits_for_reboot = slot.conditions.has(Bits::REBOOT_PENDING);
+    if waits_for_reboot && !comes_first(slot, at) {
+        return Start::Busy;
+    }
     // Whoever catches up is not rebooted either before it has checked in.
     if read_since > 0 && is_unread(state, now, at, read_since) {
         return read();
     }
-    if slot.conditions.has(Bits::REBOOT_PENDING) {
-        return if comes_first(slot, at) { Start::Reboot } else { Start::Busy };
+    if waits_for_reboot {
+        return Start::Reboot;
     }
     if is_unread(state, now, at, 0) {
         return read();

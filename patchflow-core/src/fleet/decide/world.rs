@@ -76,7 +76,10 @@ pub(crate) fn endpoint_gone(state: &State, endpoint: EndpointIx, facts: &mut Fac
     for rollout in &state.rollouts {
         let Some(member) = rollout.member_of(endpoint) else { continue };
         let phase = rollout.members()[member.index()].phase();
-        if phase.is_open() || (!rollout.is_over() && phase != Phase::Removed) {
+        // Nobody is rolled back who has left, not even under the same name later.
+        let reverts = phase == Phase::Failed
+            && state.member(rollout.id(), member).is_some_and(|at| super::is_to_be_reverted(state, at));
+        if phase.is_open() || reverts || (!rollout.is_over() && phase != Phase::Removed) {
             let fact =
                 EndpointFact { rollout: rollout.id(), member, event: Event::Removed, reason: 0, due: 0 };
             facts.push(Fact::Endpoint(fact));

@@ -42,6 +42,9 @@ impl State {
         let first =
             needing.filter_map(|need| risk.due_there(self.day_began(need.day), self.due_limits())).min();
         let Some(first) = first else { return };
+        if self.cache.live {
+            self.cache.clock_agenda.insert(id);
+        }
         if entry.clock.told.is_some() {
             let look = look.map_or(first, |look| look.min(first));
             self.cache.due_looks.insert(id, Some(look));
@@ -53,6 +56,9 @@ impl State {
 
     /// What was found holds for no candidate any more.
     pub(in crate::fleet) fn all_due_dates_change(&mut self) {
-        self.cache.due_looks.clear();
+        let known = core::mem::take(&mut self.cache.due_looks);
+        if self.cache.live {
+            self.cache.clock_agenda.extend(known.into_keys());
+        }
     }
 }

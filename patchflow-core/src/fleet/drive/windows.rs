@@ -46,12 +46,17 @@ impl Fleet {
             let Some(rollout) = near.and_then(|_| self.state.rollout(id)) else { continue };
             let needed = decide::needed_secs(&self.state, rollout);
             let Some((from, opens)) = self.state.nears_at(now, id, *calendar, needed) else { continue };
-            if from > now {
-                // It opens later than it was to, by a freeze or because more has to fit.
-                self.state.watch_near(now, id, *calendar, needed);
-            } else if waiting > 0 {
-                decide::window_neared(&self.state, id, *calendar, (opens, waiting), facts);
-                self.apply_all(now, facts, out);
+            match opens {
+                Some(opens) if from <= now => {
+                    if waiting > 0 {
+                        decide::window_neared(&self.state, id, *calendar, (opens, waiting), facts);
+                        self.apply_all(now, facts, out);
+                        self.state.watch_near(now, id, *calendar, needed);
+                    }
+                }
+                // Nothing fits into this one any more; or the next opens later than it was to, by a freeze or because
+                // more has to fit.
+                Some(_) | None => self.state.watch_near(now, id, *calendar, needed),
             }
         }
         self.state.cache.nears.keep(calendars);
@@ -204,23 +209,27 @@ impl State {
     }
 
     /// From when on those are asked to wake who wait for the next window of a calendar, and when it opens; `None` when
-    /// they were asked for it, or nobody is.
+    /// nobody is. While it is open, or when they were asked for it: when nothing fits into it any more, and whoever still
+    /// waits does so for the next.
     fn nears_at(
         &mut self,
         now: Timestamp,
         id: RolloutId,
         calendar: u32,
         needed_secs: u64,
-    ) -> Option<(Timestamp, Timestamp)> {
+    ) -> Option<(Timestamp, Option<Timestamp>)> {
         let rollout = self.rollout(id).filter(|rollout| rollout.state() == RolloutState::Running)?;
         let lead_secs = i64::from(rollout.policy().calendars.wake_lead_secs);
         let told = rollout.windows.neared(calendar);
         if lead_secs == 0 {
             return None;
         }
-        let opens = self.opening(now, id, calendar, needed_secs)?.opens;
-        let is_news = opens > now && told.is_none_or(|told| told.opens != opens);
-        is_news.then(|| (Timestamp::from_millis(opens.as_millis() - lead_secs * 1000), opens))
+        let opening = self.opening(now, id, calendar, needed_secs)?;
+        let opens = opening.opens;
+        if opens <= now || told.is_some_and(|told| told.opens == opens) {
+            return (opening.last_start < Timestamp::MAX).then(|| (opening.last_start.plus_secs(1), None));
+        }
+        Some((Timestamp::from_millis(opens.as_millis() - lead_secs * 1000), Some(opens)))
     }
 
     /// Sets a timer for when the next window of a calendar comes near, where somebody waits for it.
@@ -275,6 +284,36 @@ impl State {
         }
     }
 
+    /// What lets its members start may be another now: whoever waits in an opened ring looks again, and so does a reboot
+    /// that waits for its window.
+    pub(in crate::fleet) fn all_look_again(&mut self, id: RolloutId) {
+        let Some(rollout) = self.rollouts.get_mut(id.index()) else { return };
+        let Rollout { members, rings, queue, .. } = rollout;
+        let opened = |member: &Member| {
+            rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some())
+        };
+        for (ix, member) in (0..).map(MemberIx).zip(members.iter()) {
+            if member.phase == Phase::RebootPending {
+                self.cache.tending.push((id, ix));
+            } else if matches!(member.phase, Phase::Waiting | Phase::Backoff) && opened(member) {
+                queue.again.insert(ix);
+                if member.phase == Phase::Waiting && queue.deferral_swept {
+                    queue.late.push(ix);
+                }
+            }
+        }
+        for wait in queue.waits.values_mut() {
+            wait.watch.take().into_iter().for_each(|it| self.cache.closes.disarm(it.due, id.0, |_| true));
+            wait.near.take().into_iter().for_each(|due| self.cache.nears.disarm(due, id.0, |_| true));
+        }
+        queue.watch_anew();
+        rollout.queue.release |= rollout.is_catching_up() && rollout.counts().deferred > 0;
+        if rollout.is_staged_first() {
+            rollout.stage_anew();
+        }
+        self.put_on_agenda(id);
+    }
+
     /// A policy with other freezes was adopted, and they act at once on what runs already (semantics S8): whoever waits
     /// looks again, and so does what was ordered and has not begun.
     pub(in crate::fleet) fn freezes_changed(&mut self) {
@@ -282,32 +321,15 @@ impl State {
         let freezes = self.policy.as_ref().is_some_and(|(policy, _)| policy.freezes().next().is_some());
         for i in 0..self.rollouts.len() {
             let id = RolloutId(i as u32);
-            let Rollout { members, rings, queue, .. } = &mut self.rollouts[i];
+            self.all_look_again(id);
+            let queue = &mut self.rollouts[i].queue;
             queue.books.clear();
-            let opened = |member: &Member| {
-                rings.get(usize::from(member.ring)).is_some_and(|ring| ring.opened_at.is_some())
-            };
-            for (ix, member) in (0..).map(MemberIx).zip(members.iter()) {
-                if member.phase == Phase::RebootPending {
-                    self.cache.tending.push((id, ix));
-                } else if matches!(member.phase, Phase::Waiting | Phase::Backoff) && opened(member) {
-                    queue.again.insert(ix);
-                }
-            }
-            for wait in queue.waits.values_mut() {
-                wait.watch.take().into_iter().for_each(|it| self.cache.closes.disarm(it.due, id.0, |_| true));
-                wait.near.take().into_iter().for_each(|due| self.cache.nears.disarm(due, id.0, |_| true));
-            }
-            queue.watch_anew();
             queue.frozen = true;
             let counted = queue.windowed;
             queue.windowed |= freezes;
-            let rollout = &mut self.rollouts[i];
-            rollout.queue.release |= rollout.is_catching_up() && rollout.counts().deferred > 0;
             if !counted {
                 self.count_all_waiting(id, None);
             }
-            self.put_on_agenda(id);
         }
     }
 
@@ -323,6 +345,12 @@ impl State {
             let Some(rollout) = self.rollouts.get_mut(i) else { continue };
             let Some(ix) = rollout.member_of(endpoint) else { continue };
             let Some(member) = rollout.members.get(ix.index()).copied() else { continue };
+            if rollout.is_staged_first() {
+                // Content of a ring that has not opened may be brought by another window, too.
+                rollout.queue.staging.again.insert(ix);
+                self.put_on_agenda(id);
+            }
+            let Some(rollout) = self.rollouts.get_mut(i) else { continue };
             let opened = rollout.rings.get(usize::from(member.ring)).is_some_and(|it| it.opened_at.is_some());
             if !opened {
                 continue;

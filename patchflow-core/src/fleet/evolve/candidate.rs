@@ -8,7 +8,7 @@ use crate::fleet::message::observation::Standing;
 use crate::fleet::state::{CandidateEntry, State};
 use crate::ids::{CandidateId, Revision, RolloutId};
 use crate::risk::{Assessment, Priority};
-use crate::rollout::RolloutState;
+use crate::rollout::{Rollout, RolloutState};
 use crate::time::Timestamp;
 use alloc::format;
 use alloc::string::ToString;
@@ -72,6 +72,10 @@ impl State {
         if before.due != risk.due {
             (entry.clock.warned, entry.clock.told, entry.clock.next) = (false, None, None);
         }
+        // Members wait for their due dates, and for windows into which the reboot fits.
+        let lasts = (before.due, entry.candidate.identified().patch().reboot) == (risk.due, patch.reboot);
+        let rollouts = entry.deployments.iter().copied().chain(entry.trial.map(|(trial, _)| trial));
+        let rollouts: Vec<_> = rollouts.filter(|_| !lasts).collect();
         kin.add(id, patch);
         entry.candidate.rerate(patch.clone(), risk.clone());
         // What is only identified waits for the next comparison of inventory and catalogue, but its dates may be others.
@@ -82,6 +86,9 @@ impl State {
         // A circle may have been broken by it.
         let held = self.candidates.iter().zip(0..).filter(|(entry, _)| entry.held.is_some());
         self.cache.candidate_agenda.extend(held.map(|(_, i)| CandidateId(i)));
+        if self.cache.live {
+            rollouts.into_iter().for_each(|rollout| self.all_look_again(rollout));
+        }
         self.wake_all();
         Ok(())
     }
@@ -120,9 +127,19 @@ impl State {
         self.due_dates_come(candidate, needs);
         // Some may have waited for this to be there.
         needs.iter().for_each(|need| self.wake(need.endpoint));
+        self.tend_taken_back(needs);
         let needing = needs.iter().filter(|need| need.standing == Standing::Needs);
         self.note_needs(candidate, needing.map(|need| need.endpoint));
         Ok(())
+    }
+
+    /// What is taken back may be there again, where something else had taken its place.
+    fn tend_taken_back(&mut self, needs: &[NeedFact]) {
+        let Self { cache, rollouts, .. } = self;
+        for rollout in rollouts.iter().filter(|rollout| rollout.takes_back && cache.live) {
+            let there = needs.iter().filter_map(|need| rollout.member_of(need.endpoint));
+            cache.tending.extend(there.map(|ix| (rollout.id(), ix)));
+        }
     }
 
     /// The day on which each endpoint first needed a candidate: an earlier one than this where it lacked, and lacks
@@ -190,6 +207,24 @@ impl State {
             self.put_on_agenda(deployment);
         }
         Ok(())
+    }
+
+    /// A rollout takes up those that earlier ones of its candidate have not brought to an end.
+    pub(super) fn takes_up(&mut self, id: CandidateId, rollout: RolloutId) {
+        let Some(entry) = self.candidates.get(id.index()) else { return };
+        let earlier: Vec<_> = entry.deployments.iter().copied().filter(|it| *it != rollout).collect();
+        self.look_again_in_part(&earlier);
+    }
+
+    /// Whoever waits or is under way in rollouts that have completed looks again.
+    pub(super) fn look_again_in_part(&mut self, rollouts: &[RolloutId]) {
+        for id in rollouts {
+            let completed = self.rollout(*id).filter(|it| it.state() == RolloutState::Completed);
+            let is_part = |it: &Rollout| it.counts().waiting + it.counts().in_flight > 0;
+            if self.cache.live && completed.is_some_and(is_part) {
+                self.all_look_again(*id);
+            }
+        }
     }
 
     /// Whatever its deployments have installed is taken back, or may stay again. They look at it either way.

@@ -1,11 +1,11 @@
 //! How the conditions of endpoints change.
 
 use super::Misfit;
-use crate::fleet::state::State;
+use crate::fleet::state::{CandidateEntry, State};
 use crate::fleet::table::conditions::{Condition, OpenScan};
 use crate::fleet::table::rounds::OpenTurn;
 use crate::fleet::{EndpointSeen, EndpointSet};
-use crate::ids::{EndpointIx, MemberIx, RolloutId};
+use crate::ids::{CandidateId, EndpointIx, MemberIx, RolloutId};
 use crate::rollout::Phase;
 use crate::time::Timestamp;
 use alloc::collections::VecDeque;
@@ -42,7 +42,10 @@ impl State {
             return;
         }
         let now = due(self);
-        if before != now {
+        // Whoever waits for others to be read first may need no reading any more.
+        let concerns =
+            |id: &RolloutId| self.rollout(*id).is_some_and(|rollout| rollout.member_of(ix).is_some());
+        if before != now || self.cache.unread_rollouts.iter().any(concerns) {
             while let Some(waiting) = self.cache.unread_rollouts.pop_first() {
                 self.put_on_agenda(waiting);
             }
@@ -141,6 +144,12 @@ impl State {
         self.condition_changes(ix, |known| known.onboarded = true);
         self.all_due_dates_change();
         self.note_selection(ix);
+        // What nobody else needed can start now.
+        let idle = |(entry, _): &(&CandidateEntry, u32)| {
+            entry.deployments.is_empty() && !entry.awaits_comparison() && entry.needs.get(ix).is_some()
+        };
+        let idle = self.candidates.iter().zip(0..).filter(idle).map(|(_, i)| CandidateId(i));
+        self.cache.candidate_agenda.extend(idle);
     }
 
     /// Takes over what the inventory says of an endpoint, and moves it in all books that count by it.

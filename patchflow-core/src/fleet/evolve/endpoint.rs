@@ -118,8 +118,9 @@ impl State {
                 self.cache.tending.extend(followers);
             }
         }
-        if event == Event::StayedSilent && self.cache.live && !self.cache.stage_turns.is_empty() {
-            // Nobody goes by an order of which nothing will be heard any more: they need content of their own.
+        let is_over = event == Event::StayedSilent || !to.is_open();
+        if is_over && self.cache.live && !self.cache.stage_turns.is_empty() {
+            // Nobody goes by it any more: they need content of their own.
             self.wake_stages(endpoint);
         }
         self.after_operation(at, (id, member), [from, to]);

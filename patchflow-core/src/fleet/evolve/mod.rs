@@ -357,6 +357,7 @@ impl State {
                     started.bundle.clone_from(bundle);
                 }
                 self.note_left_out(*rollout);
+                self.takes_up(*candidate, *rollout);
                 self.put_on_agenda(*rollout);
             }
             RichFact::MembersJoined { rollout, ring, levels, members } => {
@@ -495,6 +496,8 @@ impl State {
                 }
                 self.cache.candidate_agenda.insert(candidate);
                 self.note_onboarding(id);
+                // Whoever is still to be tried again there may be a later rollout's now.
+                self.look_again_in_part(&[id]);
                 if !goes_on {
                     self.unstage_rollout(id);
                 }
@@ -531,6 +534,7 @@ impl State {
             RichFact::HoldCleared { candidate, endpoint, by: _ } => {
                 self.holds.remove(&(*candidate, *endpoint));
                 self.mended(*endpoint);
+                self.wake(*endpoint);
             }
             RichFact::AlertsSeen { rollout, ring, new } => {
                 let ring = self.touched(*rollout)?.ring_state_mut(*ring).ok_or("it has no such ring")?;

@@ -64,8 +64,11 @@ impl State {
         let waits = waits.map(|(ix, _)| ix);
         windows.note_missed(calendar, closed, waits.clone());
         if self.cache.live {
-            // Their turn may come before the window that they wait for.
-            queue.again.extend(waits);
+            // Their turn may come before the window that they wait for, and that for their content with it.
+            queue.again.extend(waits.clone());
+            if rollout.policy.staging.required {
+                queue.staging.again.extend(waits);
+            }
         }
         Ok(())
     }

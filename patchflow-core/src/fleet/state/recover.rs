@@ -73,11 +73,12 @@ impl State {
             let reverts = rollout.takes_back
                 || rollout.counts().failed > 0
                 || rollout.halt.as_ref().is_some_and(|halt| halt.by_gate);
-            rollout.queue.sweep = !ended || rollout.moving > 0 || waits || reverts;
+            rollout.queue.sweep = false;
+            rollout.queue.recovered = !ended || rollout.moving > 0 || waits || reverts;
             rollout.queue.release = rollout.is_catching_up() && rollout.counts().deferred > 0;
             let joins = rollout.queue.release || !rollout.queue.newcomers.is_empty();
             let id = RolloutId(i as u32);
-            if rollout.queue.sweep {
+            if rollout.queue.recovered {
                 self.count_all_waiting(id, None);
                 // As of the last fact, so that a window that closed since then is seen to have closed.
                 self.watch(self.clock, id);
@@ -86,6 +87,8 @@ impl State {
                 self.put_on_agenda(id);
             }
         }
+        // A drill that has begun may not have been ordered yet, in a rollout that is over.
+        self.cache.tending.extend(self.drilling.keys().copied());
         self.recover_ways();
         // Of what was never compared nobody knows what is missing there.
         self.look_at_onboarding();

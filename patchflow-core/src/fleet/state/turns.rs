@@ -9,11 +9,14 @@ use crate::fleet::state::State;
 use crate::fleet::table::budget::Turn;
 use crate::ids::{EndpointIx, MemberIx, RolloutId};
 use crate::rollout::{Phase, RolloutKind, RolloutState};
+use alloc::collections::BTreeSet;
 
 impl State {
     /// Lets everybody look again who waits for an endpoint. Rare: relations have changed.
     pub(in crate::fleet) fn wake_all(&mut self) {
         self.cache.turns.endpoints().into_iter().for_each(|endpoint| self.wake(endpoint));
+        let staged: BTreeSet<_> = self.cache.stage_turns.iter().map(|(endpoint, _, _)| *endpoint).collect();
+        staged.into_iter().for_each(|endpoint| self.wake_stages(endpoint));
     }
 
     /// Lets all those look again who wait for an endpoint.

@@ -284,6 +284,10 @@ impl<K: Copy + Ord> Alarms<K> {
         self.first = self.order.first().map(|(at, _)| *at);
     }
 
+    pub(crate) fn get(&self, of: K) -> Option<Timestamp> {
+        self.at.get(&of).copied()
+    }
+
     pub(crate) fn first(&self) -> Option<Timestamp> {
         self.first
     }
