@@ -19,6 +19,7 @@ mod ledger;
 mod limits;
 mod one_operation;
 mod operators;
+mod overlooked;
 mod reach;
 mod relaid;
 mod relations;
@@ -84,6 +85,7 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::new(limits::LimitsKept),
         Box::new(one_operation::OneOperation::default()),
         Box::new(operators::OperatorsCalled::default()),
+        Box::new(overlooked::Overlooked),
         Box::new(relations::RelationsHeeded),
         Box::new(replay::Replay),
         Box::new(revoked::Revoked::default()),

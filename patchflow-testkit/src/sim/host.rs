@@ -34,6 +34,8 @@ pub(super) struct Host {
     pub(super) records: Vec<Record>,
     pub(super) facts: Vec<Recorded>,
     pub(super) keep_facts: bool,
+    /// When the fleet was last woken after what it had asked for.
+    late: Option<Timestamp>,
     /// Whether facts are encoded; else they are kept as they are, which is quicker, and replayed from there.
     pub(super) encodes: bool,
     batch: Vec<Record>,
@@ -66,6 +68,7 @@ impl Host {
         Self {
             encoder: Encoder::new(fleet, Tail::EMPTY),
             records: Vec::new(),
+            late: None,
             facts: Vec::new(),
             keep_facts: true,
             encodes: true,
@@ -107,6 +110,9 @@ impl Host {
     }
 }
 
+/// How often a fleet that is replayed beside the live one looks at the clock.
+const WAKES_MAX: u32 = 100;
+
 impl World {
     /// What the host's clock shows.
     #[must_use]
@@ -125,8 +131,18 @@ impl World {
         if let Some(watch) = &mut self.watch {
             watch.see(self.now, Sight::Heard(&seen));
         }
+        self.come_late();
         self.fleet.observe(self.host_now(), seen, &mut self.out);
         self.took_input();
+    }
+
+    /// Notes whether the host's clock shows more than the fleet wanted to be woken at: what it passes over, a fleet that is
+    /// replayed beside it would still come to.
+    pub(super) fn come_late(&mut self) {
+        let now = self.host_now();
+        if self.fleet.next_deadline().is_some_and(|due| due < now) {
+            self.host.late = Some(now);
+        }
     }
 
     pub(super) fn took_input(&mut self) {
@@ -245,6 +261,41 @@ impl World {
         match corrupt {
             Some(error) => Err(error),
             None => fleet,
+        }
+    }
+
+    /// Replays a fleet beside the live one, lets it look at the clock whenever it wants to before the live one does, and
+    /// shows whoever watches what it finds to do: a live one that has followed up everything has left it nothing. Whatever waits for the
+    /// next comparison of inventory and catalogue is looked at before; does nothing while the host is away.
+    pub fn look_beside(&mut self) {
+        let nothing_stored = self.host.records.is_empty() && self.host.facts.is_empty();
+        if self.host.away.is_some() || nothing_stored {
+            return;
+        }
+        self.see(Observation::Identified);
+        self.flush();
+        if !self.out.is_empty() || self.host.away.is_some() {
+            return;
+        }
+        let beside = self.replayed(true);
+        let Some(watch) = &mut self.watch else { return };
+        match beside {
+            Ok(mut beside) => {
+                let mut out = Outbox::new();
+                if self.host.late.is_some_and(|late| late > beside.clock()) {
+                    return;
+                }
+                beside.observe(beside.clock(), Observation::Time, &mut out);
+                // Until then the live one has nothing to do.
+                let until = self.fleet.next_deadline().unwrap_or(Timestamp::MAX);
+                for _ in 0..WAKES_MAX {
+                    let due = beside.next_deadline().filter(|due| *due < until && out.is_empty());
+                    let Some(due) = due else { break };
+                    beside.observe(due, Observation::Time, &mut out);
+                }
+                watch.see(self.now, Sight::Beside(&self.fleet, out.facts()));
+            }
+            Err(error) => watch.see(self.now, Sight::ReplayFailed(&error)),
         }
     }
 

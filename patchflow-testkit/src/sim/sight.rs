@@ -37,6 +37,8 @@ pub enum Sight<'a> {
     Recovered(Option<&'a Fleet>, &'a Fleet),
     /// A fleet that was replayed beside the live one, at an instant at which everything was stored.
     Replayed(&'a Fleet, &'a Fleet),
+    /// The live fleet, and what one that was replayed beside it found to do before the live one wants to be woken.
+    Beside(&'a Fleet, &'a [Recorded]),
     /// The host went away.
     Away,
     /// The host is back after so many seconds, and its clock shows this.

@@ -139,6 +139,9 @@ pub struct Ending {
     pub lines: Vec<Line>,
 }
 
+/// After how many steps a fleet is replayed beside the live one, to see whether anything was overlooked.
+const STEPS_A_LOOK: usize = 16;
+
 /// When every story begins: a Saturday.
 fn beginning() -> Timestamp {
     Timestamp::from_secs(1_795_248_000)
@@ -167,8 +170,11 @@ impl Story {
         }
         world.join(self.machines.iter().cloned());
         let start = world.now();
-        for (secs, step) in &self.steps {
+        for (i, (secs, step)) in self.steps.iter().enumerate() {
             world.run_until(start.plus_secs(*secs));
+            if i % STEPS_A_LOOK == 0 {
+                world.look_beside();
+            }
             match step {
                 Step::Happens(what) => world.schedule(world.now(), (**what).clone()),
                 Step::Does(deed, a, b) => self.does(&mut world, *deed, *a, *b),

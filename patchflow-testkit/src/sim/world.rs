@@ -417,6 +417,7 @@ impl World {
             });
         }
         self.last_request = Some(request.clone());
+        self.come_late();
         let answer = self.fleet.command(self.host_now(), request.clone(), &mut self.out);
         self.transcript.write(self.now, "asked", || match &answer {
             Ok(outcome) => format!("{} asks {:?}: {outcome:?}", request.by, request.ask),

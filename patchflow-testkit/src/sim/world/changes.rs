@@ -153,6 +153,7 @@ impl World {
                 Err(error) => watch.see(self.now, Sight::ReplayFailed(&error)),
             }
         }
+        self.look_beside();
         if let Some(watch) = &mut self.watch {
             watch.see(self.now, Sight::Finished(&self.fleet));
         }
