@@ -6,6 +6,7 @@
 //! host died) is the runtime's business. Nothing here talks to a network.
 
 mod backend;
+#[cfg(any(feature = "artifact", feature = "apt"))]
 mod content;
 mod desk;
 mod installer;

@@ -86,7 +86,7 @@ fn a_freeze_that_is_adopted_stops_what_has_not_begun_and_lets_what_has_come_to_i
 }
 
 #[test]
-fn a_freeze_that_is_taken_back_lets_them_go_on_one_ring() {
+fn a_freeze_that_is_taken_back_lets_them_go_on_at_once() {
     let policy = one_ring();
     let (mut world, candidate) = under_way(&policy);
     adopt(&mut world, &policy, &[Freeze { from: after(0), until: after(5 * DAY) }]);

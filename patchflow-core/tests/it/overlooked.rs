@@ -76,7 +76,7 @@ fn content_of_a_ring_that_has_not_opened_comes_by_the_calendar_that_an_endpoint_
     policy.rings = [50, 100]
         .map(|percent| RingPolicy {
             gate: patchflow_core::gate::Limits { bake_secs_min: HOUR as u32, ..gate.clone() },
-            ..RingPolicy::percent(&format!("to {percent}"), percent)
+            ..RingPolicy::percent(format!("to {percent}"), percent)
         })
         .into();
     let mut world = World::new(2, 0, policy);
@@ -105,7 +105,7 @@ fn whose_first_window_has_passed_is_deferred_when_a_freeze_is_taken_back() {
     let candidate = world.publish(patch("openssl", "3.0.22"));
     let rollout = world.deployment_of(candidate);
     world.pass(HOUR);
-    let mut adopt = |world: &mut World, freezes: &[Freeze]| {
+    let adopt = |world: &mut World, freezes: &[Freeze]| {
         let schedule = policy.schedule.with_freezes(freezes);
         let policy = Policy { schedule, name: format!("{} freezes", freezes.len()), ..policy.clone() };
         world.ask("root", &["owner"], Command::AdoptPolicy { policy: Box::new(policy) }).unwrap();

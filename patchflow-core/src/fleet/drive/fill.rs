@@ -229,8 +229,6 @@ impl State {
                 let queue = &mut self.rollouts[i].queue;
                 let parked = queue.parked.drain();
                 queue.again.extend(parked);
-                let staged = queue.staging.parked.drain();
-                queue.staging.again.extend(staged);
                 let reverts = &mut queue.reverts;
                 reverts.ready.extend(reverts.parked.drain());
                 self.put_on_agenda(RolloutId(i as u32));

@@ -31,9 +31,17 @@ impl State {
         self.recount_stagings();
     }
 
-    /// Counts anew what is being staged.
+    /// Counts anew what is being staged. Whoever waited for a place looks again.
     pub(in crate::fleet) fn recount_stagings(&mut self) {
         let Some((policy, _)) = self.policy.clone() else { return };
+        for i in 0..self.rollouts.len() {
+            let staging = &mut self.rollouts[i].queue.staging;
+            let parked = staging.parked.drain();
+            staging.again.extend(parked);
+            if self.rollouts[i].is_staged_first() {
+                self.put_on_agenda(RolloutId(i as u32));
+            }
+        }
         let Self { cache, endpoints, rollouts, .. } = self;
         let stagings = &mut cache.stagings;
         stagings.begin(policy.staging.in_flight_max, &policy.staging.scopes);
