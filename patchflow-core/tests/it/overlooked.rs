@@ -197,6 +197,28 @@ fn nobody_is_rolled_back_who_left_meanwhile_and_came_again() {
 }
 
 #[test]
+fn who_waits_to_be_read_to_catch_up_starts_unread_when_its_window_opens() {
+    let mut policy = one_ring();
+    policy.schedule = noon(&[Weekday::Saturday]);
+    policy.calendars.named = [("always".into(), Schedule::anytime())].into();
+    policy.calendars.active_hours = Some("always".into());
+    policy.endpoints.stale_after_secs = 2 * DAY as u32;
+    policy.deploy.start_within_secs = 30 * DAY as u32;
+    let mut world = World::new(1, 0, policy);
+    world.unread.insert("prod-0".into());
+    let candidate = world.publish(patch("openssl", "3.0.22"));
+    let rollout = world.deployment_of(candidate);
+    world.ask("ada", &[], Command::Pause { rollout }).unwrap();
+    world.pass(6 * DAY);
+    world.ask("ada", &[], Command::Resume { rollout }).unwrap();
+    world.pass(HOUR);
+    assert_eq!(world.installs_of("prod-0"), 0, "it is to be read first");
+    nothing_is_overlooked(&world);
+    world.pass(DAY + 6 * HOUR);
+    assert_eq!(events(&world, Event::Ordered), [t("2026-11-28T12:00:00Z")]);
+}
+
+#[test]
 fn what_is_taken_back_is_rolled_back_where_it_comes_to_be_again() {
     let mut policy = direct();
     policy.rollback.on_revoke = OnRevoke::RollBack;

@@ -76,8 +76,10 @@ pub(crate) fn endpoint_gone(state: &State, endpoint: EndpointIx, facts: &mut Fac
     for rollout in &state.rollouts {
         let Some(member) = rollout.member_of(endpoint) else { continue };
         let phase = rollout.members()[member.index()].phase();
-        // Nobody is rolled back who has left, not even under the same name later.
-        let reverts = phase == Phase::Failed
+        // Nobody is rolled back who has left, not even under the same name later; but what was taken back and comes again
+        // with it is.
+        let may_be = phase == Phase::Failed || phase == Phase::Verified && !rollout.takes_back;
+        let reverts = may_be
             && state.member(rollout.id(), member).is_some_and(|at| super::is_to_be_reverted(state, at));
         if phase.is_open() || reverts || (!rollout.is_over() && phase != Phase::Removed) {
             let fact =

@@ -55,6 +55,8 @@ impl Fleet {
             if at.member.phase == Phase::Deferred && takes_turn {
                 facts.push(at.fact(Event::Released, 0, 0));
             }
+            let is_to_be_read =
+                matches!((turn, &start), (Turn::Open { read_since: 1.., .. }, Start::Read | Start::Busy));
             match start {
                 Start::Order { due } => {
                     if matches!(turn, Turn::Open { outside: true, .. }) {
@@ -87,6 +89,10 @@ impl Fleet {
                 }
                 Start::Nothing => {}
             }
+            if is_to_be_read {
+                // Its next window asks for no reading.
+                self.wake_at_window(now, id, ix, needed);
+            }
             self.apply_all(now, facts, out);
             // One more that has started may be what a share was waiting for: its gate speaks before the next one.
             if decide::halts_now(now, &self.state.rollouts[id.index()]) {
@@ -94,6 +100,16 @@ impl Fleet {
             }
         }
         self.read_first(now, id, &unread, facts, out);
+    }
+
+    /// A member that catches up looks again when its own window opens.
+    fn wake_at_window(&mut self, now: Timestamp, id: RolloutId, ix: MemberIx, needed_secs: u64) {
+        let Some(at) = self.state.member(id, ix) else { return };
+        let calendar = self.state.calendar_of(at.member.endpoint());
+        let opening = self.state.opening(now, id, calendar, needed_secs);
+        if let Some(opening) = opening.filter(|opening| opening.opens > now) {
+            self.state.wake_at(opening.opens, id, ix);
+        }
     }
 
     /// Another rollout has the endpoint, or its condition keeps it: the member looks again when that changes.
