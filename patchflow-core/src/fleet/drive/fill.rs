@@ -107,8 +107,10 @@ impl Fleet {
         let Some(at) = self.state.member(id, ix) else { return };
         let calendar = self.state.calendar_of(at.member.endpoint());
         let opening = self.state.opening(now, id, calendar, needed_secs);
-        if let Some(opening) = opening.filter(|opening| opening.opens > now) {
-            self.state.wake_at(opening.opens, id, ix);
+        let Some((at, opening)) = self.state.member(id, ix).zip(opening) else { return };
+        let starts = self.state.spread(at.rollout, at.member.endpoint(), opening);
+        if starts > now {
+            self.state.wake_at(starts, id, ix);
         }
     }
 

@@ -95,8 +95,14 @@ impl State {
                 self.all_due_dates_change();
                 self.look_at_drills();
                 self.budgets_changed();
+                let dates_stay = before.is_some_and(|(before, _)| {
+                    (&before.clock, &before.calendars.named) == (&policy.clock, &policy.calendars.named)
+                });
                 if !freezes_stay && self.cache.live {
                     self.freezes_changed();
+                } else if !dates_stay && self.cache.live {
+                    // What is due may be due earlier, and start without its window.
+                    (0..self.rollouts.len()).for_each(|i| self.all_look_again(RolloutId(i as u32)));
                 }
             }
             RichFact::EndpointsJoined { first, endpoints } => {
