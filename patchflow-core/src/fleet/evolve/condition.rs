@@ -136,6 +136,11 @@ impl State {
             known.stale_since = Some(at);
             known.onboarded = false;
         });
+        if self.cache.live {
+            // It may be out of service now, and start at any time.
+            let calendar = self.calendar_of(ix);
+            self.calendar_changed(ix, calendar, calendar);
+        }
         Ok(())
     }
 
@@ -169,7 +174,8 @@ impl State {
             self.count_moved(ix, was_gone, scope);
             self.count_moved_stagings(ix, was_gone, staged_in);
             self.count_regrouped(ix, was_gone, group);
-            if before.0 != after.0 {
+            // Who is not in service yet may start at any time.
+            if (before.0, before.2) != (after.0, after.2) {
                 self.calendar_changed(ix, before.0, after.0);
             }
         }
